@@ -1,0 +1,104 @@
+"""NumPy or CuPy? The one place that knows: devices, dtypes and array conversion.
+
+Everything above this file asks an array (`get_array_module`) or a device (`array_module`) for its
+array library and then writes one body for both. CuPy is imported only when a GPU is asked for.
+"""
+
+import sys
+
+import numpy as np
+
+FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def get_array_module(*arrays):
+    """Return `cupy` when any of `arrays` is a CuPy array, else `numpy`."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and any(isinstance(x, cupy.ndarray) for x in arrays):
+        return cupy
+    return np
+
+
+def array_module(device):
+    """Return the array library of a device: `numpy` for "cpu", `cupy` for "cuda".
+
+    Raises RuntimeError with the reason and the fix when the GPU cannot be used.
+    """
+    if device == "cpu":
+        return np
+    if device != "cuda":
+        raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+    reason = cuda_unavailable_reason()
+    if reason:
+        raise RuntimeError(f"device 'cuda' asked for, but {reason}")
+    import cupy
+
+    return cupy
+
+
+def cuda_unavailable_reason():
+    """Return why no GPU can be used, or None when one can."""
+    try:
+        import cupy
+    except ImportError:
+        return "CuPy is not installed (pip install 'nnlite[gpu]')"
+    try:
+        if cupy.cuda.runtime.getDeviceCount() > 0:
+            return None
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"CUDA does not start: {error}"
+    return "this machine has no CUDA device"
+
+
+def resolve_device(name="auto"):
+    """Turn a `--device` option (auto, cpu, cuda) into "cpu" or "cuda".
+
+    "auto" takes the GPU when there is one. "cuda" without one raises RuntimeError.
+    """
+    if name == "auto":
+        return "cpu" if cuda_unavailable_reason() else "cuda"
+    array_module(name)
+    return name
+
+
+def is_array(x):
+    """Say whether `x` is a NumPy or a CuPy array."""
+    return isinstance(x, np.ndarray) or isinstance(x, get_array_module(x).ndarray)
+
+
+def device_of(x):
+    """Return the device, "cpu" or "cuda", on which the array `x` lives."""
+    return "cpu" if isinstance(x, np.ndarray) else "cuda"
+
+
+def asarray(x, dtype=None, device="cpu"):
+    """Return `x` as an array of the given dtype on the given device, copied only when necessary."""
+    if device == "cpu":
+        return np.asarray(as_numpy(x), dtype=dtype)
+    return array_module(device).asarray(x, dtype=dtype)
+
+
+def as_numpy(x):
+    """Return the array or scalar `x` as a NumPy array in host memory."""
+    return x.get() if hasattr(x, "get") and not isinstance(x, dict) else np.asarray(x)
+
+
+def pointer(x):
+    """Return the address of the first element of `x`: equal addresses mean shared memory."""
+    return x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
+
+
+def add_at(x, index, values):
+    """Add `values` to `x[index]` in place, summing where an index occurs more than once."""
+    if isinstance(x, np.ndarray):
+        np.add.at(x, index, values)
+    else:
+        import cupyx
+
+        cupyx.scatter_add(x, index, values)
+
+
+def synchronize(device):
+    """Wait until everything queued on `device` is done (nothing to wait for on the CPU)."""
+    if device == "cuda":
+        array_module("cuda").cuda.Device().synchronize()

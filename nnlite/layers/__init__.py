@@ -1,0 +1,5 @@
+"""Layers, one family a file."""
+
+from .linear import Linear, LinearNoBias
+
+__all__ = ["Linear", "LinearNoBias"]

@@ -1,0 +1,62 @@
+"""Fully-connected layers."""
+
+import math
+
+from ..module import Module
+
+
+class Linear(Module):
+    """Affine map of a vector: y = W x + b.
+
+    Shapes: input (n_in,) or (N, n_in), output (n_out,) or (N, n_out); weight (n_out, n_in), bias (n_out,).
+    Forward: y = W x + b.
+    Backward: grad_input = Wᵀ g; grad_weight += scale · g xᵀ; grad_bias += scale · g, summed over the batch.
+    Errors: ValueError when the last dimension of the input is not n_in.
+    Source: nn.Linear.
+    """
+
+    def __init__(self, n_in, n_out, bias=True):
+        super().__init__()
+        self.n_in, self.n_out = n_in, n_out
+        self.add_parameter("weight", (n_out, n_in))
+        self.add_parameter("bias", (n_out,))
+        self.reset()
+        if not bias:
+            self.no_bias()
+
+    def reset(self, stdv=None):
+        """Draw weight and bias from U(-r, r), r = 1/√n_in, or √3 · stdv when `stdv` is given."""
+        self.reset_uniform(1.0 / math.sqrt(self.n_in) if stdv is None else stdv * math.sqrt(3.0))
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(1, 2), sizes={-1: self.n_in})
+        self.output = input @ self.weight.T
+        if self.bias is not None:
+            self.output += self.bias
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output @ self.weight
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        x, g = input.reshape(-1, self.n_in), grad_output.reshape(-1, self.n_out)
+        self.grad_weight += scale * (g.T @ x)
+        if self.bias is not None:
+            self.grad_bias += scale * g.sum(axis=0)
+
+    def no_bias(self):
+        """Remove the bias and return self."""
+        self.bias = self.grad_bias = None
+        return self
+
+    def describe(self):
+        return f"({self.n_in} -> {self.n_out})" + ("" if self.bias is not None else " without bias")
+
+
+class LinearNoBias(Linear):
+    """Linear map of a vector: y = W x. Everything else as in `Linear`. Source: nn.LinearNoBias (dpnn)."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__(n_in, n_out, bias=False)

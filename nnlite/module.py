@@ -1,0 +1,386 @@
+"""Module and Criterion: Torch7's forward/backward contract.
+
+A module computes `output = f(input; weight, bias)` in `update_output`. Given `grad_output`, the
+derivative of some loss with respect to `output`, `update_grad_input` returns the derivative with respect
+to `input` and `acc_grad_parameters` *adds* the derivatives with respect to the parameters, times
+`scale`, to `grad_weight` and `grad_bias`. Nothing is recorded: `backward` is given the same `input` again.
+
+A Torch table is a Python list or tuple of arrays (or of tables).
+"""
+
+import copy
+
+import numpy as np
+
+from . import backend
+from .random import default_generator
+
+
+class Module:
+    """Base of every layer, container and recurrent module.
+
+    A subclass says in `parameter_names` which attributes are trainable (each has a gradient of the same
+    shape in "grad_" + name; an attribute that is None is left out), in `buffer_names` which other arrays
+    belong to its persistent state, and in `state_names` which attributes are leftovers of the last
+    call, to be dropped by `clear_state`.
+
+    Attributes: `output` and `grad_input` (of the last call; they belong to the module and may be
+    overwritten by its next call), `train` (training or evaluating), `dtype` and `device`.
+    """
+
+    parameter_names = ("weight", "bias")
+    buffer_names = ()
+    state_names = ("output", "grad_input")
+
+    def __init__(self):
+        self.dtype = np.dtype(np.float32)
+        self.device = "cpu"
+        self.train = True
+        self.output = None
+        self.grad_input = None
+
+    # ---- the contract -------------------------------------------------------------------------------
+
+    def update_output(self, input):
+        """Compute and return `self.output` from `input`."""
+        raise NotImplementedError(f"{self.name} has no update_output")
+
+    def update_grad_input(self, input, grad_output):
+        """Compute and return `self.grad_input` = d loss / d input, of the shape of `input`."""
+        raise NotImplementedError(f"{self.name} has no update_grad_input")
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        """Add scale · d loss / d parameter to the gradient of every parameter."""
+
+    def forward(self, input):
+        """Return the output for `input`."""
+        return self.update_output(input)
+
+    def backward(self, input, grad_output, scale=1.0):
+        """Return d loss / d input and accumulate the parameter gradients.
+
+        `input` must be what `forward` was last called with.
+        """
+        grad_input = self.update_grad_input(input, grad_output)
+        self.acc_grad_parameters(input, grad_output, scale)
+        return grad_input
+
+    def reset(self, stdv=None):
+        """Draw new initial parameters; `stdv` replaces the layer's own standard deviation."""
+
+    # ---- parameters ---------------------------------------------------------------------------------
+
+    def children(self):
+        """Return the (name, module) pairs right below this module; names make the dotted paths."""
+        return []
+
+    def add_parameter(self, name, shape):
+        """Make the parameter `name` and its gradient "grad_" + name, both zero, of the given shape."""
+        setattr(self, name, self.xp.zeros(shape, self.dtype))
+        setattr(self, "grad_" + name, self.xp.zeros(shape, self.dtype))
+
+    def reset_uniform(self, bound):
+        """Draw this module's own parameters from U(-bound, bound), in the order of `parameter_names`."""
+        for _, weight, _ in self.own_parameters():
+            drawn = default_generator.uniform(-bound, bound, weight.shape)
+            weight[...] = backend.asarray(drawn, self.dtype, self.device)
+
+    def own_parameters(self):
+        """Yield (name, weight, grad) of this module alone."""
+        for name in self.parameter_names:
+            weight = getattr(self, name, None)
+            if weight is not None:
+                yield name, weight, getattr(self, "grad_" + name)
+
+    def named_parameters(self, prefix=""):
+        """Yield (path, weight, grad) of every parameter; paths look like "2.input_gate.input2gate.weight"."""
+        for name, weight, grad in self.own_parameters():
+            yield prefix + name, weight, grad
+        for name, module in self.children():
+            yield from module.named_parameters(f"{prefix}{name}.")
+
+    def named_buffers(self, prefix=""):
+        """Yield (path, array) of the persistent arrays that are not trained, such as running means."""
+        for name in self.buffer_names:
+            if getattr(self, name, None) is not None:
+                yield prefix + name, getattr(self, name)
+        for name, module in self.children():
+            yield from module.named_buffers(f"{prefix}{name}.")
+
+    def parameters(self):
+        """Return (weights, grads), two lists of arrays; a shared parameter is listed once per owner."""
+        triples = list(self.named_parameters())
+        return [weight for _, weight, _ in triples], [grad for _, _, grad in triples]
+
+    def get_parameters(self):
+        """Move all parameters into one flat array, all gradients into another, and return the two.
+
+        The modules' arrays become views of them, so that an optimiser works on the two flat arrays. A
+        parameter that several modules share takes one place. As in Torch7 the flat arrays of an earlier
+        call, also of one on a part of this module, are no longer connected.
+        """
+        owners = [
+            (module, name, weight, grad)
+            for module in self.list_modules()
+            for name, weight, grad in module.own_parameters()
+        ]
+        places, size = {}, 0
+        for _, _, weight, _ in owners:
+            if _identity(weight) not in places:
+                places[_identity(weight)] = size
+                size += weight.size
+        xp = self.xp
+        flat, flat_grad = xp.empty(size, self.dtype), xp.empty(size, self.dtype)
+        for module, name, weight, grad in owners:
+            place = slice(places[_identity(weight)], places[_identity(weight)] + weight.size)
+            for attribute, old, new in ((name, weight, flat), ("grad_" + name, grad, flat_grad)):
+                new[place] = old.ravel()
+                setattr(module, attribute, new[place].reshape(old.shape))
+        self._parameters_moved()
+        return flat, flat_grad
+
+    def zero_grad_parameters(self):
+        """Set every parameter gradient to zero."""
+        for grad in self.parameters()[1]:
+            grad.fill(0)
+
+    def update_parameters(self, learning_rate):
+        """Take a plain gradient step: parameter -= learning_rate · gradient.
+
+        As in Torch7 a parameter that two modules share takes the step twice.
+        """
+        for weight, grad in zip(*self.parameters()):
+            weight -= learning_rate * grad
+
+    def share(self, other, *names):
+        """Make the named arrays ("weight", "bias", "grad_weight", ...) those of `other`, recursively."""
+        for name in names:
+            if getattr(self, name, None) is not None:
+                if getattr(self, name).shape != getattr(other, name).shape:
+                    raise ValueError(
+                        f"{self.name}.share: {name} has shape {getattr(self, name).shape} here and "
+                        f"{getattr(other, name).shape} in the other module"
+                    )
+                setattr(self, name, getattr(other, name))
+        for (_, mine), (_, theirs) in zip(self.children(), other.children(), strict=True):
+            mine.share(theirs, *names)
+        self._parameters_moved()
+        return self
+
+    def _parameters_moved(self):
+        """Tell every module below that its parameter arrays were replaced."""
+        for module in self.list_modules():
+            module.drop_clones()
+
+    def drop_clones(self):
+        """Forget copies that share this module's parameters (recurrent modules keep such)."""
+
+    # ---- copies, modes, types -----------------------------------------------------------------------
+
+    def clone(self):
+        """Return an independent deep copy."""
+        return copy.deepcopy(self)
+
+    def shared_clone(self):
+        """Return a copy with its own state that shares all parameters, gradients and buffers."""
+        shared = [array for triple in self.named_parameters() for array in triple[1:]]
+        shared += [array for _, array in self.named_buffers()]
+        twin = copy.deepcopy(self, {id(array): array for array in shared})
+        return twin.clear_state()
+
+    def clear_state(self):
+        """Drop all that the last call left behind (outputs, gradients, scratch) and return self."""
+        for module in self.list_modules():
+            for name in module.state_names:
+                setattr(module, name, None)
+        return self
+
+    def training(self):
+        """Switch to training mode, here and in every module below."""
+        self.train = True
+        for _, module in self.children():
+            module.training()
+
+    def evaluate(self):
+        """Switch to evaluation mode, here and in every module below."""
+        self.train = False
+        for _, module in self.children():
+            module.evaluate()
+
+    def apply(self, function):
+        """Call `function(module)` on this module and then on every one below; return self."""
+        for module in self.list_modules():
+            function(module)
+        return self
+
+    def list_modules(self):
+        """Return this module and all below it, parents first."""
+        return [self] + [below for _, module in self.children() for below in module.list_modules()]
+
+    def named_modules(self, prefix=""):
+        """Yield (path, module) of this module (path "" at the top) and of all below it."""
+        yield prefix, self
+        for name, module in self.children():
+            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def find_modules(self, name):
+        """Return all modules here and below whose class is called `name`."""
+        return [module for module in self.list_modules() if type(module).__name__ == name]
+
+    def type(self, dtype=None, device=None):
+        """Convert to a float dtype and move to a device, keeping shared arrays shared; return self.
+
+        Without arguments return the dtype. State of earlier calls is dropped.
+        """
+        if dtype is None and device is None:
+            return self.dtype
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
+        if dtype not in backend.FLOAT_DTYPES:
+            raise TypeError(f"{self.name}: dtype must be float32 or float64, got {dtype}")
+        device = device or self.device
+        backend.array_module(device)
+        self.clear_state()
+        moved = {}
+        for module in self.list_modules():
+            for name, weight, grad in list(module.own_parameters()):
+                _move(module, name, weight, dtype, device, moved)
+                _move(module, "grad_" + name, grad, dtype, device, moved)
+            for name in module.buffer_names:
+                if getattr(module, name, None) is not None:
+                    _move(module, name, getattr(module, name), dtype, device, moved)
+            module.dtype, module.device = dtype, device
+        self._parameters_moved()
+        return self
+
+    def float(self):
+        """Convert to float32."""
+        return self.type(np.float32)
+
+    def double(self):
+        """Convert to float64."""
+        return self.type(np.float64)
+
+    def cuda(self):
+        """Move to the GPU."""
+        return self.type(device="cuda")
+
+    def cpu(self):
+        """Move to host memory."""
+        return self.type(device="cpu")
+
+    @property
+    def xp(self):
+        """The array library (numpy or cupy) of this module's device."""
+        return backend.array_module(self.device) if self.device != "cpu" else np
+
+    # ---- checks and printing ------------------------------------------------------------------------
+
+    @property
+    def name(self):
+        """The name that messages use, such as "nn.Linear"."""
+        return f"nn.{type(self).__name__}"
+
+    def check_array(self, x, what="input", ndim=None, shape=None, sizes=None):
+        """Raise unless `x` is an array of this module's dtype and device, and of the given form.
+
+        ndim: the allowed number of dimensions, an int or a tuple of ints. shape: the exact shape. sizes:
+        {axis: size}, axes counted from the end (-3 is the channel of CHW and of NCHW alike).
+        TypeError for dtype and device, ValueError for the form.
+        """
+        if not backend.is_array(x):
+            raise TypeError(f"{self.name}: {what} must be an array, got {type(x).__name__}")
+        if backend.device_of(x) != self.device:
+            raise TypeError(
+                f"{self.name}: {what} is on {backend.device_of(x)}, the module on {self.device}; "
+                "move one of them (module.cuda(), module.cpu())"
+            )
+        if x.dtype != self.dtype:
+            raise TypeError(
+                f"{self.name}: {what} must be {self.dtype}, got {x.dtype}; convert it or the module "
+                "(module.float(), module.double())"
+            )
+        allowed = (ndim,) if isinstance(ndim, int) else ndim
+        if allowed is not None and x.ndim not in allowed:
+            wanted = " or ".join(str(n) for n in allowed)
+            raise ValueError(f"{self.name}: {what} must have {wanted} dimensions, got shape {x.shape}")
+        if shape is not None and x.shape != tuple(shape):
+            raise ValueError(f"{self.name}: {what} must have shape {tuple(shape)}, got {x.shape}")
+        for axis, size in (sizes or {}).items():
+            if x.shape[axis] != size:
+                raise ValueError(
+                    f"{self.name}: {what} must have size {size} in dimension {axis}, got shape {x.shape}"
+                )
+
+    def check_grad_output(self, grad_output, shape=None):
+        """Raise unless `grad_output` looks like the output of the last forward pass.
+
+        RuntimeError when there was none.
+        """
+        if shape is None:
+            if self.output is None:
+                raise RuntimeError(f"{self.name}: call forward before backward")
+            shape = self.output.shape
+        self.check_array(grad_output, "grad_output", shape=shape)
+
+    def check_table(self, input, what="input", size=None):
+        """Raise unless `input` is a table (list or tuple), of `size` entries when given."""
+        if not isinstance(input, list | tuple):
+            raise TypeError(f"{self.name}: {what} must be a list or tuple, got {type(input).__name__}")
+        if size is not None and len(input) != size:
+            raise ValueError(f"{self.name}: {what} must have {size} entries, got {len(input)}")
+
+    def describe(self):
+        """Return the constructor's arguments as `repr` shows them, for instance "(4 -> 3)"."""
+        return ""
+
+    def __repr__(self):
+        return self.name + self.describe()
+
+
+class Criterion:
+    """Base of every loss: a number from an input and a target, and its derivative by the input.
+
+    `output` is the last loss (a Python float on the CPU, a 0-d array on the GPU so that nothing waits
+    for it; `float()` takes both), `grad_input` the last derivative.
+    """
+
+    def __init__(self):
+        self.output = 0.0
+        self.grad_input = None
+
+    def update_output(self, input, target):
+        """Compute and return the loss `self.output`."""
+        raise NotImplementedError(f"{self.name} has no update_output")
+
+    def update_grad_input(self, input, target):
+        """Compute and return `self.grad_input` = d loss / d input."""
+        raise NotImplementedError(f"{self.name} has no update_grad_input")
+
+    def forward(self, input, target):
+        """Return the loss of `input` against `target`."""
+        return self.update_output(input, target)
+
+    def backward(self, input, target):
+        """Return d loss / d input."""
+        return self.update_grad_input(input, target)
+
+    @property
+    def name(self):
+        """The name that messages use, such as "nn.MSECriterion"."""
+        return f"nn.{type(self).__name__}"
+
+    def __repr__(self):
+        return self.name
+
+
+def _identity(array):
+    """Return a key that is equal for two arrays exactly when they are the same memory."""
+    return backend.pointer(array), array.shape, array.strides
+
+
+def _move(module, attribute, array, dtype, device, moved):
+    """Set `module.attribute` to `array` converted; arrays that were one before are one after."""
+    key = _identity(array)
+    if key not in moved:
+        moved[key] = backend.asarray(array, dtype, device)
+    setattr(module, attribute, moved[key])
