@@ -1,1 +1,1 @@
-"""TODO"""
+"""Data sets and the formats they come in, one a file; all give plain arrays."""

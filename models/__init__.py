@@ -1,1 +1,31 @@
-"""TODO"""
+"""The paper's video models, one architecture a file.
+
+Every predictor takes frames (T, N, C, H, W) and returns the predicted next frames (T, N, C, H, W): entry
+t is the prediction of frame t + 1 from frames up to t.
+"""
+
+from .ae_convlstm_flow import AEConvLSTMFlow
+
+_ARCHITECTURES = {"ae_convlstm_flow": AEConvLSTMFlow}
+
+
+def names():
+    """Return the names that `build` knows."""
+    return list(_ARCHITECTURES)
+
+
+def build(name, **options):
+    """Return a new model with the paper's initialisation; its `config` tells name and options.
+
+    Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
+    """
+    if name not in _ARCHITECTURES:
+        raise ValueError(f"unknown model {name!r}; choose from {', '.join(names())}")
+    model = _ARCHITECTURES[name](**options)
+    model.config = {"name": name, "options": options}
+    return model
+
+
+def count_parameters(model):
+    """Return the number of trainable parameters."""
+    return sum(weight.size for weight in model.parameters()[0])

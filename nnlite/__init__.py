@@ -1,9 +1,65 @@
 """nnlite: a small layer-based framework, every gradient written by hand. `import nnlite as nn`."""
 
-from .containers import Container, Sequential
+from .containers import Bottle, Concat, ConcatTable, Container, Identity, ParallelTable, Sequential
+from .criterion import (
+    AbsCriterion,
+    BCECriterion,
+    ClassNLLCriterion,
+    CrossEntropyCriterion,
+    MSECriterion,
+    SequencerCriterion,
+    SmoothL1Criterion,
+    SpatialClassNLLCriterion,
+)
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
 from .module import Criterion, Module
 from .random import manual_seed
+from .recurrent import *  # noqa: F403
+from .recurrent import __all__ as _recurrent
+from .tables import (
+    CAddTable,
+    CDivTable,
+    CMulTable,
+    CSubTable,
+    FlattenTable,
+    JoinTable,
+    NarrowTable,
+    SelectTable,
+    SplitTable,
+)
+from .warping import *  # noqa: F403
+from .warping import __all__ as _warping
 
-__all__ = ["Container", "Criterion", "Module", "Sequential", "manual_seed", *_layers]
+__all__ = [
+    "AbsCriterion",
+    "BCECriterion",
+    "Bottle",
+    "CAddTable",
+    "CDivTable",
+    "CMulTable",
+    "CSubTable",
+    "ClassNLLCriterion",
+    "Concat",
+    "ConcatTable",
+    "Container",
+    "Criterion",
+    "CrossEntropyCriterion",
+    "FlattenTable",
+    "Identity",
+    "JoinTable",
+    "MSECriterion",
+    "Module",
+    "NarrowTable",
+    "ParallelTable",
+    "SelectTable",
+    "SequencerCriterion",
+    "Sequential",
+    "SmoothL1Criterion",
+    "SpatialClassNLLCriterion",
+    "SplitTable",
+    "manual_seed",
+    *_layers,
+    *_recurrent,
+    *_warping,
+]

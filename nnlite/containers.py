@@ -1,5 +1,9 @@
 """Containers: modules made of modules, wired in series, in parallel or over folded dimensions."""
 
+import functools
+import math
+
+from . import backend
 from .module import Module
 
 
@@ -36,6 +40,8 @@ class Container(Module):
 
     def insert(self, index, module):
         """Insert `module` before the 0-based position and return self."""
+        if not isinstance(module, Module):
+            raise TypeError(f"{self.name}.insert takes a module, got {type(module).__name__}")
         self.modules.insert(index, module)
         return self
 
@@ -55,6 +61,14 @@ class Container(Module):
     def __repr__(self):
         lines = [f"  ({i}): " + repr(m).replace("\n", "\n  ") for i, m in enumerate(self.modules, 1)]
         return "\n".join([f"{self.name} {{", *self._wiring(), *lines, "}"])
+
+    def _check_shape(self, grad_output):
+        """Raise unless `grad_output` has the output's shape; dtype and device are the children's matter."""
+        if self.output is None:
+            raise RuntimeError(f"{self.name}: call forward before backward")
+        got = getattr(grad_output, "shape", type(grad_output).__name__)
+        if got != self.output.shape:
+            raise ValueError(f"{self.name}: grad_output must have shape {self.output.shape}, got {got}")
 
     def _wiring(self):
         """Return the lines of `repr` that show how data flows."""
@@ -100,3 +114,205 @@ class Sequential(Container):
 
     def _wiring(self):
         return ["  [input -> " + "".join(f"({i}) -> " for i in range(1, len(self) + 1)) + "output]"]
+
+
+class _Branches(Container):
+    """Modules side by side; a subclass says what each is fed and how their gradients are joined."""
+
+    def update_grad_input(self, input, grad_output):
+        grads = [module.update_grad_input(x, g) for module, x, g in self._wires(input, grad_output)]
+        self.grad_input = self._join_grads(grads)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        for module, x, g in self._wires(input, grad_output):
+            module.acc_grad_parameters(x, g, scale)
+
+    def backward(self, input, grad_output, scale=1.0):
+        grads = [module.backward(x, g, scale) for module, x, g in self._wires(input, grad_output)]
+        self.grad_input = self._join_grads(grads)
+        return self.grad_input
+
+    def _wires(self, input, grad_output):
+        """Return (module, its input, its grad_output) of every branch."""
+        raise NotImplementedError
+
+    def _join_grads(self, grads):
+        """Return the gradient of the whole input from those of the branches; by default their sum."""
+        return functools.reduce(_add, grads)
+
+    def _check_branches(self):
+        if not self.modules:
+            raise ValueError(f"{self.name} has no modules; add some before forward")
+
+    def __repr__(self):
+        lines = [f"{self.name} {{", "  input"]
+        for i, module in enumerate(self.modules, 1):
+            corner, edge = ("  |`-> ", "  |    ") if i < len(self) else ("   `-> ", "       ")
+            lines.append(f"  {corner}({i}): " + repr(module).replace("\n", f"\n  {edge}"))
+        return "\n".join([*lines, "     ... -> output", "}"])
+
+
+class Concat(_Branches):
+    """Feed every module the same input and concatenate their outputs along `dimension`.
+
+    Shapes: input that of every module, outputs y₁..y_K equal but for `dimension` (0-based; negative from
+    the end).
+    Forward: output = [y₁ ... y_K], yₖ = fₖ(x).
+    Backward: grad_input = Σₖ (∂fₖ/∂x)ᵀ gₖ, gₖ the part of grad_output that belongs to yₖ.
+    Errors: ValueError for outputs that do not fit together and for a grad_output unlike the output.
+    Source: nn.Concat.
+    """
+
+    def __init__(self, dimension, *modules):
+        super().__init__(*modules)
+        self.dimension = dimension
+
+    def update_output(self, input):
+        self._check_branches()
+        outputs = [module.update_output(input) for module in self.modules]
+        try:
+            self.output = backend.get_array_module(*outputs).concatenate(outputs, axis=self.dimension)
+        except ValueError as error:
+            shapes = ", ".join(str(y.shape) for y in outputs)
+            raise ValueError(
+                f"{self.name}: outputs of shape {shapes} cannot be joined along dimension {self.dimension}"
+            ) from error
+        return self.output
+
+    def _wires(self, input, grad_output):
+        self._check_shape(grad_output)
+        wires, start = [], 0
+        axis = self.dimension % self.output.ndim
+        for module in self.modules:
+            stop = start + module.output.shape[axis]
+            part = (slice(None),) * axis + (slice(start, stop),)
+            wires.append((module, input, grad_output[part]))
+            start = stop
+        return wires
+
+
+class ConcatTable(_Branches):
+    """Feed every module the same input and return the table of their outputs.
+
+    Shapes: input (array or table) that of every module, output a table with one entry per module.
+    Forward: outputₖ = fₖ(x).
+    Backward: grad_input = Σₖ (∂fₖ/∂x)ᵀ gₖ, gₖ the k-th entry of grad_output; over tables entry by entry.
+    Errors: ValueError when grad_output has not one entry per module.
+    Source: nn.ConcatTable.
+    """
+
+    def update_output(self, input):
+        self._check_branches()
+        self.output = [module.update_output(input) for module in self.modules]
+        return self.output
+
+    def _wires(self, input, grad_output):
+        self.check_table(grad_output, "grad_output", size=len(self))
+        return [(module, input, g) for module, g in zip(self.modules, grad_output)]
+
+
+class ParallelTable(_Branches):
+    """Feed the k-th module the k-th entry of the input table and return the table of the outputs.
+
+    Shapes: input and output tables with one entry per module.
+    Forward: outputₖ = fₖ(xₖ).
+    Backward: grad_inputₖ = (∂fₖ/∂xₖ)ᵀ gₖ.
+    Errors: TypeError or ValueError when input or grad_output is not a table with one entry per module.
+    Source: nn.ParallelTable.
+    """
+
+    def update_output(self, input):
+        self.check_table(input, size=len(self))
+        self.output = [module.update_output(x) for module, x in zip(self.modules, input)]
+        return self.output
+
+    def _wires(self, input, grad_output):
+        self.check_table(grad_output, "grad_output", size=len(self))
+        return list(zip(self.modules, input, grad_output))
+
+    def _join_grads(self, grads):
+        return grads
+
+
+class Bottle(Container):
+    """Fold the leading dimensions of the input into one, apply the module, unfold them again.
+
+    Shapes: input (D₁, ..., D_m, B, ...) with `n_input_dims` dimensions from B on, fed to the module as
+    (D₁ ⋯ D_m · B, ...); the module's output (D₁ ⋯ D_m · B', ...), of `n_output_dims` dimensions (by default
+    as many), comes out as (D₁, ..., D_m, B', ...). An input of `n_input_dims` dimensions or fewer is fed
+    as it is.
+    Forward and backward: those of the module on the folded arrays.
+    Errors: ValueError when the module's output has not `n_output_dims` dimensions.
+    Source: nn.Bottle.
+    """
+
+    def __init__(self, module, n_input_dims=2, n_output_dims=None):
+        super().__init__(module)
+        self.n_input_dims = n_input_dims
+        self.n_output_dims = n_input_dims if n_output_dims is None else n_output_dims
+
+    def update_output(self, input):
+        y = self.modules[0].update_output(self._fold(input))
+        lead = self._lead(input)
+        if lead:
+            if y.ndim != self.n_output_dims:
+                raise ValueError(
+                    f"{self.name}: the output of {self.modules[0].name} must have {self.n_output_dims} "
+                    f"dimensions (n_output_dims), got shape {y.shape}"
+                )
+            y = y.reshape(*lead, y.shape[0] // math.prod(lead), *y.shape[1:])
+        self.output = y
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        folded = self.modules[0].update_grad_input(self._fold(input), self._fold_grad(grad_output))
+        self.grad_input = folded.reshape(input.shape)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        self.modules[0].acc_grad_parameters(self._fold(input), self._fold_grad(grad_output), scale)
+
+    def backward(self, input, grad_output, scale=1.0):
+        folded = self.modules[0].backward(self._fold(input), self._fold_grad(grad_output), scale)
+        self.grad_input = folded.reshape(input.shape)
+        return self.grad_input
+
+    def _lead(self, input):
+        """Return the dimensions of `input` that are folded into the next one, () for none."""
+        return input.shape[: max(input.ndim - self.n_input_dims, 0)]
+
+    def _fold(self, input):
+        lead = self._lead(input)
+        if not lead:
+            return input
+        size, *rest = input.shape[len(lead) :]
+        return input.reshape(math.prod(lead) * size, *rest)
+
+    def _fold_grad(self, grad_output):
+        self._check_shape(grad_output)
+        return grad_output.reshape(self.modules[0].output.shape)
+
+
+class Identity(Module):
+    """Return the input, an array or a table, as it is.
+
+    Forward: y = x.
+    Backward: grad_input = g.
+    Source: nn.Identity.
+    """
+
+    def update_output(self, input):
+        self.output = input
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.grad_input = grad_output
+        return self.grad_input
+
+
+def _add(a, b):
+    """Return a + b, over tables entry by entry."""
+    if isinstance(a, list | tuple):
+        return [_add(x, y) for x, y in zip(a, b, strict=True)]
+    return a + b

@@ -124,20 +124,40 @@ class Module:
             for module in self.list_modules()
             for name, weight, grad in module.own_parameters()
         ]
-        places, size = {}, 0
-        for _, _, weight, _ in owners:
-            if _identity(weight) not in places:
-                places[_identity(weight)] = size
-                size += weight.size
-        xp = self.xp
-        flat, flat_grad = xp.empty(size, self.dtype), xp.empty(size, self.dtype)
-        for module, name, weight, grad in owners:
-            place = slice(places[_identity(weight)], places[_identity(weight)] + weight.size)
-            for attribute, old, new in ((name, weight, flat), ("grad_" + name, grad, flat_grad)):
-                new[place] = old.ravel()
-                setattr(module, attribute, new[place].reshape(old.shape))
+        self._check_flattens(owners)
+        distinct = {_identity(weight): (weight, grad) for _, _, weight, grad in owners}
+        size = sum(weight.size for weight, _ in distinct.values())
+        flat, flat_grad = self.xp.empty(size, self.dtype), self.xp.empty(size, self.dtype)
+        views, start = {}, 0
+        for key, arrays in distinct.items():
+            place = slice(start, start + arrays[0].size)
+            views[key] = [new[place].reshape(arrays[0].shape) for new in (flat, flat_grad)]
+            for view, old in zip(views[key], arrays):
+                view[...] = old
+            start = place.stop
+        for module, name, weight, _ in owners:
+            # Sharers get one and the same array object: `clone` keeps such shared.
+            view, view_grad = views[_identity(weight)]
+            setattr(module, name, view)
+            setattr(module, "grad_" + name, view_grad)
         self._parameters_moved()
         return flat, flat_grad
+
+    def _check_flattens(self, owners):
+        """Raise unless the (module, name, weight, grad) in `owners` fit into two flat arrays."""
+        dtypes = {weight.dtype for _, _, weight, _ in owners} - {self.dtype}
+        if dtypes:
+            raise TypeError(
+                f"{self.name}.get_parameters: the module is {self.dtype}, a parameter {dtypes.pop()}; "
+                "convert the module as a whole first (module.float(), module.double())"
+            )
+        pairs = {(_identity(weight), _identity(grad)) for _, _, weight, grad in owners}
+        weights, grads = zip(*pairs) if pairs else ((), ())
+        if not len(set(weights)) == len(set(grads)) == len(pairs):
+            raise ValueError(
+                f"{self.name}.get_parameters: a parameter is shared without its gradient, or the other way "
+                'round; share both, as in share(other, "weight", "grad_weight")'
+            )
 
     def zero_grad_parameters(self):
         """Set every parameter gradient to zero."""
@@ -156,11 +176,9 @@ class Module:
         """Make the named arrays ("weight", "bias", "grad_weight", ...) those of `other`, recursively."""
         for name in names:
             if getattr(self, name, None) is not None:
-                if getattr(self, name).shape != getattr(other, name).shape:
-                    raise ValueError(
-                        f"{self.name}.share: {name} has shape {getattr(self, name).shape} here and "
-                        f"{getattr(other, name).shape} in the other module"
-                    )
+                here, there = _form(getattr(self, name)), _form(getattr(other, name, None))
+                if here != there:
+                    raise ValueError(f"{self.name}.share: {name} is {here} here, {there} in the other module")
                 setattr(self, name, getattr(other, name))
         for (_, mine), (_, theirs) in zip(self.children(), other.children(), strict=True):
             mine.share(theirs, *names)
@@ -378,9 +396,15 @@ def _identity(array):
     return backend.pointer(array), array.shape, array.strides
 
 
+def _form(array):
+    """Say what an array is, for instance "float32 (2, 3) on cpu"."""
+    return "absent" if array is None else f"{array.dtype} {array.shape} on {backend.device_of(array)}"
+
+
 def _move(module, attribute, array, dtype, device, moved):
     """Set `module.attribute` to `array` converted; arrays that were one before are one after."""
     key = _identity(array)
     if key not in moved:
-        moved[key] = backend.asarray(array, dtype, device)
-    setattr(module, attribute, moved[key])
+        # The old array is kept alive, so that no new one can come to lie at its address.
+        moved[key] = backend.asarray(array, dtype, device), array
+    setattr(module, attribute, moved[key][0])

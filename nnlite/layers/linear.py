@@ -19,10 +19,11 @@ class Linear(Module):
         super().__init__()
         self.n_in, self.n_out = n_in, n_out
         self.add_parameter("weight", (n_out, n_in))
-        self.add_parameter("bias", (n_out,))
-        self.reset()
-        if not bias:
+        if bias:
+            self.add_parameter("bias", (n_out,))
+        else:
             self.no_bias()
+        self.reset()
 
     def reset(self, stdv=None):
         """Draw weight and bias from U(-r, r), r = 1/√n_in, or √3 · stdv when `stdv` is given."""

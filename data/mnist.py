@@ -1,0 +1,94 @@
+"""MNIST from its original idx files, plain or gzipped."""
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+_PREFIX = {"train": "train", "test": "t10k"}
+_UNSIGNED_BYTE = 8
+
+
+def find_mnist(data=None):
+    """Return the folder with the MNIST idx files, or None when there is none.
+
+    `data` (a `--data` option) is a folder that has them itself or in its `mnist/`; it must have them, else
+    FileNotFoundError. Without it the environment variable NNLITE_DATA names the folder, which may lack them.
+    """
+    asked = data or os.environ.get("NNLITE_DATA")
+    if not asked:
+        return None
+    origin = "--data" if data else "NNLITE_DATA"
+    if not Path(asked).is_dir():
+        raise FileNotFoundError(f"{origin}: there is no folder {asked}")
+    for folder in (Path(asked), Path(asked) / "mnist"):
+        if any(_find(folder, split, "images-idx3") for split in _PREFIX):
+            return folder
+    if data:
+        raise FileNotFoundError(
+            f"--data: neither {asked} nor {Path(asked) / 'mnist'} has MNIST's idx files "
+            "(train-images-idx3-ubyte.gz, ...)"
+        )
+    return None
+
+
+def load_mnist(folder, split="train"):
+    """Return images (60000 or 10000, 28, 28) uint8 and labels of the split "train" or "test".
+
+    FileNotFoundError names the file that is missing, ValueError the one that is broken.
+    """
+    if split not in _PREFIX:
+        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    images = read_idx(_require(folder, split, "images-idx3"))
+    labels = read_idx(_require(folder, split, "labels-idx1"))
+    if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"{folder}: images {images.shape} and labels {labels.shape} of split {split} are not MNIST's "
+            "(N, 28, 28) and (N,)"
+        )
+    return images, labels
+
+
+def read_idx(path):
+    """Return the array of unsigned bytes in an idx file; a name in .gz is decompressed.
+
+    The format: two zero bytes, the element type, the number of dimensions, the sizes as big-endian 32-bit
+    integers, then the elements. ValueError when the file is something else, truncated or too long.
+    """
+    try:
+        with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
+            content = file.read()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path}: broken gzip file ({error})") from error
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or not content[3]:
+        raise ValueError(
+            f"{path}: not an idx file of unsigned bytes (it must begin with 00 00 08 and the number of "
+            f"dimensions, but begins with {content[:4].hex(' ') or 'nothing'})"
+        )
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise ValueError(f"{path}: truncated within its header ({len(content)} of {start} bytes)")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", content[3], 4))
+    expected = start + int(np.prod(shape, dtype=object))
+    if len(content) != expected:
+        state = "truncated" if len(content) < expected else "too long"
+        raise ValueError(f"{path}: {state}: {len(content)} bytes, but sizes {shape} take {expected}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _find(folder, split, kind):
+    """Return the path of one of the four files under any of its usual names, or None."""
+    for name in (f"{_PREFIX[split]}-{kind}-ubyte", f"{_PREFIX[split]}-{kind}-ubyte".replace("-idx", ".idx")):
+        for path in (Path(folder) / name, Path(folder) / f"{name}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _require(folder, split, kind):
+    path = _find(folder, split, kind)
+    if path is None:
+        raise FileNotFoundError(f"{folder} has no {_PREFIX[split]}-{kind}-ubyte or .gz of it")
+    return path

@@ -1,0 +1,125 @@
+"""AE-ConvLSTM-flow, the paper's spatio-temporal video autoencoder (Figure 1)."""
+
+import nnlite as nn
+
+from .flow_regressor import flow_regressor
+from .parts import decoder, encoder, initialise_convolutions, initialise_memory
+
+
+class AEConvLSTMFlow(nn.Container):
+    """Predict the next frame by moving the present one along a flow regressed from a memory of the past.
+
+        x_t = E(Y_t),   h_t = LSTM(x_1..x_t),   T_t = H(Θ(h_t)),   Ỹ_{t+1} = D(S(x_t, GG(T_t)))
+
+    Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1.
+    Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
+    the memory that chose where to sample; H adds the gradient of its smoothness penalty on the way.
+    After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
+
+    height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E and D. n_memory: maps of the
+    memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
+    "published"); penalty_weight 0 leaves H out. output: "sigmoid" or "linear". forget_bias: where the
+    forget gate starts. 1,035,067 parameters with the defaults.
+    """
+
+    def __init__(
+        self,
+        height=64,
+        width=64,
+        n_channels=1,
+        n_features=16,
+        n_memory=64,
+        kernel=7,
+        flow_kernel=15,
+        penalty="paper",
+        penalty_weight=0.01,
+        output="sigmoid",
+        forget_bias=1.0,
+    ):
+        super().__init__()
+        if height % 2 or width % 2:
+            raise ValueError(f"{self.name}: height and width must be even, got {height}x{width}")
+        h, w = height // 2, width // 2
+        self.height, self.width, self.n_channels = height, width, n_channels
+        self.encoder = encoder(n_channels, n_features, kernel)
+        self.decoder = decoder(n_features, n_channels, kernel, output)
+        self.memory = nn.SeqConvLSTM(n_features, n_memory, kernel)
+        self.regressor = flow_regressor(n_memory, h, w, flow_kernel)
+        self.penalty = (
+            nn.SmoothHuberPenalty(penalty_weight, form=penalty) if penalty_weight else nn.Identity()
+        )
+        self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(h, w), _channels_last())
+        self.image = _channels_last()
+        self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
+        initialise_convolutions(self.encoder, self.decoder)
+        initialise_memory(self.memory, forget=forget_bias)
+        self.modules = [module for _, module in self.children()]
+
+    def children(self):
+        names = ("encoder", "memory", "regressor", "penalty", "grid", "image", "sampler", "decoder")
+        return [(name, getattr(self, name)) for name in names]
+
+    def update_output(self, input):
+        self.check_array(input, ndim=5, sizes={-3: self.n_channels, -2: self.height, -1: self.width})
+        x = self.encoder.forward(_fold(input))
+        h = self.memory.forward(_unfold(x, input))
+        flow = self.penalty.forward(self.regressor.forward(_fold(h)))
+        warped = self.sampler.forward([self.image.forward(x), self.grid.forward(flow)])
+        self.output = _unfold(self.decoder.forward(warped), input)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        return self._backwards(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        def accumulate(module, x, g):
+            module.acc_grad_parameters(x, g, scale)
+            return module.grad_input
+
+        self._backwards(input, grad_output, accumulate)
+
+    def backward(self, input, grad_output, scale=1.0):
+        return self._backwards(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+
+    @property
+    def flow(self):
+        """The motion (u, v) of the last forward pass in input pixels, (T, N, 2, H, W).
+
+        Entry t tells, for every pixel of the predicted frame t + 1, how far its content moved since frame t.
+        S reads frame t at o + T(o), so the motion is -T; a grid side of 2 is (w - 1) feature pixels, of two
+        input pixels each.
+        """
+        flow = self.penalty.output
+        h, w = flow.shape[-2:]
+        motion = self.xp.stack([-(w - 1) * flow[:, 1], -(h - 1) * flow[:, 0]], axis=1)
+        return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), self.output)
+
+    def _backwards(self, input, grad_output, back):
+        """Take the error from D back to E; `back(module, its input, its grad_output)` does one module."""
+        self.check_grad_output(grad_output)
+        x, h = self.encoder.output, _fold(self.memory.output)
+        images_and_grid = [self.image.output, self.grid.output]
+        g_warped = back(self.decoder, self.sampler.output, _fold(grad_output))
+        g_image, g_grid = back(self.sampler, images_and_grid, g_warped)
+        g_flow = back(self.grid, self.penalty.output, g_grid)
+        g_regressed = back(self.penalty, self.regressor.output, g_flow)
+        g_h = back(self.regressor, h, g_regressed)
+        g_memory = back(self.memory, _unfold(x, input), _unfold(g_h, input))
+        g_x = back(self.image, x, g_image) + _fold(g_memory)
+        self.grad_input = _unfold(back(self.encoder, _fold(input), g_x), input)
+        return self.grad_input
+
+
+def _channels_last():
+    """Return the module that takes (B, C, H, W) to the sampler's (B, H, W, C)."""
+    return nn.Transpose((1, 3), (1, 2))
+
+
+def _fold(x):
+    """Return (T, N, ...) as (T·N, ...): modules without memory take all frames at once."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _unfold(x, like):
+    """Return (T·N, ...) as (T, N, ...), T and N those of `like`."""
+    return x.reshape(*like.shape[:2], *x.shape[1:])

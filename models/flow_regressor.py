@@ -1,0 +1,56 @@
+"""Θ, the optical flow prediction of section 3.2.2, and the units of its flow."""
+
+import nnlite as nn
+
+from .parts import convolution, initialise_convolutions
+
+
+class PixelsToGrid(nn.Module):
+    """Scale a flow in pixels of an h x w map to the units of the sampler's grid, where a side is 2 long.
+
+    Shapes: input and output (B, 2, h, w), channel 0 = y, channel 1 = x.
+    Forward: (t_y, t_x) = (2/h · p_y, 2/w · p_x).
+    Backward: grad_input = (2/h · g_y, 2/w · g_x). The factors are constants: trainable in the published
+    flow.lua (two nn.Mul), fixed here.
+    Errors: ValueError for another shape.
+    Source: flow.lua of the published code.
+    """
+
+    def __init__(self, height, width):
+        super().__init__()
+        self.height, self.width = height, width
+
+    def update_output(self, input):
+        self.check_array(input, ndim=4, sizes={-3: 2, -2: self.height, -1: self.width})
+        self.output = self._scaled(input)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = self._scaled(grad_output)
+        return self.grad_input
+
+    def describe(self):
+        return f"({self.height}x{self.width})"
+
+    def _scaled(self, x):
+        y = self.xp.empty_like(x)
+        self.xp.multiply(x[:, 0], 2.0 / self.height, out=y[:, 0])
+        self.xp.multiply(x[:, 1], 2.0 / self.width, out=y[:, 1])
+        return y
+
+
+def flow_regressor(n_memory, height, width, kernel=15, limit=0.5):
+    """Return Θ: (B, n_memory, h, w) to a flow map T (B, 2, h, w) in grid units, within ±limit.
+
+    Two large convolutions without bias (their range limits the flow) and a 1x1 convolution with bias that
+    starts at zero, so that training starts from zero flow. A reconstruction: it is the layout of the
+    published code whose parameter count matches the paper's 1,035,067.
+    """
+    large = nn.Sequential(convolution(n_memory, 2, kernel).no_bias(), convolution(2, 2, kernel).no_bias())
+    initialise_convolutions(large)
+    last = convolution(2, 2, 1)
+    last.weight.fill(0)
+    last.bias.fill(0)
+    net = nn.Sequential(*large, last, PixelsToGrid(height, width))
+    return net.add(nn.Clamp(-limit, limit))

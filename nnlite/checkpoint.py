@@ -1,0 +1,217 @@
+"""Checkpoints: everything that training needs to go on to the bit, in one HDF5 file, without pickle.
+
+    checkpoint.save("run/checkpoint.h5", model, optimiser=state, position={"epoch": 3, "step": 120})
+    saved = checkpoint.load("run/checkpoint.h5")
+    checkpoint.load_parameters(model, saved)
+
+In the file: attributes `format` and `version`; datasets /parameters/<path> and /buffers/<path> (paths as in
+`Module.named_parameters`); /state, a JSON text of the five dicts that `save` takes, in which an array is
+{"$array": name of its dataset} and a tuple {"$tuple": [...]}. Nothing in a file is ever executed.
+"""
+
+import contextlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from . import backend
+
+FORMAT = "nnlite checkpoint"
+VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """What `load` found: the dicts that were given to `save`, and arrays by path, all in host memory."""
+
+    path: Path
+    parameters: dict
+    buffers: dict
+    architecture: dict
+    optimiser: dict
+    random: dict
+    position: dict
+    metadata: dict
+
+
+def save(path, model, *, architecture=None, optimiser=None, random=None, position=None, metadata=None):
+    """Write `model`'s parameters and buffers and the given dicts to the file `path`.
+
+    architecture: {"name": ..., "options": {...}} to build the model from. optimiser: its state dict.
+    random: {name: state of a generator}, such as `Generator.get_state()` of nnlite.random or
+    `bit_generator.state` of NumPy. position: epoch, step and the like. metadata: anything else. The dicts
+    hold numbers, strings, booleans, None, arrays, lists, tuples and dicts with string keys.
+
+    The file appears at once and whole: it is written under another name in the same folder and renamed.
+    When that fails (OSError) an earlier file at `path` is still there. TypeError for a value of another
+    type, naming it.
+    """
+    state = {
+        "architecture": architecture or {},
+        "optimiser": optimiser or {},
+        "random": random or {},
+        "position": position or {},
+        "metadata": metadata or {},
+    }
+    _write(Path(path), model, state, lambda array: {"data": array})
+
+
+def save_parameters(path, model, *, architecture=None, metadata=None):
+    """Write a small file for a trained model: parameters and buffers alone, in float32, compressed.
+
+    `load` and `load_parameters` read it like any checkpoint; it holds nothing to resume training from.
+    """
+
+    def packed(array):
+        array = array.astype(np.float32) if array.dtype == np.float64 else array
+        return {"data": array} | ({"compression": "gzip", "shuffle": True} if array.ndim else {})
+
+    state = {"architecture": architecture or {}, "optimiser": {}, "random": {}, "position": {}}
+    _write(Path(path), model, state | {"metadata": metadata or {}}, packed)
+
+
+def load(path):
+    """Return the `Checkpoint` in the file `path`.
+
+    FileNotFoundError when there is none; ValueError when it is no checkpoint, is damaged, or was written
+    by a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            kind, version = file.attrs.get("format"), file.attrs.get("version")
+            if (kind, version) == (FORMAT, VERSION):
+                return _read(path, file)
+    except (OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no checkpoint, or is truncated or damaged: {error}") from error
+    if kind != FORMAT:
+        raise ValueError(f"{path} is an HDF5 file, but no checkpoint of nnlite")
+    raise ValueError(
+        f"{path} has format version {version}; this nnlite reads version {VERSION}: update nnlite"
+    )
+
+
+def load_parameters(model, checkpoint):
+    """Copy the parameters and buffers of a `Checkpoint` into `model`, converted to its dtype and device.
+
+    ValueError, before anything is copied, when a path is missing, unexpected or of another shape.
+    """
+    targets = {path: weight for path, weight, _ in model.named_parameters()}
+    targets |= dict(model.named_buffers())
+    values = checkpoint.parameters | checkpoint.buffers
+    wrong = {
+        "missing in the file": [path for path in targets if path not in values],
+        "not in the model": [path for path in values if path not in targets],
+        "of another shape": [
+            f"{path} {values[path].shape} (model: {target.shape})"
+            for path, target in targets.items()
+            if path in values and values[path].shape != target.shape
+        ],
+    }
+    if any(wrong.values()):
+        found = "; ".join(f"{what}: {_some(paths)}" for what, paths in wrong.items() if paths)
+        name = checkpoint.architecture.get("name", "an unnamed model")
+        raise ValueError(f"{checkpoint.path} (of {name}) does not fit this {model.name}: {found}")
+    for path, target in targets.items():
+        target[...] = backend.asarray(values[path], target.dtype, backend.device_of(target))
+
+
+def _some(paths):
+    """Return the first few of many paths as text."""
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+
+
+def _write(path, model, state, dataset):
+    """Write the file; `dataset` turns a parameter array into the arguments of `create_dataset`."""
+    # HDF5 goes to memory first: a disk that is full in the middle of a write leaves the library with a
+    # file that it can neither finish nor close.
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+        for name, weight, _ in model.named_parameters():
+            file.create_dataset(f"parameters/{name}", **dataset(backend.as_numpy(weight)))
+        for name, array in model.named_buffers():
+            file.create_dataset(f"buffers/{name}", **dataset(backend.as_numpy(array)))
+        file["state"] = json.dumps(_encode(state, file, ""))
+
+    unfinished = path.with_name(path.name + ".tmp")
+    try:
+        with open(unfinished, "wb") as stream:
+            stream.write(image.getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(unfinished, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"checkpoint {path} could not be written ({error.strerror or error}); an earlier file of that "
+            "name is untouched. Its folder must exist, be writable and have room for "
+            f"{image.getbuffer().nbytes / 1e6:.1f} MB",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+def _sync_folder(folder):
+    """Make the rename durable, where the file system can sync a folder."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _read(path, file):
+    """Return the Checkpoint in an open file."""
+    state = _decode(json.loads(file["state"].asstr()[()]), file)
+    arrays = {
+        kind: {name: np.asarray(array[()]) for name, array in file[kind].items()} if kind in file else {}
+        for kind in ("parameters", "buffers")
+    }
+    return Checkpoint(path, **arrays, **state)
+
+
+def _encode(value, file, place):
+    """Return `value` fit for JSON, arrays being written to `file` as datasets named after their place."""
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str) or key in ("", ".") or "/" in key or key.startswith("$"):
+                raise TypeError(f"checkpoint: {place or 'state'} has the key {key!r}; keys are plain names")
+        return {key: _encode(entry, file, f"{place}/{key}") for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        entries = [_encode(entry, file, f"{place}/{i}") for i, entry in enumerate(value)]
+        return {"$tuple": entries} if isinstance(value, tuple) else entries
+    if isinstance(value, np.generic):
+        return _encode(value.item(), file, place)
+    if backend.is_array(value) and value.dtype.kind in "biuf":
+        file.create_dataset(place, data=backend.as_numpy(value))
+        return {"$array": place}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(
+        f"checkpoint: {place} is a {type(value).__name__}; it can hold numbers, strings, booleans, None, "
+        "arrays of numbers, lists, tuples and dicts"
+    )
+
+
+def _decode(value, file):
+    """Return what `_encode` was given."""
+    if isinstance(value, list):
+        return [_decode(entry, file) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if "$array" in value:
+        return np.asarray(file[value["$array"]][()])
+    if "$tuple" in value:
+        return tuple(_decode(entry, file) for entry in value["$tuple"])
+    return {key: _decode(entry, file) for key, entry in value.items()}

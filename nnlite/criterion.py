@@ -1,0 +1,331 @@
+"""Losses. They are summed in float64 whatever the dtype; gradients have the dtype of the input.
+
+Losses are functions of (input, target) alone: `backward` needs nothing that `forward` left behind.
+"""
+
+import copy
+
+import numpy as np
+
+from . import backend
+from .layers.activation import LogSoftMax
+from .module import Criterion
+from .ops import cross_entropy
+
+
+class _Elementwise(Criterion):
+    """Base of the losses that sum a function of the entries of input and target, arrays of one form.
+
+    `size_average`, which may be set at any time, says whether the sum is divided by the number of entries.
+    """
+
+    def __init__(self, size_average=True):
+        super().__init__()
+        self.size_average = size_average
+
+    def check(self, input, target):
+        """Raise unless input and target are float arrays of one dtype, device and shape."""
+        _check_floats(self, input)
+        _check_target(self, input, target)
+        if target.dtype != input.dtype:
+            raise TypeError(f"{self.name}: target must be {input.dtype} like the input, got {target.dtype}")
+        if target.shape != input.shape:
+            raise ValueError(f"{self.name}: target must have shape {input.shape}, got {target.shape}")
+
+    def difference(self, input, target):
+        """Return d = input - target."""
+        self.check(input, target)
+        return input - target
+
+    def norm(self, input):
+        """Return the factor of the sum: 1/n for the mean over n entries, else 1."""
+        return 1.0 / input.size if self.size_average else 1.0
+
+
+class MSECriterion(_Elementwise):
+    """Squared error.
+
+    Shapes: input and target of any shape, the same.
+    Forward: L = Σ dᵢ² / n, d = x - t; without `size_average` not divided by n.
+    Backward: grad_input = 2 d / n.
+    Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
+    Source: nn.MSECriterion.
+    """
+
+    def update_output(self, input, target):
+        d = self.difference(input, target)
+        self.output = _number((d * d).sum(dtype=np.float64) * self.norm(d))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        d = self.difference(input, target)
+        self.grad_input = d * (2.0 * self.norm(d))
+        return self.grad_input
+
+
+class AbsCriterion(_Elementwise):
+    """Absolute error.
+
+    Shapes: input and target of any shape, the same.
+    Forward: L = Σ |dᵢ| / n, d = x - t; without `size_average` not divided by n.
+    Backward: grad_input = sign(d) / n, with sign(0) = +1.
+    Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
+    Source: nn.AbsCriterion.
+    """
+
+    def update_output(self, input, target):
+        d = self.difference(input, target)
+        self.output = _number(abs(d).sum(dtype=np.float64) * self.norm(d))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        d = self.difference(input, target)
+        self.grad_input = backend.get_array_module(d).full_like(d, -self.norm(d))
+        self.grad_input[d >= 0] = self.norm(d)
+        return self.grad_input
+
+
+class SmoothL1Criterion(_Elementwise):
+    """Squared error near zero, absolute error beyond.
+
+    Shapes: input and target of any shape, the same.
+    Forward: L = Σ l(dᵢ) / n, l(d) = d²/2 for |d| < 1, else |d| - 1/2; without `size_average` not divided.
+    Backward: grad_input = clip(d, -1, 1) / n.
+    Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
+    Source: nn.SmoothL1Criterion; Girshick, "Fast R-CNN" (2015), eq. 3.
+    """
+
+    def update_output(self, input, target):
+        d = abs(self.difference(input, target))
+        losses = backend.get_array_module(d).where(d < 1, 0.5 * d * d, d - 0.5)
+        self.output = _number(losses.sum(dtype=np.float64) * self.norm(d))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        d = self.difference(input, target)
+        self.grad_input = d.clip(-1, 1) * self.norm(d)
+        return self.grad_input
+
+
+class BCECriterion(_Elementwise):
+    """Binary cross-entropy of probabilities.
+
+    Shapes: input (probabilities) and target (in [0, 1]) of any shape, the same; weights broadcast to it.
+    Forward: L = -Σ wᵢ [tᵢ log(xᵢ + ε) + (1 - tᵢ) log(1 - xᵢ + ε)] / n, ε = 1e-12; n counts entries, not
+    weights; without `size_average` not divided.
+    Backward: grad_input = w (x - t) / ((1 - x + ε) (x + ε)) / n.
+    Errors: ValueError for an input outside [0, 1] (on the GPU, where looking would mean waiting, the
+    loss is NaN instead) or of another shape than the target.
+    Source: nn.BCECriterion.
+    """
+
+    def __init__(self, weights=None, size_average=True):
+        super().__init__(size_average)
+        self.weights = None if weights is None else backend.as_numpy(weights)
+
+    def update_output(self, input, target):
+        self.check(input, target)
+        if backend.device_of(input) == "cpu" and not (input.min() >= 0 and input.max() <= 1):
+            wrong = input[~((input >= 0) & (input <= 1))][0]
+            raise ValueError(f"{self.name}: input must be in [0, 1], got {wrong}")
+        total = cross_entropy.binary_sum(input, target, self._weights_like(input))
+        self.output = _number(total * self.norm(input))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        self.check(input, target)
+        weights = self._weights_like(input)
+        self.grad_input = cross_entropy.binary_gradient(input, target, weights, self.norm(input))
+        return self.grad_input
+
+    def _weights_like(self, input):
+        """Return the weights in the form of the input; without any, ones that take no memory."""
+        weights = np.ones(()) if self.weights is None else self.weights
+        weights = backend.asarray(weights, input.dtype, backend.device_of(input))
+        try:
+            return backend.get_array_module(input).broadcast_to(weights, input.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"{self.name}: weights of shape {weights.shape} do not broadcast to the input's {input.shape}"
+            ) from error
+
+
+class ClassNLLCriterion(Criterion):
+    """Negative log-likelihood of class labels, given log-probabilities.
+
+    Shapes: input (K,) or (N, K); target one integer label (a number or an array of one) or (N,), labels
+    0..K-1; weights (K,), one a class, >= 0.
+    Forward: L = -Σᵢ wᵢ x_i,tᵢ / Σᵢ wᵢ, wᵢ = weights[tᵢ], but 0 where tᵢ is `ignore_index`; without
+    `size_average` not divided. L = 0 when all wᵢ are 0.
+    Backward: grad_input_i,tᵢ = -wᵢ / Σⱼ wⱼ, zero elsewhere.
+    Errors: ValueError for a label that is neither in 0..K-1 nor `ignore_index`.
+    Source: nn.ClassNLLCriterion.
+    """
+
+    image_dims = 0
+
+    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+        super().__init__()
+        self.weights = None if weights is None else backend.as_numpy(weights)
+        self.size_average, self.ignore_index = size_average, ignore_index
+        self.total_weight = 0.0
+        if self.weights is not None and (self.weights.ndim != 1 or not (self.weights >= 0).all()):
+            raise ValueError(f"{self.name}: weights must be a vector of numbers >= 0, got {self.weights}")
+
+    def update_output(self, input, target):
+        scores, labels, w = self._positions(input, target)
+        self.total_weight = _number(w.sum(dtype=np.float64))
+        self.output = _number(cross_entropy.label_sum(scores, labels, w) * self._norm(w))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        scores, labels, w = self._positions(input, target)
+        grad = cross_entropy.label_gradient(scores, labels, w, self._norm(w))
+        self.grad_input = grad.reshape(input.shape)
+        return self.grad_input
+
+    def _norm(self, w):
+        """Return 1 / Σ w or 1. Where Σ w = 0 all that it multiplies is 0: any finite number will do."""
+        if not self.size_average:
+            return 1.0
+        return 1.0 / backend.get_array_module(w).maximum(w.sum(dtype=np.float64), np.finfo(np.float64).tiny)
+
+    def _positions(self, input, target):
+        """Return the input as (N, K, P), P pixels an image, and labels and weights as (N, P).
+
+        Ignored positions get label 0 and weight 0.
+        """
+        _check_floats(self, input)
+        xp = backend.get_array_module(input)
+        target = xp.asarray(target) if isinstance(target, int | np.integer) else target
+        _check_target(self, input, target)
+        axis = input.ndim - self.image_dims - 1
+        if axis not in (0, 1):
+            raise ValueError(
+                f"{self.name}: input must have {self.image_dims + 1} or {self.image_dims + 2} dimensions, "
+                f"got shape {input.shape}"
+            )
+        classes, form = input.shape[axis], input.shape[:axis] + input.shape[axis + 1 :]
+        if target.dtype.kind not in "iu":
+            raise TypeError(f"{self.name}: target must hold integer labels, got {target.dtype}")
+        if target.shape != form and not (form == () and target.size == 1):
+            raise ValueError(f"{self.name}: target must have shape {form}, got {target.shape}")
+        if self.weights is not None and self.weights.size != classes:
+            raise ValueError(f"{self.name}: {self.weights.size} weights, but {classes} classes in the input")
+
+        scores = input.reshape(input.shape[0] if axis else 1, classes, -1)
+        labels = target.astype(np.int64).reshape(scores.shape[0], scores.shape[2])
+        counted = labels != self.ignore_index
+        wrong = counted & ((labels < 0) | (labels >= classes))
+        if wrong.any():
+            raise ValueError(
+                f"{self.name}: label {int(labels[wrong][0])} is neither in 0..{classes - 1} nor "
+                f"ignore_index ({self.ignore_index})"
+            )
+        labels = xp.where(counted, labels, 0)
+        weights = np.ones(classes) if self.weights is None else self.weights
+        weights = backend.asarray(weights, input.dtype, backend.device_of(input))
+        return scores, labels, weights[labels] * counted
+
+
+class SpatialClassNLLCriterion(ClassNLLCriterion):
+    """Negative log-likelihood of one class label a pixel, given log-probabilities.
+
+    Shapes: input (K, H, W) or (N, K, H, W), target (H, W) or (N, H, W) with labels 0..K-1.
+    Forward, backward and errors: as in `ClassNLLCriterion`, the sums over all pixels of the batch.
+    Source: nn.SpatialClassNLLCriterion.
+    """
+
+    image_dims = 2
+
+
+class CrossEntropyCriterion(ClassNLLCriterion):
+    """Negative log-likelihood of class labels, given unnormalised scores.
+
+    Shapes: input (K,) or (N, K), besides dimensions of size 1, which are dropped; target as in
+    `ClassNLLCriterion`.
+    Forward: L = NLL(log p, t), p = softmax(x) (`log_soft_max`).
+    Backward: grad_input = g - p Σₖ gₖ, g the gradient of the NLL by log p.
+    Errors: as in `ClassNLLCriterion`.
+    Source: nn.CrossEntropyCriterion.
+    """
+
+    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+        super().__init__(weights, size_average, ignore_index)
+        self.log_soft_max = LogSoftMax()
+
+    def update_output(self, input, target):
+        return super().update_output(self._log_p(input), _squeeze(target))
+
+    def update_grad_input(self, input, target):
+        g = super().update_grad_input(self._log_p(input), _squeeze(target))
+        self.grad_input = self.log_soft_max.backward(input.squeeze(), g).reshape(input.shape)
+        return self.grad_input
+
+    def _log_p(self, input):
+        _check_floats(self, input)
+        return self.log_soft_max.type(input.dtype, backend.device_of(input)).forward(input.squeeze())
+
+
+class SequencerCriterion(Criterion):
+    """Sum a criterion over the steps of a sequence.
+
+    Shapes: input and target time-first: arrays (T, ...) or lists of T.
+    Forward: L = Σ_t criterion(x_t, y_t); with `size_average` divided by T.
+    Backward: grad_input_t = ∂L/∂x_t, in the form (array or list) of the input.
+    Errors: ValueError when input and target differ in length or are empty; RuntimeError without forward.
+    Source: nn.SequencerCriterion (rnn).
+    """
+
+    def __init__(self, criterion, size_average=False):
+        super().__init__()
+        self.criterion, self.size_average = criterion, size_average
+        self.steps = []
+
+    def update_output(self, input, target):
+        if len(input) != len(target) or not len(input):
+            raise ValueError(f"{self.name}: {len(input)} steps of input, {len(target)} of target")
+        # Somebody's criterion may keep something for its backward pass, so each step has its own.
+        self.steps = [copy.deepcopy(self.criterion) for _ in input]
+        total = sum(step.forward(x, y) for step, x, y in zip(self.steps, input, target))
+        self.output = total / len(input) if self.size_average else total
+        return self.output
+
+    def update_grad_input(self, input, target):
+        if not len(self.steps) == len(input) == len(target):
+            raise RuntimeError(f"{self.name}: call forward with these {len(input)} steps before backward")
+        grads = [step.backward(x, y) for step, x, y in zip(self.steps, input, target)]
+        if self.size_average:
+            grads = [grad / len(grads) for grad in grads]
+        listed = isinstance(input, list | tuple)
+        self.grad_input = grads if listed else backend.get_array_module(input).stack(grads)
+        return self.grad_input
+
+
+def _check_floats(criterion, input):
+    """Raise unless `input` is a float array that is not empty."""
+    if not backend.is_array(input):
+        raise TypeError(f"{criterion.name}: input must be an array, got {type(input).__name__}")
+    if input.dtype not in backend.FLOAT_DTYPES:
+        raise TypeError(f"{criterion.name}: input must be float32 or float64, got {input.dtype}")
+    if not input.size:
+        raise ValueError(f"{criterion.name}: input must not be empty, got shape {input.shape}")
+
+
+def _check_target(criterion, input, target):
+    """Raise unless `target` is an array on the device of `input`."""
+    if not backend.is_array(target):
+        raise TypeError(f"{criterion.name}: target must be an array, got {type(target).__name__}")
+    home, other = backend.device_of(input), backend.device_of(target)
+    if home != other:
+        raise TypeError(f"{criterion.name}: input is on {home}, target on {other}; move one of them")
+
+
+def _number(x):
+    """Return a loss as Criterion promises it: a Python float on the CPU, a 0-d array on the GPU."""
+    return float(x) if isinstance(x, float) else x
+
+
+def _squeeze(target):
+    """Return the labels without dimensions of size 1, as Torch7's CrossEntropyCriterion takes them."""
+    return target.squeeze() if backend.is_array(target) else target

@@ -1,0 +1,15 @@
+"""Cases of `nnlite/layers/dropout.py`; every forward pass of the check draws the same mask."""
+
+import nnlite as nn
+
+from .inputs import module, noise
+
+
+def cases():
+    """Return (label, function) pairs."""
+    return [
+        module("Dropout", lambda: nn.Dropout(0.4), noise(4, 5)),
+        module("Dropout p = 0", lambda: nn.Dropout(0.0), noise(4, 5)),
+        module("SpatialDropout", lambda: nn.SpatialDropout(0.4), noise(2, 4, 2, 2)),
+        module("SpatialDropout single image", lambda: nn.SpatialDropout(0.4), noise(4, 2, 2)),
+    ]

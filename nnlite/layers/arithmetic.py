@@ -1,0 +1,190 @@
+"""Sums and products with parameters or constants."""
+
+import math
+
+from ..module import Module
+
+
+class Mul(Module):
+    """Product with one trainable number.
+
+    Shapes: input of any shape, output the same; weight (1,).
+    Forward: y = w x.
+    Backward: grad_input = w g; grad_weight += scale · Σ g x.
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.Mul.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.add_parameter("weight", (1,))
+        self.reset()
+
+    def reset(self, stdv=None):
+        """Draw the weight from U(-1, 1), or U(-√3 · stdv, √3 · stdv) when `stdv` is given."""
+        self.reset_uniform(1.0 if stdv is None else stdv * math.sqrt(3.0))
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input * self.weight[0]
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output * self.weight[0]
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        self.grad_weight += scale * self.xp.sum(grad_output * input)
+
+
+class CMul(Module):
+    """Product of every component with its own trainable number.
+
+    Shapes: `sizes` is the shape of the weight; input of that shape, or a batch of it, or of as many
+    dimensions, a weight of size 1 then counting for the whole dimension: CMul(1, C, 1, 1) scales the channels
+    of (N, C, H, W). Output as the input.
+    Forward: y_i = w_i x_i.
+    Backward: grad_input_i = w_i g_i; grad_weight_i += scale · g_i x_i, summed over all that w_i was used for.
+    Errors: ValueError when the shapes do not fit.
+    Source: nn.CMul.
+    """
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.add_parameter("weight", sizes)
+        self.reset()
+
+    def reset(self, stdv=None):
+        """Draw the weight from U(-r, r), r = 1/√(its size), or √3 · stdv when `stdv` is given."""
+        self.reset_uniform(1.0 / math.sqrt(self.weight.size) if stdv is None else stdv * math.sqrt(3.0))
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input * self._aligned_weight(input)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output * self._aligned_weight(input)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        aligned = self._aligned_weight(input).shape
+        shared = tuple(axis for axis, size in enumerate(aligned) if size == 1)
+        total = (grad_output * input).sum(shared)
+        self.grad_weight += scale * total.reshape(self.weight.shape)
+
+    def _aligned_weight(self, input):
+        """Return the weight in a shape with as many dimensions as `input` that broadcasts to it."""
+        if input.size == self.weight.size:
+            return self.weight.reshape(input.shape)
+        if input.ndim == self.weight.ndim:
+            if all(w in (1, x) for w, x in zip(self.weight.shape, input.shape)):
+                return self.weight
+        elif math.prod(input.shape[1:]) == self.weight.size:
+            return self.weight.reshape(1, *input.shape[1:])
+        raise ValueError(
+            f"{self.name}: input must have shape {self.weight.shape}, be a batch of that or have a size "
+            f"wherever the weight has size 1, got {input.shape}"
+        )
+
+
+class Add(Module):
+    """Sum with a trainable vector, or with one trainable number.
+
+    Shapes: bias (n,), input (n,) or a batch whose entries have n components each, in any shape. With
+    `scalar` bias (1,) and input of any shape. Output as the input.
+    Forward: y = x + b.
+    Backward: grad_input = g; grad_bias += scale · g, summed over the batch (over everything with `scalar`).
+    Errors: ValueError when the entries of the input have not n components.
+    Source: nn.Add.
+    """
+
+    parameter_names = ("bias",)
+
+    def __init__(self, n, scalar=False):
+        super().__init__()
+        self.scalar = scalar
+        self.add_parameter("bias", (1 if scalar else n,))
+        self.reset()
+
+    def reset(self, stdv=None):
+        """Draw the bias from U(-r, r), r = 1/√(its size), or √3 · stdv when `stdv` is given."""
+        self.reset_uniform(1.0 / math.sqrt(self.bias.size) if stdv is None else stdv * math.sqrt(3.0))
+
+    def update_output(self, input):
+        self.check_array(input)
+        if self.scalar:
+            self.output = input + self.bias[0]
+        else:
+            self.output = input + self.bias.reshape(self._entry_shape(input))
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        self.grad_bias += scale * grad_output.reshape(-1, self.bias.size).sum(axis=0)
+
+    def _entry_shape(self, input):
+        """Return the shape of one entry of the batch `input`, or of `input` when it is no batch."""
+        entry = input.shape if input.shape == self.bias.shape else input.shape[1:]
+        if math.prod(entry) != self.bias.size:
+            raise ValueError(
+                f"{self.name}: input must have shape {self.bias.shape} or be a batch of entries with "
+                f"{self.bias.size} components each, got {input.shape}"
+            )
+        return entry
+
+
+class AddConstant(Module):
+    """Sum with a constant.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x + c.
+    Backward: grad_input = g.
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.AddConstant.
+    """
+
+    def __init__(self, constant):
+        super().__init__()
+        self.constant = float(constant)
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input + self.constant
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output
+        return self.grad_input
+
+
+class MulConstant(Module):
+    """Product with a constant.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = c x.
+    Backward: grad_input = c g.
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.MulConstant.
+    """
+
+    def __init__(self, constant):
+        super().__init__()
+        self.constant = float(constant)
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input * self.constant
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output * self.constant
+        return self.grad_input

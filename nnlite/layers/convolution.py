@@ -1,0 +1,142 @@
+"""Convolution layers and their transpose."""
+
+import math
+
+from ..ops import convolution
+from .sliding_window import SlidingWindow, as_batch
+
+
+class _Kernels(SlidingWindow):
+    """What both directions have in common: learnt kernels, one bias a map, their initial values."""
+
+    def __init__(self, n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape):
+        super().__init__(kw, kh, dw, dh, padw, padh)
+        self.n_in, self.n_out = n_in, n_out
+        self.add_parameter("weight", weight_shape)
+        self.add_parameter("bias", (n_out,))
+        self.reset()
+
+    def reset(self, stdv=None):
+        """Draw weight and bias from U(-r, r), r = 1/√(kw·kh·n_in), or √3 · stdv when `stdv` is given."""
+        fan_in = self.kw * self.kh * self.n_in
+        self.reset_uniform(1.0 / math.sqrt(fan_in) if stdv is None else stdv * math.sqrt(3.0))
+
+    def no_bias(self):
+        """Remove the bias and return self."""
+        self.bias = self.grad_bias = None
+        return self
+
+    def _finish_output(self, y, input):
+        """Add the bias to y (N, n_out, H', W') and store it as output, without N where input has none."""
+        if self.bias is not None:
+            y += self.bias[:, None, None]
+        self.output = y.reshape(input.shape[:-3] + y.shape[1:])
+        return self.output
+
+    def _acc_grad_bias(self, grad_output, scale):
+        """Add scale · Σ grad_output over images, rows and columns to the gradient of the bias, if any."""
+        if self.bias is not None:
+            self.grad_bias += scale * as_batch(grad_output).sum(axis=(0, 2, 3))
+
+    def describe(self):
+        window = self.describe_window(with_stride=self.stride != (1, 1))
+        return f"({self.n_in} -> {self.n_out}, {window})" + ("" if self.bias is not None else " without bias")
+
+
+class SpatialConvolution(_Kernels):
+    """Correlation of maps with learnt kernels.
+
+    Shapes: input (n_in, H, W) or (N, n_in, H, W), output (n_out, H', W') or (N, n_out, H', W') with
+    H' = ⌊(H + 2 padh - kh) / dh⌋ + 1 and W' likewise; weight (n_out, n_in, kh, kw), bias (n_out,). padh is
+    padw when it is not given.
+    Forward: y[o, p, q] = bias[o] + Σ_{c,i,j} weight[o, c, i, j] · x[c, p·dh + i - padh, q·dw + j - padw],
+    x zero outside.
+    Backward: grad_input[c, r, s] = Σ weight[o, c, i, j] · g[o, p, q] over all o, i, j, p, q with
+    p·dh + i - padh = r and q·dw + j - padw = s;
+    grad_weight[o, c, i, j] += scale · Σ_{p,q} g[o, p, q] · x[c, p·dh + i - padh, q·dw + j - padw];
+    grad_bias[o] += scale · Σ_{p,q} g[o, p, q]; both are summed over the batch.
+    Errors: ValueError when the input has not n_in maps or is, padded, smaller than the kernel.
+    Source: nn.SpatialConvolution.
+    """
+
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None):
+        padh = padw if padh is None else padh
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape=(n_out, n_in, kh, kw))
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(3, 4), sizes={-3: self.n_in})
+        size = convolution.output_size(input.shape[-2:], self.kernel, self.padding, self.stride)
+        self.check_fits(size, input)
+        y = convolution.conv2d(as_batch(input), self.weight, self.padding, self.stride)
+        return self._finish_output(y, input)
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        g, size = as_batch(grad_output), input.shape[-2:]
+        grad = convolution.conv2d_grad_input(g, self.weight, size, self.padding, self.stride)
+        self.grad_input = grad.reshape(input.shape)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        x, g = as_batch(input), as_batch(grad_output)
+        grad = convolution.conv2d_grad_weight(x, g, self.kernel, self.padding, self.stride)
+        self.grad_weight += scale * grad
+        self._acc_grad_bias(grad_output, scale)
+
+
+class SpatialConvolutionNoBias(SpatialConvolution):
+    """`SpatialConvolution` without a bias. Source: nn.SpatialConvolutionNoBias (extracunn)."""
+
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None):
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh)
+        self.no_bias()
+
+
+class SpatialFullConvolution(_Kernels):
+    """The transpose of a convolution: every input entry adds its multiple of a kernel to the output.
+
+    Shapes: input (n_in, H, W) or (N, n_in, H, W), output (n_out, H', W') or (N, n_out, H', W') with
+    H' = (H - 1)·dh - 2 padh + kh + adjh and W' likewise; weight (n_in, n_out, kh, kw), bias (n_out,).
+    adjw < dw and adjh < dh choose among the sizes that the convolution would map to H x W.
+    Forward: y[o, r, s] = bias[o] + Σ weight[c, o, i, j] · x[c, p, q] over all c, i, j, p, q with
+    p·dh + i - padh = r and q·dw + j - padw = s.
+    Backward: grad_input[c, p, q] = Σ_{o,i,j} weight[c, o, i, j] · g[o, p·dh + i - padh, q·dw + j - padw];
+    grad_weight[c, o, i, j] += scale · Σ_{p,q} x[c, p, q] · g[o, p·dh + i - padh, q·dw + j - padw];
+    grad_bias[o] += scale · Σ_{r,s} g[o, r, s]; both are summed over the batch.
+    Errors: ValueError when the input has not n_in maps, the output would be empty or adj reaches the stride.
+    Source: nn.SpatialFullConvolution (with a single array as input).
+    """
+
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=0, adjw=0, adjh=0):
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape=(n_in, n_out, kh, kw))
+        if not (0 <= adjw < dw and 0 <= adjh < dh):
+            raise ValueError(
+                f"{self.name}: adjw and adjh must be at least 0 and below dw = {dw} and dh = {dh}, "
+                f"got {adjw} and {adjh}"
+            )
+        self.adjw, self.adjh = adjw, adjh
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(3, 4), sizes={-3: self.n_in})
+        height = (input.shape[-2] - 1) * self.dh - 2 * self.padh + self.kh + self.adjh
+        width = (input.shape[-1] - 1) * self.dw - 2 * self.padw + self.kw + self.adjw
+        self.check_fits((height, width, *input.shape[-2:]), input)
+        size = height, width
+        y = convolution.conv2d_grad_input(as_batch(input), self.weight, size, self.padding, self.stride)
+        return self._finish_output(y, input)
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        grad = convolution.conv2d(as_batch(grad_output), self.weight, self.padding, self.stride)
+        self.grad_input = grad.reshape(input.shape)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        x, g = as_batch(input), as_batch(grad_output)
+        grad = convolution.conv2d_grad_weight(g, x, self.kernel, self.padding, self.stride)
+        self.grad_weight += scale * grad
+        self._acc_grad_bias(grad_output, scale)
+
+    def describe_window(self, with_stride):
+        adjusted = f", {self.adjw},{self.adjh}" if self.adjw or self.adjh else ""
+        return super().describe_window(with_stride) + adjusted

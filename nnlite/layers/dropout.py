@@ -1,0 +1,87 @@
+"""Layers that drop elements or whole maps at random while training."""
+
+from .. import backend
+from ..module import Module
+from ..random import default_generator
+
+
+class Dropout(Module):
+    """Set elements to zero with probability p while training.
+
+    Shapes: input of any shape, output the same.
+    Forward: training y = x ⊙ m with m = 0 with probability p, else 1 / (1 - p); evaluating y = x.
+    Backward: grad_input = g ⊙ m; evaluating g.
+    Errors: ValueError unless 0 <= p < 1.
+    Source: nn.Dropout (its second version, which rescales while training). The mask is `noise`.
+    """
+
+    state_names = ("output", "grad_input", "noise")
+
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.p = checked_probability(self.name, p)
+        self.noise = None
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.noise = None
+        if self.train and self.p > 0:
+            kept = default_generator.bernoulli(1 - self.p, input.shape)
+            self.noise = backend.asarray(kept / (1 - self.p), self.dtype, self.device)
+        self.output = input if self.noise is None else input * self.noise
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output if self.noise is None else grad_output * self.noise
+        return self.grad_input
+
+    def describe(self):
+        return f"({self.p:f})"
+
+
+class SpatialDropout(Module):
+    """Set whole maps to zero with probability p while training.
+
+    Shapes: input (C, H, W) or (N, C, H, W), output the same.
+    Forward: training y = x ⊙ m with one m for each map, 0 with probability p, else 1 (not 1 / (1 - p));
+    evaluating y = (1 - p) x.
+    Backward: grad_input = g ⊙ m.
+    Errors: ValueError unless 0 <= p < 1; RuntimeError for the backward pass of an evaluation.
+    Source: nn.SpatialDropout. The mask is `noise`.
+    """
+
+    state_names = ("output", "grad_input", "noise")
+
+    def __init__(self, p=0.5):
+        super().__init__()
+        self.p = checked_probability(self.name, p)
+        self.noise = None
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(3, 4))
+        if self.train:
+            kept = default_generator.bernoulli(1 - self.p, (*input.shape[:-2], 1, 1))
+            self.noise = backend.asarray(kept, self.dtype, self.device)
+            self.output = input * self.noise
+        else:
+            self.noise = None
+            self.output = input * (1 - self.p)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        if self.noise is None:
+            raise RuntimeError(f"{self.name}: the forward pass was evaluating, it has no backward pass")
+        self.grad_input = grad_output * self.noise
+        return self.grad_input
+
+    def describe(self):
+        return f"({self.p:f})"
+
+
+def checked_probability(name, p):
+    """Return `p`; ValueError unless 0 <= p < 1."""
+    if not 0 <= p < 1:
+        raise ValueError(f"{name}: p must be at least 0 and below 1, got {p}")
+    return p

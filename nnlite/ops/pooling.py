@@ -1,0 +1,135 @@
+"""Pooling, unpooling and nearest upsampling of maps (N, C, H, W), forward and backward.
+
+A window is kernel (kh, kw) and starts every stride (dh, dw); padding (ph, pw) lets the first start outside.
+Loops run over the entries of a window, never over windows.
+"""
+
+from .. import backend
+from ..backend import get_array_module
+from .windows import window
+
+
+def output_size(size, kernel, padding, stride, ceil=False):
+    """Return (H', W'), the numbers of windows: ⌊(H + 2 ph - kh) / dh⌋ + 1, rounded up instead with `ceil`.
+
+    With padding (and only then, as in Torch7) last windows that would start outside are left out.
+    """
+    counts = []
+    for n, k, p, d in zip(size, kernel, padding, stride):
+        span = n + 2 * p - k
+        count = (-(-span // d) if ceil else span // d) + 1
+        counts.append(count - 1 if any(padding) and (count - 1) * d >= n + p else count)
+    return tuple(counts)
+
+
+def max_pool(x, kernel, out_size, padding, stride):
+    """Return (y, indices): each window's maximum and its place, the flat 0-based index into the H·W map.
+
+    Of equal entries the first in row-major order wins. NaN never wins. A window without an entry above
+    the lowest finite number yields that number and index -1.
+    """
+    xp = get_array_module(x)
+    lowest = x.dtype.type(xp.finfo(x.dtype).min)
+    y = xp.full(x.shape[:2] + tuple(out_size), lowest, x.dtype)
+    number = xp.int8 if kernel[0] * kernel[1] < 128 else xp.int32  # narrow integers are several times faster
+    winner = xp.zeros(y.shape, number)  # the entry's number in its window, from 1
+    rows, columns = _reach(kernel, out_size, padding, stride)
+    for k, entry in enumerate(_entries(window(x, rows, columns, lowest), kernel, out_size, stride), 1):
+        xp.maximum(winner, (entry > y) * number(k), out=winner)  # who wins later has the higher number
+        xp.fmax(y, entry, out=y)
+
+    width = x.shape[3]
+    top = rows[0] + xp.arange(out_size[0]) * stride[0]
+    left = columns[0] + xp.arange(out_size[1]) * stride[1]
+    offsets = (xp.arange(kernel[0])[:, None] * width + xp.arange(kernel[1])).ravel()
+    indices = (top[:, None] * width + left) + offsets[winner - number(1)]
+    return y, xp.where(winner > 0, indices, -1)
+
+
+def scatter(values, indices, size):
+    """Return maps of `size` (H, W), zero but for `values` added at `indices` (dropped where these are -1).
+
+    This is the backward pass of max pooling and the forward pass of unpooling.
+    """
+    xp = get_array_module(values)
+    maps = xp.zeros(values.shape[:2] + tuple(size), values.dtype)
+    kept = xp.where(indices < 0, values.dtype.type(0), values)
+    backend.add_at(maps.reshape(-1), _flat(indices, size), kept.ravel())
+    return maps
+
+
+def gather(maps, indices):
+    """Return the entries of `maps` (N, C, H, W) at `indices`, 0 where these are -1: `scatter`'s adjoint."""
+    xp = get_array_module(maps)
+    picked = maps.reshape(-1)[_flat(indices, maps.shape[2:])].reshape(indices.shape)
+    return xp.where(indices < 0, maps.dtype.type(0), picked)
+
+
+def average_pool(x, kernel, out_size, padding, stride, count_padding):
+    """Return each window's sum over its size; its padding belongs to the size only with `count_padding`.
+
+    What a window has beyond the padding (under ceil) never belongs to it.
+    """
+    xp = get_array_module(x)
+    total = xp.zeros(x.shape[:2] + tuple(out_size), x.dtype)
+    reach = _reach(kernel, out_size, padding, stride)
+    for entry in _entries(window(x, *reach), kernel, out_size, stride):
+        total += entry
+    return total / _window_sizes(xp, x.dtype, x.shape[2:], kernel, out_size, padding, stride, count_padding)
+
+
+def average_pool_grad_input(g, size, kernel, padding, stride, count_padding):
+    """Return the gradient by x, of `size` (H, W): each entry of g spread evenly over what it averaged."""
+    xp, out_size = get_array_module(g), g.shape[2:]
+    share = g / _window_sizes(xp, g.dtype, size, kernel, out_size, padding, stride, count_padding)
+    (top, bottom), (left, right) = _reach(kernel, out_size, padding, stride)
+    reached = xp.zeros((*g.shape[:2], bottom - top, right - left), g.dtype)
+    for entry in _entries(reached, kernel, out_size, stride):
+        entry += share
+    return window(reached, (-top, size[0] - top), (-left, size[1] - left))
+
+
+def upsample(x, scale):
+    """Return every entry of x (..., H, W) as a block of scale x scale."""
+    return x.repeat(scale, axis=-1).repeat(scale, axis=-2)
+
+
+def upsample_grad_input(g, scale):
+    """Return the sum over every block of scale x scale."""
+    grad = g[..., ::scale, ::scale].copy()
+    for k in range(1, scale**2):
+        grad += g[..., k // scale :: scale, k % scale :: scale]
+    return grad
+
+
+def _reach(kernel, out_size, padding, stride):
+    """Return the rows and the columns, (start, stop) each, that all windows together cover."""
+    axes = zip(kernel, out_size, padding, stride)
+    return [(-p, (n - 1) * d - p + k) for k, n, p, d in axes]
+
+
+def _entries(reached, kernel, out_size, stride):
+    """Yield each entry of a window, in row-major order, for all windows at once: a view (N, C, H', W')."""
+    for i in range(kernel[0]):
+        rows = slice(i, i + (out_size[0] - 1) * stride[0] + 1, stride[0])
+        for j in range(kernel[1]):
+            yield reached[:, :, rows, j : j + (out_size[1] - 1) * stride[1] + 1 : stride[1]]
+
+
+def _window_sizes(xp, dtype, size, kernel, out_size, padding, stride, count_padding):
+    """Return (H', W'): the number of entries that each window averages, at least 1."""
+    counts = []
+    for axis in range(2):
+        edge = padding[axis] if count_padding else 0
+        start = xp.arange(out_size[axis]) * stride[axis] - padding[axis]
+        inside = xp.minimum(start + kernel[axis], size[axis] + edge) - xp.maximum(start, -edge)
+        counts.append(xp.maximum(inside, 1).astype(dtype))
+    return counts[0][:, None] * counts[1]
+
+
+def _flat(indices, size):
+    """Return 1-d indices into all maps at once; -1 becomes some other map's entry, for the caller to mask."""
+    xp = get_array_module(indices)
+    n, c = indices.shape[:2]
+    first = (xp.arange(n * c) * (size[0] * size[1])).reshape(n, c, 1, 1)
+    return (indices + first).ravel()

@@ -1,0 +1,20 @@
+"""Cut rectangles out of maps that go on for ever."""
+
+from ..backend import get_array_module
+
+
+def window(x, rows, columns, fill=0.0):
+    """Return the rows and columns of the maps x (..., H, W), which have the value `fill` outside.
+
+    rows, columns: (start, stop); start may be negative and stop beyond the size. A view of x where nothing
+    has to be filled in, and a new array otherwise.
+    """
+    (top, bottom), (left, right) = rows, columns
+    height, width = x.shape[-2:]
+    inside = x[..., max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    if top >= 0 and left >= 0 and bottom <= height and right <= width:
+        return inside
+    filled = get_array_module(x).full((*x.shape[:-2], bottom - top, right - left), fill, x.dtype)
+    down, across = max(-top, 0), max(-left, 0)
+    filled[..., down : down + inside.shape[-2], across : across + inside.shape[-1]] = inside
+    return filled

@@ -1,0 +1,82 @@
+"""Gradient descent with plain and with Nesterov momentum."""
+
+from .step import Step, decay_weights, pieces
+
+
+def sgd(feval, x, config, state=None):
+    """Gradient descent with momentum, Nesterov momentum, weight decay and single learning rates.
+
+    v ← μ v + (1 - d) g (v = g at the first step),  x ← x - η / (1 + k decay) · v, k the number of earlier
+    steps; with nesterov g + μ v in place of v; with learning_rates every entry times its own.
+    Options: learning_rate η = 0.001, learning_rate_decay = 0, weight_decay = 0 or weight_decays (an array
+    like x), momentum μ = 0, dampening d = momentum (nesterov and the textbook's momentum need an explicit
+    0), nesterov = False, learning_rates (an array like x). State: eval_counter k, dfdx v.
+    Source: optim.sgd.
+    """
+    options = {
+        "learning_rate": 1e-3,
+        "learning_rate_decay": 0.0,
+        "weight_decay": 0.0,
+        "weight_decays": None,
+        "momentum": 0.0,
+        "dampening": None,
+        "nesterov": False,
+        "learning_rates": None,
+    }
+    step = Step("sgd", x, config, state, options, {"eval_counter", "dfdx"})
+    o = step.options
+    damping = o.momentum if o.dampening is None else o.dampening
+    if o.nesterov and (o.momentum <= 0 or damping != 0):
+        raise ValueError("optim.sgd: nesterov needs momentum > 0 and an explicit dampening = 0")
+    if o.weight_decay and o.weight_decays is not None:
+        raise ValueError("optim.sgd: give weight_decay or weight_decays, not both")
+    decays = o.weight_decay if o.weight_decays is None else o.weight_decays
+    rates = 1.0 if o.learning_rates is None else o.learning_rates
+
+    f, g = step.evaluate(feval)
+    kept = 1.0 if step.state.get("dfdx") is None else 1.0 - damping
+    v = step.buffer("dfdx") if o.momentum else g
+    rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
+    for x_, g_, v_, decay, own_rate in pieces(x, g, v, decays, rates):
+        decay_weights(x_, g_, decay)
+        if o.momentum:
+            v_ *= o.momentum
+            v_ += kept * g_
+        x_ -= rate * own_rate * (g_ + o.momentum * v_ if o.nesterov else v_)
+    return x, [f]
+
+
+def nag(feval, x, config, state=None):
+    """Nesterov's accelerated gradient: step along the momentum and take the gradient there.
+
+    x ← x + μ v,  g = ∂f/∂x at that point,  v ← μ v - η / (1 + k decay) · g,  x ← x - η / (1 + k decay) · g,
+    k the number of earlier steps. fs is f at the moved point.
+    Options: learning_rate η = 0.001, learning_rate_decay = 0, weight_decay = 0, momentum μ = 0.9 (must be
+    positive), learning_rates (an array like x, as in `sgd`). State: eval_counter k, dfdx v.
+    Source: optim.nag; Sutskever, Martens, Dahl & Hinton 2013, eqs. 3-4.
+    """
+    options = {
+        "learning_rate": 1e-3,
+        "learning_rate_decay": 0.0,
+        "weight_decay": 0.0,
+        "momentum": 0.9,
+        "learning_rates": None,
+    }
+    step = Step("nag", x, config, state, options, {"eval_counter", "dfdx"})
+    o = step.options
+    if o.momentum <= 0:
+        raise ValueError(f"optim.nag: momentum must be positive, got {o.momentum}")
+    rates = 1.0 if o.learning_rates is None else o.learning_rates
+
+    v = step.buffer("dfdx")
+    for x_, v_ in pieces(x, v):
+        v_ *= o.momentum
+        x_ += v_
+    f, g = step.evaluate(feval)
+    rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
+    for x_, g_, v_, own_rate in pieces(x, g, v, rates):
+        decay_weights(x_, g_, o.weight_decay)
+        descent = rate * own_rate * g_
+        v_ -= descent
+        x_ -= descent
+    return x, [f]

@@ -1,0 +1,22 @@
+"""Recurrent modules: one time step a call, or whole sequences."""
+
+from .abstract_recurrent import AbstractRecurrent
+from .conv_lstm import ConvLSTM, UntiedConvLSTM
+from .lstm import LSTM, FastLSTM, Gate
+from .recurrent import Recurrent
+from .recursor import Recursor
+from .seq_conv_lstm import SeqConvLSTM
+from .sequencer import Sequencer
+
+__all__ = [
+    "LSTM",
+    "AbstractRecurrent",
+    "ConvLSTM",
+    "FastLSTM",
+    "Gate",
+    "Recurrent",
+    "Recursor",
+    "SeqConvLSTM",
+    "Sequencer",
+    "UntiedConvLSTM",
+]

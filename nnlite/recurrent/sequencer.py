@@ -1,0 +1,108 @@
+"""Whole sequences through a module that takes one step at a time."""
+
+from ..module import Module
+from .abstract_recurrent import AbstractRecurrent
+from .recursor import Recursor
+
+MODES = ("neither", "train", "eval", "both")
+
+
+class Sequencer(Module):
+    """Apply a module to every step of a sequence; a module that is not recurrent is put in a `Recursor`.
+
+    By default every sequence starts from the beginning. `remember(mode)` lets it go on where the one before
+    ended. Only the state goes on, the gradient of a sequence stops at its start. Changing between training
+    and evaluation mode always forgets. The length of the sequence is the module's `rho`: to truncate a
+    longer one, feed it in pieces and remember.
+
+    Shapes: input an array (T, ...) or a list of T inputs of the module; output accordingly an array (T, ...)
+    or a list of T outputs. T may change from call to call.
+    Forward: yₜ = f(xₜ, state after xₜ₋₁) for t = 1..T.
+    Backward: grad_inputₜ for t = T..1, with the gradients that later steps send back; parameter gradients are
+    sums over the steps.
+    Errors: TypeError or ValueError when input is no sequence or grad_output does not match it; those of the
+    module.
+    Source: nn.Sequencer (rnn).
+    """
+
+    parameter_names = ()
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module if isinstance(module, AbstractRecurrent) else Recursor(module)
+        self._remember = "neither"
+
+    def children(self):
+        return [("module", self.module)]
+
+    def reset(self, stdv=None):
+        """Draw new initial parameters in the module."""
+        self.module.reset(stdv)
+
+    def update_output(self, input):
+        self._check_sequence(input)
+        self.module.max_bptt_step(len(input))
+        if self._remember not in ("both", "train" if self.train else "eval"):
+            self.module.forget()
+        outputs = []
+        for x in input:
+            y = self.module.update_output(x)
+            # The module computes all steps in one place when it evaluates.
+            outputs.append(y if self.train else _copy(y))
+        self.output = self._like(input, outputs)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self._check_grad_output(input, grad_output)
+        grads = [self.module.update_grad_input(x, g) for x, g in self._backwards(input, grad_output)]
+        self.grad_input = self._like(input, grads[::-1])
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        for x, g in self._backwards(input, grad_output):
+            self.module.acc_grad_parameters(x, g, scale)
+
+    def remember(self, mode="both"):
+        """Go on from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
+        if mode not in MODES:
+            raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
+        self._remember = mode
+        return self
+
+    def forget(self):
+        """Let the next sequence start from the beginning; return self."""
+        self.module.forget()
+        return self
+
+    def __repr__(self):
+        return f"{self.name} @ {self.module!r}"
+
+    def _check_sequence(self, input):
+        if not isinstance(input, list | tuple):
+            self.check_array(input)
+            if input.ndim < 2:
+                raise ValueError(
+                    f"{self.name}: an array of steps must have shape (T, ...), got {input.shape}"
+                )
+        if len(input) == 0:
+            raise ValueError(f"{self.name}: a sequence must have at least one step")
+
+    def _check_grad_output(self, input, grad_output):
+        if isinstance(self.output, list) and isinstance(input, list | tuple):
+            self.check_table(input, size=len(self.output))
+            self.check_table(grad_output, "grad_output", size=len(self.output))
+        else:
+            self.check_grad_output(grad_output)
+
+    def _backwards(self, input, grad_output):
+        """Return the (input, grad_output) of every step, the last first."""
+        return [(input[t], grad_output[t]) for t in reversed(range(len(input)))]
+
+    def _like(self, input, steps):
+        """Return the list `steps` as an array (T, ...) when the input is one."""
+        return steps if isinstance(input, list | tuple) else self.xp.stack(steps)
+
+
+def _copy(y):
+    """Return a copy of an array or of a table of arrays."""
+    return [_copy(entry) for entry in y] if isinstance(y, list | tuple) else y.copy()

@@ -1,0 +1,118 @@
+"""The steps of a convolutional LSTM in the frequency domain: one convolution of [xₜ, hₜ₋₁] a step.
+
+Between the first and the last step everything stays in tiles (m, m, maps, B), the layout in which each
+stage of `nnlite.ops.spectral` reads and writes contiguous memory; the gates do not care where a pixel is.
+"""
+
+from ..ops import gates
+from ..ops.spectral import SpectralConvolution, choose_tile
+from ..ops.threads import split
+from ..ops.tiles import Tiling
+
+#: Bytes of output-gradient spectra to keep before they are turned into weight gradients.
+CHUNK_BYTES = 96 << 20
+
+
+class SpectralSteps:
+    """Buffers and passes for sequences of one shape (T, N, n_in, H, W)."""
+
+    def __init__(self, shape, n_out, kernel, train, dtype, xp):
+        self.steps, images, self.n_in, height, width = shape
+        self.n_out, self.train, self.xp = n_out, train, xp
+        n_all, halo = self.n_in + n_out, kernel // 2
+        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
+        self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
+        batch, length = self.tiling.batch, m + kernel - 1
+        step_bytes = (length // 2 + 1) * length * 8 * n_out * batch * dtype.itemsize
+        kept = self.steps if train else 0
+        self.convolution = SpectralConvolution(
+            n_all, 4 * n_out, (kernel, kernel), m, batch, kept, dtype, xp, max(1, CHUNK_BYTES // step_bytes)
+        )
+        self.scales = gates.row_scales(n_out, dtype, xp)
+        slots = self.steps if train else 1
+        self.x = xp.empty((self.steps, m, m, self.n_in, batch), dtype)
+        self.u = xp.zeros((length, length, n_all, batch), dtype)
+        self.a = xp.empty((slots, m, m, 4 * n_out, batch), dtype)
+        self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
+        self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
+        self.c_first = None
+
+    def set_weight(self, weight, bias):
+        """Transform the joined weight (4 n_out, n_in + n_out, k, k) and bias (4 n_out,)."""
+        self.convolution.set_weight(weight * self.scales[:, None, None, None], bias * self.scales)
+
+    def forward(self, x, hidden, cell):
+        """Return all h, (T, N, n_out, H, W), and the last cell; start from the given state or from zero."""
+        xp, tiling = self.xp, self.tiling
+        tiling.cut(x, self.x, xp)
+        h_before, self.c_first = self._start(hidden), self._start(cell)
+        for t in range(self.steps):
+            a, c, h = self.a[t % len(self.a)], self.c[t % len(self.c)], self.h[t]
+            c_before = self._cell_before(t)
+            tiling.spread(self.x[t], self.u[:, :, : self.n_in])
+            if h_before is None:
+                self.u[:, :, self.n_in :] = 0
+            else:
+                tiling.spread(h_before, self.u[:, :, self.n_in :])
+
+            def gate(w, a=a, c=c, h=h, c_before=c_before):
+                before = None if c_before is None else c_before[:, w]
+                gates.forward(a[:, w], before, c[:, w], h[:, w], xp)
+
+            self.convolution.forward(self.u, a, t, gate)
+            tiling.clear_outside(h)
+            h_before = h
+        output = xp.empty((self.steps, *x.shape[1:2], self.n_out, *x.shape[3:]), x.dtype)
+        tiling.join(self.h, output, xp)
+        last = xp.empty(output.shape[1:], x.dtype)
+        tiling.join(c, last, xp)
+        return output, last
+
+    def backward(self, grad_output):
+        """Return d input, and the gradients of the joined weight and of the bias."""
+        xp, tiling, n_in = self.xp, self.tiling, self.n_in
+        dh_all = xp.empty_like(self.h)
+        tiling.cut(grad_output, dh_all, xp)
+        dx = xp.empty_like(self.x)
+        du = xp.empty_like(self.u)
+        sent = xp.zeros_like(self.h[0])
+        dc = xp.zeros_like(self.h[0])
+        weight = bias = 0
+        for t in range(self.steps - 1, -1, -1):
+            a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
+            dh = dh_all[t]
+            dh += sent
+            self._gates_backward(a, c_before, c, dh, dc)
+            self.convolution.backward(a, du, t)
+            tiling.fold(du[:, :, :n_in], dx[t])
+            if t:
+                tiling.fold(du[:, :, n_in:], sent)
+            if t % self.convolution.chunk == 0:
+                d_weight, d_bias = self.convolution.weight_gradient(t)
+                weight, bias = weight + d_weight, bias + d_bias
+        grad_input = xp.empty((self.steps, tiling.images, n_in, tiling.height, tiling.width), dx.dtype)
+        tiling.join(dx, grad_input, xp)
+        return grad_input, weight * self.scales[:, None, None, None], bias * self.scales
+
+    def _gates_backward(self, a, c_before, c, dh, dc):
+        """Run the gates' derivative slab by slab, so that each stays in the cache of one worker."""
+        xp = self.xp
+
+        def slab(rows):
+            for i in range(rows.start, rows.stop) if xp.__name__ == "numpy" else [rows]:
+                before = None if c_before is None else c_before[i]
+                gates.backward(a[i], before, c[i], dh[i], dc[i], xp)
+
+        split(slab, len(a), xp)
+
+    def _cell_before(self, t):
+        """Return the cell of the step before t, None for zero."""
+        return self.c[(t - 1) % len(self.c)] if t else self.c_first
+
+    def _start(self, state):
+        """Return a remembered state as tiles, None for zero."""
+        if state is None:
+            return None
+        tiles = self.xp.empty_like(self.h[0])
+        self.tiling.cut(state, tiles, self.xp)
+        return tiles

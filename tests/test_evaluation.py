@@ -1,0 +1,93 @@
+"""Scores of predictors whose errors are known beforehand."""
+
+import numpy as np
+import pytest
+
+import nnlite as nn
+from data.drawn_digits import draw_digits
+from data.moving_mnist import MovingMNIST
+from train import evaluation
+
+DATA = MovingMNIST(draw_digits(40)[0], size=40, number=2, speed=2.5, frames=5)
+COUNT = 10
+
+
+class Oracle(nn.Module):
+    """Knows the sequences: predicts `probability` for lit pixels and the true flow plus an offset."""
+
+    def __init__(self, probability, offset):
+        super().__init__()
+        self.probability, self.offset = probability, offset
+        self.place = 0
+
+    def update_output(self, input):
+        count = input.shape[1]
+        sequences = DATA.sequences(range(self.place, self.place + count))
+        self.place = (self.place + count) % COUNT
+        target = sequences.frames[1:]
+        self.flow = sequences.true_flow("end")[0] + np.array(self.offset, np.float32)[:, None, None]
+        right = target * self.probability + (1 - target) * (1 - self.probability)
+        return right.astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [10, 4])
+def test_scores(batch):
+    scores = evaluation.evaluate(Oracle(0.8, (3.0, 4.0)), DATA, COUNT, batch)
+    for steps in ("last", "all"):
+        assert scores["bce"][steps] == pytest.approx(-np.log(0.8), rel=1e-6)
+        assert scores["flow_arriving"][steps] == pytest.approx(5.0, rel=1e-6)
+    sequences = DATA.sequences(range(COUNT))
+    for place, at in (("arriving", "end"), ("leaving", "start")):
+        flow, known = sequences.true_flow(at)
+        length = np.hypot(flow[:, :, 0], flow[:, :, 1])
+        assert scores[f"zero_{place}"]["all"] == pytest.approx(length[known].mean())
+        assert scores[f"zero_{place}"]["last"] == pytest.approx(length[-1][known[-1]].mean())
+
+
+def test_a_predictor_of_the_last_frame_only_without_flow():
+    class Blurry(nn.Module):
+        def update_output(self, input):
+            return np.full((1, *input.shape[1:]), 0.5, np.float32)
+
+    scores = evaluation.evaluate(Blurry(), DATA, COUNT, 5)
+    assert set(scores) == {"bce"}
+    assert scores["bce"]["last"] == pytest.approx(np.log(2)) and scores["bce"]["all"] == scores["bce"]["last"]
+
+
+def test_sequence_without_motion_or_digit_does_not_break_the_mean():
+    blank = MovingMNIST(np.zeros((1, 28, 28), np.uint8), size=40, frames=5)
+
+    class Zero(nn.Module):
+        def update_output(self, input):
+            self.flow = np.zeros((4, input.shape[1], 2, 40, 40), np.float32)
+            return np.full((4, input.shape[1], 1, 40, 40), 0.5, np.float32)
+
+    scores = evaluation.evaluate(Zero(), blank, 3, 2)
+    assert scores["bce"]["all"] == pytest.approx(np.log(2))
+    assert np.isnan(scores["flow_arriving"]["all"])
+
+
+def test_baselines_are_estimated_for_the_steps_that_they_are_scored_on():
+    reference = evaluation.score_baselines(DATA, DATA, COUNT)
+    assert set(reference) == {"copy", "copy_per_pixel", "constant"}
+    for scores in reference.values():
+        assert 0 < scores["last"] < 0.7 and 0 < scores["all"] < 0.7
+    assert reference["copy"]["all"] < reference["constant"]["all"]
+
+
+def test_table_and_ratios():
+    scores = {
+        "bce": {"last": 0.1, "all": 0.2},
+        **{name: {"last": 1.0, "all": 3.0} for name in ("flow_arriving", "flow_leaving")},
+        **{name: {"last": 2.0, "all": 4.0} for name in ("zero_arriving", "zero_leaving")},
+    }
+    reference = {name: {"last": 0.4, "all": 0.5} for name in ("copy", "copy_per_pixel", "constant")}
+    ratios = evaluation.ratios(scores, reference)
+    assert ratios["bce_to_copy"] == {"last": 0.25, "all": 0.4}
+    assert ratios["flow_to_zero_arriving"] == {"last": 0.5, "all": 0.75}
+    text = evaluation.format_scores("some_model", scores, reference, 11)
+    assert "frame 11   all steps" in text
+    assert "model / calibrated copy" + " " * 22 + "0.2500      0.4000" in text
+    assert "model / zero flow" + " " * 28 + "0.5000      0.7500" in text
+    del scores["flow_arriving"], scores["flow_leaving"], scores["zero_arriving"], scores["zero_leaving"]
+    assert "End-point" not in evaluation.format_scores("still", scores, reference, 11)

@@ -1,0 +1,107 @@
+"""MNIST idx files: reading, looking for them, and what broken ones say."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from data.mnist import find_mnist, load_mnist, read_idx
+
+
+def idx(array):
+    """Return the idx file of an array of unsigned bytes."""
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with three training digits (gzipped) and two test digits (plain), in `mnist/`."""
+    place = tmp_path / "mnist"
+    place.mkdir()
+    rng = np.random.default_rng(0)
+    for prefix, count, pack, end in (("train", 3, gzip.compress, ".gz"), ("t10k", 2, bytes, "")):
+        images = rng.integers(0, 256, (count, 28, 28), np.uint8)
+        (place / f"{prefix}-images-idx3-ubyte{end}").write_bytes(pack(idx(images)))
+        (place / f"{prefix}-labels-idx1-ubyte{end}").write_bytes(pack(idx(np.arange(count, dtype=np.uint8))))
+    return tmp_path
+
+
+def test_reads_plain_and_gzipped(folder):
+    expected = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+    images, labels = load_mnist(folder / "mnist")
+    np.testing.assert_array_equal(images, expected)
+    np.testing.assert_array_equal(labels, [0, 1, 2])
+    assert load_mnist(folder / "mnist", "test")[0].shape == (2, 28, 28)
+
+
+def test_reads_the_other_usual_name(folder):
+    plain = folder / "mnist" / "t10k-images-idx3-ubyte"
+    plain.rename(plain.with_name("t10k-images.idx3-ubyte"))
+    assert load_mnist(folder / "mnist", "test")[0].shape == (2, 28, 28)
+
+
+def test_finds_by_option_then_environment(folder, tmp_path_factory, monkeypatch):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    assert find_mnist() is None
+    assert find_mnist(folder) == folder / "mnist"
+    assert find_mnist(folder / "mnist") == folder / "mnist"
+    monkeypatch.setenv("NNLITE_DATA", str(folder))
+    assert find_mnist() == folder / "mnist"
+    empty = tmp_path_factory.mktemp("empty")
+    with pytest.raises(FileNotFoundError, match=r"--data: neither .*empty"):
+        find_mnist(empty)
+    monkeypatch.setenv("NNLITE_DATA", str(empty))
+    assert find_mnist() is None
+
+
+@pytest.mark.parametrize("origin", ["--data", "NNLITE_DATA"])
+def test_missing_folder(origin, monkeypatch):
+    monkeypatch.setenv("NNLITE_DATA", "/no/such/place")
+    with pytest.raises(FileNotFoundError, match=f"{origin}: there is no folder /no/such/place"):
+        find_mnist("/no/such/place" if origin == "--data" else None)
+
+
+def test_missing_file(folder):
+    (folder / "mnist" / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"mnist has no train-labels-idx1-ubyte or \.gz"):
+        load_mnist(folder / "mnist")
+
+
+def test_labels_that_do_not_fit(folder):
+    (folder / "mnist" / "t10k-labels-idx1-ubyte").write_bytes(idx(np.zeros(5, np.uint8)))
+    with pytest.raises(ValueError, match=r"labels \(5,\) of split test"):
+        load_mnist(folder / "mnist", "test")
+
+
+GOOD = idx(np.zeros((2, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "begins with nothing"),
+        (b"PK\x03\x04 a zip file", "not an idx file of unsigned bytes .* begins with 50 4b 03 04"),
+        (b"\0\0\x0d\x01" + GOOD[4:], "not an idx file of unsigned bytes"),
+        (GOOD[:7], r"truncated within its header \(7 of 12 bytes\)"),
+        (GOOD[:-1], r"truncated: 17 bytes, but sizes \(2, 3\) take 18"),
+        (GOOD + b"\0", "too long: 19 bytes"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "truncated"),
+    ],
+    ids=["empty", "zip", "floats", "header", "short", "long", "absurd sizes"],
+)
+def test_broken_idx(content, message, tmp_path):
+    path = tmp_path / "digits-ubyte"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"digits-ubyte: .*{message}"):
+        read_idx(path)
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(GOOD)[:-9], b"not gzip", gzip.compress(GOOD)[:12] + b"\xff" * 20]
+)
+def test_broken_gzip(content, tmp_path):
+    path = tmp_path / "digits-ubyte.gz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"digits-ubyte\.gz: broken gzip file"):
+        read_idx(path)

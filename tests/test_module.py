@@ -1,0 +1,380 @@
+"""The contract that every module keeps: parameters, sharing, copies, modes, types, printing."""
+
+import numpy as np
+import pytest
+
+import nnlite as nn
+
+SHARED = ("weight", "bias", "grad_weight", "grad_bias")
+
+
+def network():
+    """Two levels deep, with modules that have no parameters."""
+    return nn.Sequential(
+        nn.Linear(4, 3),
+        nn.Tanh(),
+        nn.ConcatTable(nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))),
+        nn.CAddTable(),
+    )
+
+
+PATHS = ["0.weight", "0.bias", "2.0.weight", "2.0.bias", "2.1.0.weight", "2.1.0.bias"]
+
+
+def tied():
+    """Two layers that share all their parameters."""
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    return nn.Sequential(first, second.share(first, *SHARED))
+
+
+def input(*shape, dtype=np.float32):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+def values(module):
+    return [array.copy() for array in module.parameters()[0]]
+
+
+def equal(some, others):
+    return all(np.array_equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+# ---- parameters --------------------------------------------------------------------------------------
+
+
+def test_named_parameters_and_parameters():
+    net = network()
+    named = list(net.named_parameters())
+    assert [path for path, _, _ in named] == PATHS
+    assert named[4][1] is net[2][1][0].weight and named[4][2] is net[2][1][0].grad_weight
+    weights, grads = net.parameters()
+    assert all(a is b for a, (_, b, _) in zip(weights, named, strict=True))
+    assert all(a is b for a, (_, _, b) in zip(grads, named, strict=True))
+    assert [path for path, _, _ in net.named_parameters("net.")] == ["net." + path for path in PATHS]
+
+
+def test_parameters_that_are_none_are_left_out():
+    assert [path for path, _, _ in nn.Linear(2, 2).no_bias().named_parameters()] == ["weight"]
+    assert nn.Tanh().parameters() == ([], [])
+
+
+def test_get_parameters_gives_flat_views():
+    net = network()
+    before, grads = values(net), net.parameters()[1]
+    for i, grad in enumerate(grads):
+        grad[...] = i
+    flat, flat_grad = net.get_parameters()
+    assert flat.ndim == flat_grad.ndim == 1 and flat.dtype == flat_grad.dtype == np.float32
+    np.testing.assert_array_equal(flat, np.concatenate([w.ravel() for w in before]))
+    np.testing.assert_array_equal(flat_grad, np.repeat(np.arange(6), [w.size for w in before]))
+    flat[...], flat_grad[...] = 3, 5
+    assert all((w == 3).all() for w in net.parameters()[0])
+    assert all((g == 5).all() for g in net.parameters()[1])
+    net.zero_grad_parameters()
+    assert not flat_grad.any()
+    x = input(2, 4)
+    net.backward(x, net.forward(x))
+    np.testing.assert_array_equal(flat_grad[:12], net[0].grad_weight.ravel())
+    assert flat_grad.any()
+
+
+def test_get_parameters_lists_shared_ones_once():
+    net = tied()
+    weight, bias = net[0].weight.copy(), net[0].bias.copy()
+    flat, flat_grad = net.get_parameters()
+    np.testing.assert_array_equal(flat, np.concatenate([weight.ravel(), bias]))
+    flat[0] = 7
+    assert net[0].weight[0, 0] == net[1].weight[0, 0] == 7
+    net.zero_grad_parameters()
+    x = input(2, 3)
+    net.backward(x, net.forward(x))
+    alone = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    for layer in alone:
+        layer.weight[...], layer.bias[...] = net[0].weight, net[0].bias
+    alone.backward(x, alone.forward(x))
+    both = alone[0].grad_weight + alone[1].grad_weight
+    np.testing.assert_allclose(flat_grad[:9], both.ravel(), rtol=1e-5)
+
+
+def test_get_parameters_again_takes_over():
+    net = network()
+    part, _ = net[2].get_parameters()
+    whole, _ = net.get_parameters()
+    part[...] = 9
+    assert not (whole == 9).any()
+    whole[...] = 1
+    assert (net[2][0].weight == 1).all()
+
+
+@pytest.mark.parametrize("names", [("weight",), ("grad_bias",), ("weight", "bias")])
+def test_get_parameters_refuses_half_shared_ones(names):
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    net = nn.Sequential(first, second.share(first, *names))
+    with pytest.raises(ValueError, match=r"nn\.Sequential\.get_parameters: a parameter is shared without"):
+        net.get_parameters()
+
+
+def test_get_parameters_refuses_mixed_dtypes():
+    net = nn.Sequential(nn.Linear(2, 2).double())
+    with pytest.raises(TypeError, match="the module is float32, a parameter float64; convert the module"):
+        net.get_parameters()
+
+
+def test_get_parameters_of_a_module_without_any():
+    flat, flat_grad = nn.Tanh().get_parameters()
+    assert flat.shape == flat_grad.shape == (0,)
+
+
+def test_zero_grad_and_update_parameters():
+    net = network()
+    for grad in net.parameters()[1]:
+        grad[...] = 2
+    before = values(net)
+    net.update_parameters(0.25)
+    for old, new in zip(before, net.parameters()[0]):
+        np.testing.assert_allclose(new, old - 0.5, rtol=1e-6)
+        assert new.dtype == np.float32
+    net.zero_grad_parameters()
+    assert not any(grad.any() for grad in net.parameters()[1])
+
+
+def test_update_parameters_steps_once_per_sharer():
+    net = tied()
+    before = net[0].bias.copy()
+    net[0].grad_bias[...] = 1
+    net.update_parameters(0.5)
+    np.testing.assert_allclose(net[0].bias, before - 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("build", [network, lambda: nn.Linear(4, 3)])
+def test_gradients_accumulate_with_scale(build):
+    net = build().double()
+    net.evaluate()  # the same drop-out, namely none, each time
+    x = input(2, 4, dtype=np.float64)
+    g = np.ones_like(net.forward(x))
+    net.zero_grad_parameters()
+    net.backward(x, g)
+    once = [grad.copy() for grad in net.parameters()[1]]
+    net.backward(x, g, -0.25)
+    for grad, one in zip(net.parameters()[1], once):
+        np.testing.assert_allclose(grad, 0.75 * one, rtol=1e-12)
+    net.acc_grad_parameters(x, g, 2.0)
+    for grad, one in zip(net.parameters()[1], once):
+        np.testing.assert_allclose(grad, 2.75 * one, rtol=1e-12)
+
+
+def test_reset_reaches_every_layer():
+    net = network()
+    nn.manual_seed(1)
+    net.reset()
+    first = values(net)
+    nn.manual_seed(1)
+    net.reset()
+    assert equal(values(net), first)
+    nn.manual_seed(1)
+    net.reset(0.1)
+    bound = 0.1 * np.sqrt(3)
+    assert all(np.abs(w).max() <= bound for w in values(net)) and not equal(values(net), first)
+
+
+# ---- sharing and copies ------------------------------------------------------------------------------
+
+
+def test_share_is_recursive():
+    net, other = network(), network()
+    assert net.share(other, "weight", "grad_weight") is net
+    assert net[2][1][0].weight is other[2][1][0].weight
+    assert net[2][1][0].bias is not other[2][1][0].bias
+    other[0].weight[...] = 4
+    assert (net[0].weight == 4).all()
+
+
+@pytest.mark.parametrize(
+    "mine, theirs, message",
+    [
+        (nn.Linear(2, 3), nn.Linear(3, 2), r"Linear\.share: bias is .* \(3,\) on cpu here, .* \(2,\)"),
+        (nn.Linear(2, 3), nn.Linear(2, 3).no_bias(), "here, absent in the other"),
+        (nn.Linear(2, 3), nn.Linear(2, 3).double(), r"float32 \(3,\) on cpu here, float64 \(3,\)"),
+    ],
+)
+def test_share_refuses_what_does_not_fit(mine, theirs, message):
+    with pytest.raises(ValueError, match=message):
+        mine.share(theirs, "bias")
+
+
+def test_clone_is_independent():
+    net = network()
+    net.forward(input(2, 4))
+    twin = net.clone()
+    assert equal(values(twin), values(net)) and repr(twin) == repr(net)
+    twin[0].weight[...] = 0
+    twin[0].grad_weight[...] = 1
+    assert net[0].weight.any() and not net[0].grad_weight.any()
+
+
+@pytest.mark.parametrize("flattened", [False, True])
+def test_clone_keeps_sharing_inside(flattened):
+    net = tied()
+    if flattened:
+        net.get_parameters()
+    twin = net.clone()
+    twin[0].weight[...] = 5
+    twin[0].grad_bias[...] = 6
+    assert (twin[1].weight == 5).all() and (twin[1].grad_bias == 6).all()
+    assert not (net[0].weight == 5).any()
+
+
+@pytest.mark.parametrize("flattened", [False, True])
+def test_shared_clone_shares_parameters_and_buffers_but_not_state(flattened):
+    net = nn.Sequential(nn.SpatialConvolution(1, 2, 3, 3), nn.SpatialBatchNormalization(2))
+    if flattened:
+        net.get_parameters()
+    x = input(2, 1, 5, 5)
+    y = net.forward(x).copy()
+    twin = net.shared_clone()
+    assert twin.output is None and net.output is not None
+    for mine, theirs in zip(net.named_parameters(), twin.named_parameters(), strict=True):
+        assert mine[1] is theirs[1] and mine[2] is theirs[2]
+    buffers = list(net.named_buffers())
+    assert [path for path, _ in buffers] == ["1.running_mean", "1.running_var"]
+    assert all(a is b for (_, a), (_, b) in zip(buffers, twin.named_buffers(), strict=True))
+    twin.forward(2 * x)
+    np.testing.assert_array_equal(net.output, y)
+
+
+def test_clear_state_drops_what_calls_left():
+    net = network()
+    x = input(2, 4)
+    net.backward(x, net.forward(x))
+    grads = [grad.copy() for grad in net.parameters()[1]]
+    assert net.clear_state() is net
+    assert all(module.output is None and module.grad_input is None for module in net.list_modules())
+    assert equal(net.parameters()[1], grads)
+    net.backward(x, net.forward(x))
+
+
+# ---- modes, tree, types ------------------------------------------------------------------------------
+
+
+def test_training_and_evaluate_reach_every_module():
+    net = network()
+    assert all(module.train for module in net.list_modules())
+    net.evaluate()
+    assert not any(module.train for module in net.list_modules())
+    x = input(2, 4)
+    np.testing.assert_array_equal(net.forward(x).copy(), net.forward(x))
+    net.training()
+    assert all(module.train for module in net.list_modules())
+
+
+def test_tree():
+    net = network()
+    classes = "Sequential Linear Tanh ConcatTable Linear Sequential Linear Dropout CAddTable"
+    assert [type(module).__name__ for module in net.list_modules()] == classes.split()
+    assert net.find_modules("Linear") == [net[0], net[2][0], net[2][1][0]]
+    assert net.find_modules("Sequential") == [net, net[2][1]]
+    assert net.find_modules("Sigmoid") == []
+    named = dict(net.named_modules())
+    assert named[""] is net and named["2.1.0"] is net[2][1][0] and len(named) == 9
+    seen = []
+    assert net.apply(seen.append) is net
+    assert seen == net.list_modules()
+
+
+def test_type():
+    net = network()
+    x = input(2, 4)
+    net.evaluate()
+    single = net.forward(x).copy()
+    assert net.type() == np.float32
+    assert net.double() is net and net.type() == np.float64
+    assert all(module.dtype == np.float64 for module in net.list_modules())
+    assert all(array.dtype == np.float64 for pair in net.parameters() for array in pair)
+    assert net.output is None
+    np.testing.assert_allclose(net.forward(x.astype(np.float64)), single, rtol=1e-5, atol=1e-6)
+    net.float()
+    np.testing.assert_array_equal(net.forward(x), single)
+
+
+@pytest.mark.parametrize("flattened", [False, True])
+def test_type_keeps_sharing(flattened):
+    net = tied()
+    if flattened:
+        net.get_parameters()
+    net.double()
+    net[0].weight[...], net[0].grad_bias[...] = 5, 6
+    assert (net[1].weight == 5).all() and (net[1].grad_bias == 6).all()
+    assert net.get_parameters()[0].size == 12
+
+
+def test_type_without_change_keeps_flat_parameters():
+    net = network()
+    flat, _ = net.get_parameters()
+    net.float().cpu()
+    flat[...] = 2
+    assert (net[0].weight == 2).all()
+
+
+def test_buffers_change_type():
+    assert nn.SpatialBatchNormalization(2).double().running_mean.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float16])
+def test_type_takes_floats_only(dtype):
+    with pytest.raises(TypeError, match=r"nn\.Linear: dtype must be float32 or float64"):
+        nn.Linear(1, 1).type(dtype)
+
+
+def test_unknown_device():
+    with pytest.raises(ValueError, match="device must be 'cpu' or 'cuda', got 'tpu'"):
+        nn.Linear(1, 1).type(device="tpu")
+
+
+# ---- the base classes themselves ---------------------------------------------------------------------
+
+
+def test_a_module_must_say_what_it_does():
+    module, criterion = nn.Module(), nn.Criterion()
+    with pytest.raises(NotImplementedError, match=r"nn\.Module has no update_output"):
+        module.forward(1)
+    with pytest.raises(NotImplementedError, match=r"nn\.Module has no update_grad_input"):
+        module.backward(1, 1)
+    with pytest.raises(NotImplementedError, match=r"nn\.Criterion has no update_output"):
+        criterion.forward(1, 1)
+    with pytest.raises(NotImplementedError, match=r"nn\.Criterion has no update_grad_input"):
+        criterion.backward(1, 1)
+
+
+def test_backward_is_both_halves():
+    layer = nn.Linear(4, 3).double()
+    x = input(2, 4, dtype=np.float64)
+    y = layer.forward(x)
+    assert y is layer.output
+    grad = layer.backward(x, y, 2.0)
+    assert grad is layer.grad_input
+    np.testing.assert_allclose(grad, y @ layer.weight, rtol=1e-14)
+    np.testing.assert_allclose(layer.grad_weight, 2 * y.T @ x, rtol=1e-14)
+
+
+def test_repr():
+    assert repr(nn.Linear(4, 3)) == "nn.Linear(4 -> 3)"
+    assert repr(network()) == "\n".join(
+        [
+            "nn.Sequential {",
+            "  [input -> (1) -> (2) -> (3) -> (4) -> output]",
+            "  (1): nn.Linear(4 -> 3)",
+            "  (2): nn.Tanh",
+            "  (3): nn.ConcatTable {",
+            "    input",
+            "      |`-> (1): nn.Linear(3 -> 2)",
+            "       `-> (2): nn.Sequential {",
+            "             [input -> (1) -> (2) -> output]",
+            "             (1): nn.Linear(3 -> 2)",
+            f"             (2): {nn.Dropout(0.5)!r}",
+            "           }",
+            "       ... -> output",
+            "  }",
+            "  (4): nn.CAddTable",
+            "}",
+        ]
+    )

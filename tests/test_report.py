@@ -1,0 +1,86 @@
+"""Tables, JSON and figures."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from train import report
+
+
+def test_table():
+    rows = [("row", (1.0, 0.12345)), ("a row that is blank at first", (None, 2.0))]
+    assert report.format_table("Title", ("first", "second"), rows).splitlines() == [
+        "Title",
+        " " * 42 + "    first   second",
+        "  row" + " " * 37 + "   1.0000   0.1235",
+        "  a row that is blank at first" + " " * 12 + "            2.0000",
+    ]
+
+
+def test_json_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "result.json"
+    report.write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        report.write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_hardware():
+    found = report.hardware("cpu")
+    assert found["cores"] >= 1 and found["cpu"] and found["versions"]["numpy"] == np.__version__
+
+
+def panel(**changes):
+    return {
+        "title": "A measure",
+        "label": "units",
+        "training": ([10, 20, 30], [0.9, 0.5, 0.4]),
+        "unseen": ([0, 30], [1.0, 0.5]),
+        "levels": {"baseline": 0.7},
+    } | changes
+
+
+@pytest.mark.parametrize("panels", [[panel()], [panel(), panel(training=((), ()))], [panel(unseen=((), ()))]])
+def test_curves(panels, tmp_path):
+    report.draw_curves(tmp_path / "curves.png", panels)
+    picture = plt.imread(tmp_path / "curves.png")
+    assert picture.shape[0] > 300 and picture.shape[1] > 500 * len(panels) and picture.std() > 0.01
+    assert not plt.get_fignums()
+
+
+def test_trailing_mean():
+    np.testing.assert_allclose(report._trailing_mean(np.array([1.0, 2.0, 6.0, 10.0]), 2), [1, 1.5, 4, 8])
+
+
+@pytest.mark.parametrize("with_flow", [True, False])
+@pytest.mark.parametrize("rows, frames", [(3, 6), (1, 2)])
+def test_predictions(with_flow, rows, frames, tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = (rng.random((frames, rows, 1, 8, 8)) > 0.5).astype(np.float32)
+    flows = true_flows = None
+    if with_flow:
+        flows, true_flows = np.zeros((2, rows, 2, 8, 8), np.float32)
+        flows[:, 0], true_flows[:, 0] = 2.0, 1.0  # to the right
+    path = tmp_path / "predictions.png"
+    report.draw_predictions(path, pictures, rng.random((rows, 8, 8)), flows, true_flows)
+    picture = plt.imread(path)[..., :3]
+    colourful = (picture.max(axis=2) - picture.min(axis=2)) > 0.5
+    assert colourful.any() == with_flow
+    if with_flow:  # motion to the right is red in the colour code; the flow columns are the last two
+        left, right = np.array_split(
+            colourful, [round(colourful.shape[1] * (1 - 2.1 / (min(4, frames - 1) + 4)))], axis=1
+        )
+        assert not left.any() and right.mean() > 0.2
+        red = picture[right.shape[0] // (2 * rows + 2), -picture.shape[1] // 40]
+        assert red[0] > 0.9 and red[1:].max() < 0.2
+    assert not plt.get_fignums()
+
+
+def test_predictions_of_still_pictures(tmp_path):
+    """No motion at all: nothing to scale by."""
+    zeros = np.zeros((1, 2, 8, 8), np.float32)
+    report.draw_predictions(tmp_path / "p.png", np.zeros((3, 1, 1, 8, 8)), np.zeros((1, 8, 8)), zeros, zeros)
+    assert (tmp_path / "p.png").stat().st_size > 1000

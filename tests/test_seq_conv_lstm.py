@@ -1,0 +1,177 @@
+"""SeqConvLSTM, the whole sequence in one module, against ConvLSTM gate by gate under a Sequencer."""
+
+import numpy as np
+import pytest
+
+import nnlite as nn
+from nnlite.gradcheck import check_module, worst
+
+ORDER = ("input_gate", "cell_gate", "forget_gate", "output_gate")
+
+
+def pair(n_in=2, n_out=3, kc=3, km=5):
+    """Return a SeqConvLSTM and a ConvLSTM with the same parameters, in float64."""
+    whole = nn.SeqConvLSTM(n_in, n_out, kc, km).init_bias(1.0, 0.2).double()
+    gates = nn.ConvLSTM(n_in, n_out, 20, kc, km, 1).double()
+    for k, name in enumerate(ORDER):
+        rows, gate = slice(k * n_out, (k + 1) * n_out), getattr(gates, name)
+        gate.input2gate.weight[...] = whole.i2g.weight[rows]
+        gate.input2gate.bias[...] = whole.i2g.bias[rows]
+        gate.output2gate.weight[...] = whole.o2g.weight[rows]
+    return whole, gates
+
+
+def noise(*shape, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("kernels", [(3, 3), (3, 5), (7, 3)])
+@pytest.mark.parametrize("shape", [(4, 2, 2, 9, 13), (3, 2, 8, 6)], ids=["batch", "single"])
+def test_same_numbers_as_conv_lstm(shape, kernels):
+    whole, gates = pair(2, 3, *kernels)
+    stepwise = nn.Sequencer(gates).double()
+    x = noise(*shape)
+    y = whole.forward(x)
+    np.testing.assert_allclose(y, stepwise.forward(x), atol=1e-13)
+    g = noise(*y.shape, seed=1)
+    whole.zero_grad_parameters()
+    gates.zero_grad_parameters()
+    np.testing.assert_allclose(whole.backward(x, g, 0.5), stepwise.backward(x, g, 0.5), atol=1e-12)
+    for k, name in enumerate(ORDER):
+        rows, gate = slice(3 * k, 3 * k + 3), getattr(gates, name)
+        np.testing.assert_allclose(whole.i2g.grad_weight[rows], gate.input2gate.grad_weight, atol=1e-11)
+        np.testing.assert_allclose(whole.i2g.grad_bias[rows], gate.input2gate.grad_bias, atol=1e-11)
+        np.testing.assert_allclose(whole.o2g.grad_weight[rows], gate.output2gate.grad_weight, atol=1e-11)
+
+
+def test_remembers_as_conv_lstm_does():
+    whole, gates = pair()
+    whole.remember("both")
+    stepwise = nn.Sequencer(gates).remember("both").double()
+    for seed in range(3):
+        x = noise(4, 2, 2, 6, 7, seed=seed)
+        np.testing.assert_allclose(whole.forward(x), stepwise.forward(x), atol=1e-13)
+        g = noise(4, 2, 3, 6, 7, seed=10 + seed)
+        np.testing.assert_allclose(whole.backward(x, g), stepwise.backward(x, g), atol=1e-12)
+    whole.forget()
+    stepwise.forget()
+    np.testing.assert_allclose(whole.forward(x), stepwise.forward(x), atol=1e-13)
+
+
+@pytest.mark.parametrize("mode, train", [("eval", False), ("both", False), ("both", True), ("train", True)])
+def test_a_remembered_sequence_goes_on(mode, train):
+    lstm = nn.SeqConvLSTM(2, 3, 3).double().remember(mode)
+    lstm.training() if train else lstm.evaluate()
+    x = noise(6, 2, 2, 6, 6)
+    whole = lstm.forward(x).copy()
+    lstm.forget()
+    parts = np.concatenate([lstm.forward(x[:4]).copy(), lstm.forward(x[4:])])
+    np.testing.assert_allclose(parts, whole, atol=1e-14)
+
+
+def test_neither_starts_anew():
+    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+    x = noise(3, 2, 2, 6, 6)
+    np.testing.assert_array_equal(lstm.forward(x).copy(), lstm.forward(x))
+
+
+def test_gradients_after_a_remembered_sequence():
+    lstm = nn.SeqConvLSTM(2, 2, 3).double().remember("both")
+    before, x, r = noise(2, 1, 2, 5, 5), noise(3, 1, 2, 5, 5, seed=1), noise(3, 1, 2, 5, 5, seed=2)
+
+    def loss():
+        lstm.forget()
+        lstm.forward(before)
+        return np.vdot(lstm.forward(x), r)
+
+    loss()
+    lstm.zero_grad_parameters()
+    grad = lstm.backward(x, r).copy()
+    for index in [(0, 0, 1, 2, 3), (2, 0, 0, 4, 0)]:
+        kept, values = x[index], []
+        for x[index] in (kept + 1e-5, kept - 1e-5):
+            values.append(loss())
+        x[index] = kept
+        np.testing.assert_allclose(grad[index], (values[0] - values[1]) / 2e-5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2, 5, 6), (3, 2, 6, 5)], ids=["batch", "single"])
+def test_gradients(shape):
+    checks = check_module(nn.SeqConvLSTM(2, 3, 3, 5), noise(*shape), max_entries=60)
+    assert worst(checks).error < 1e-6, worst(checks)
+
+
+def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
+    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+    x, g = noise(7, 2, 2, 6, 6), noise(7, 2, 3, 6, 6, seed=1)
+    grads = []
+    for limit in (1, 60_000, 1 << 30):
+        monkeypatch.setattr("nnlite.recurrent.spectral_steps.CHUNK_BYTES", limit)
+        lstm.clear_state().zero_grad_parameters()
+        lstm.forward(x)
+        lstm.backward(x, g)
+        grads.append([grad.copy() for grad in lstm.parameters()[1]])
+    for some in grads[1:]:
+        for one, other in zip(grads[0], some):
+            np.testing.assert_allclose(one, other, atol=1e-11)
+
+
+def test_float32_agrees_with_float64():
+    lstm = nn.SeqConvLSTM(2, 3, 7)
+    x, g = noise(5, 2, 2, 12, 12, dtype=np.float32), noise(5, 2, 3, 12, 12, seed=1, dtype=np.float32)
+    y, grad = lstm.forward(x).copy(), lstm.backward(x, g).copy()
+    assert y.dtype == grad.dtype == np.float32
+    lstm.double()
+    np.testing.assert_allclose(lstm.forward(x.astype(np.float64)), y, atol=1e-5)
+    np.testing.assert_allclose(lstm.backward(x.astype(np.float64), g.astype(np.float64)), grad, atol=1e-5)
+
+
+def test_output_does_not_change_behind_the_callers_back():
+    lstm = nn.SeqConvLSTM(2, 3, 3).remember("both")
+    x = noise(2, 1, 2, 5, 5, dtype=np.float32)
+    first = lstm.forward(x)
+    kept = first.copy()
+    first.fill(0)
+    second = lstm.forward(x).copy()
+    lstm.forget()
+    np.testing.assert_array_equal(lstm.forward(x), kept)
+    assert not np.array_equal(lstm.forward(x), kept)
+    lstm.forget()
+    lstm.forward(x)
+    np.testing.assert_array_equal(lstm.forward(x), second)
+
+
+def test_init_bias_fills_the_forget_rows():
+    lstm = nn.SeqConvLSTM(2, 3, 3).init_bias(1.0, -0.5)
+    np.testing.assert_array_equal(lstm.i2g.bias, np.repeat(np.float32([-0.5, -0.5, 1.0, -0.5]), 3))
+
+
+def test_parameter_paths():
+    paths = [path for path, _, _ in nn.SeqConvLSTM(2, 3, 3).named_parameters()]
+    assert paths == ["i2g.weight", "i2g.bias", "o2g.weight"]
+
+
+def test_bad_use():
+    with pytest.raises(ValueError, match="kernels must be odd"):
+        nn.SeqConvLSTM(2, 3, 4)
+    lstm = nn.SeqConvLSTM(2, 3, 3)
+    with pytest.raises(ValueError, match=r"nn\.SeqConvLSTM: input must have size 2 in dimension -3"):
+        lstm.forward(np.zeros((4, 2, 3, 6, 6), np.float32))
+    with pytest.raises(ValueError, match="neither, train, eval or both"):
+        lstm.remember("always")
+    x, g = np.zeros((4, 2, 2, 6, 6), np.float32), np.zeros((4, 2, 3, 6, 6), np.float32)
+    with pytest.raises(RuntimeError, match="call forward before backward"):
+        lstm.backward(x, g)
+    lstm.forward(x)
+    with pytest.raises(ValueError, match="grad_output must have shape"):
+        lstm.backward(x, x)
+    lstm.backward(x, g)
+    with pytest.raises(RuntimeError, match="one backward pass a forward pass"):
+        lstm.backward(x, g)
+    lstm.remember("both").forward(x)
+    with pytest.raises(ValueError, match="does not continue the remembered sequence"):
+        lstm.forward(np.zeros((4, 3, 2, 6, 6), np.float32))
+    lstm.evaluate()
+    lstm.forward(x)
+    with pytest.raises(RuntimeError, match="backward needs training mode"):
+        lstm.backward(x, g)

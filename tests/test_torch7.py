@@ -1,0 +1,408 @@
+"""Torch7 files: every recorded one, round trips, damaged files."""
+
+import json
+import struct
+
+import golden_cases as golden
+import numpy as np
+import pytest
+
+from nnlite import torch7
+
+FOLDER = golden.FOLDER / "serialization"
+MANIFEST = {entry["file"]: entry for entry in json.loads((FOLDER / "manifest.json").read_text())}
+FILES = sorted(MANIFEST)
+
+#: The cases of f_serialization.h5, with values of the files of that name.
+GOLDEN = [
+    "ByteTensor_2x5",
+    "DoubleTensor_2x3x2",
+    "DoubleTensor_special",
+    "FloatTensor_3x4",
+    "IntTensor_2x2",
+    "LongTensor_2x3",
+    "moving_mnist_like_4x5x1x8x8",
+    "moving_mnist_like_float",
+    "narrowed_2x3",
+    "noncontiguous_transposed_5x4",
+]
+
+DTYPES = {"Byte": "u1", "Char": "i1", "Short": "i2", "Int": "i4", "Long": "i8", "Float": "f4", "Double": "f8"}
+ALL_DTYPES = [*DTYPES.values(), "f2"]
+
+
+# ---- recorded files ---------------------------------------------------------------------------------
+
+
+def assert_content(got, want):
+    """Compare a loaded object with the manifest's description of it."""
+    if not isinstance(want, dict):
+        assert got == want and isinstance(got, bool) == isinstance(want, bool)
+        return
+    kind = want["type"]
+    if kind == "table":
+        assert len(got) == len(want["items"])
+        for key, value in want["items"]:
+            if value == "<back reference to the table itself>":
+                assert got[key] is got
+            else:
+                assert_content(got[key], value)
+    elif kind == "torch.LongStorage":
+        assert isinstance(got, torch7.Storage) and got.array.dtype == np.int64
+        assert got.array.tolist() == want["values"]
+    elif kind == "nn.Sequential":
+        assert got.class_name == kind and len(got.contents["modules"]) == 4
+    else:
+        dtype = np.dtype(DTYPES[kind.removeprefix("torch.").removesuffix("Tensor")])
+        assert isinstance(got, np.ndarray) and got.dtype == dtype
+        assert list(got.shape) == (want["size"] or [0])
+        if want["size"]:
+            assert [stride // got.itemsize for stride in got.strides] == want["stride"]
+        if "values" in want:
+            np.testing.assert_array_equal(got.ravel(), np.array(want["values"], np.float64).astype(dtype))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_recorded_file(name):
+    assert_content(torch7.load(FOLDER / name), MANIFEST[name]["content"])
+
+
+@pytest.mark.parametrize("mode", ["binary", "ascii"])
+@pytest.mark.parametrize("case", GOLDEN)
+def test_recorded_values(case, mode):
+    got, want = torch7.load(FOLDER / f"{case}_{mode}.t7"), golden.load("f_serialization", case)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+
+
+def test_recorded_cases_are_all_read():
+    assert golden.names("f_serialization") == sorted([*GOLDEN, "nn_Sequential"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_recorded_file_is_written_back_byte_for_byte(name, tmp_path):
+    mode = MANIFEST[name]["mode"]
+    torch7.save(tmp_path / "a.t7", torch7.load(FOLDER / name), mode)
+    # (In an unreferenced file every object is distinct, so that it too comes out as it was.)
+    assert (tmp_path / "a.t7").read_bytes() == (FOLDER / name).read_bytes()
+
+
+def counterparts():
+    """Return the files recorded in both modes, except those with tables: Lua's own order varies."""
+    tables = ("nn_", "nested", "shared", "cyclic")
+    stems = {name.removesuffix("_ascii.t7") for name in FILES if name.endswith("_ascii.t7")}
+    return sorted(stem for stem in stems if not stem.startswith(tables))
+
+
+@pytest.mark.parametrize("stem", counterparts())
+@pytest.mark.parametrize("modes", [("binary", "ascii"), ("ascii", "binary")])
+def test_recorded_file_in_the_other_mode(stem, modes, tmp_path):
+    torch7.save(tmp_path / "a.t7", torch7.load(FOLDER / f"{stem}_{modes[0]}.t7"), modes[1])
+    assert (tmp_path / "a.t7").read_bytes() == (FOLDER / f"{stem}_{modes[1]}.t7").read_bytes()
+
+
+def test_recorded_nan_and_negative_zero_keep_their_signs():
+    for mode in ("binary", "ascii"):
+        values = torch7.load(FOLDER / f"DoubleTensor_special_{mode}.t7")
+        assert np.signbit(values).tolist() == [True, False, True, True, False, False, False]
+        assert np.isnan(values[0]) and values[4] == 9.9999999999999694e-311
+
+
+def test_recorded_sharing():
+    table = torch7.load(FOLDER / "shared_storage_table_binary.t7")
+    assert table["a"] is table["b"]
+    table["a"][1, 0] = 99
+    assert table["c"][0] == 99
+    table = torch7.load(FOLDER / "shared_storage_table_unreferenced_binary.t7")
+    table["a"][1, 0] = 99
+    assert table["b"][1, 0] == 6 and table["c"][0] == 6
+
+
+# ---- round trips ------------------------------------------------------------------------------------
+
+
+def round_trip(obj, path, mode):
+    """Write and read an object."""
+    torch7.save(path / "a.t7", obj, mode)
+    return torch7.load(path / "a.t7", mode)
+
+
+@pytest.fixture(params=["binary", "ascii"])
+def mode(request):
+    return request.param
+
+
+@pytest.mark.parametrize("dtype", ALL_DTYPES)
+def test_every_type_of_tensor_and_storage(tmp_path, mode, dtype):
+    values = np.array([[0, 1, 9], [10, 13, 127]]).astype(dtype)
+    got = round_trip({"t": values, "s": torch7.Storage(values[0].copy()), "e": values[:0]}, tmp_path, mode)
+    assert got["t"].dtype == got["s"].array.dtype == got["e"].dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(got["t"], values)
+    np.testing.assert_array_equal(got["s"].array, values[0])
+    assert got["e"].shape == (0,) and got["t"].flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_floats_round_trip_exactly(tmp_path, mode, dtype):
+    bits = np.random.default_rng(0).integers(0, 2**16, (200, np.dtype(dtype).itemsize // 2), np.uint16)
+    values = bits.view(dtype).ravel()
+    got = round_trip(values, tmp_path, mode)
+    np.testing.assert_array_equal(got, values)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(values))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        False,
+        0,
+        -3,
+        2**53 - 1,
+        0.1,
+        -0.0,
+        float("inf"),
+        1e300,
+        "",
+        "a\nb\0",
+        "rö",
+        "\udcff\udc80",
+        {},
+    ],
+)
+def test_values(tmp_path, mode, value):
+    got = round_trip({"x": value, 1: "after"}, tmp_path, mode)
+    assert got["x"] == value and type(got["x"]) is type(value) and got[1] == "after"
+    assert not isinstance(value, float) or np.signbit(got["x"]) == np.signbit(value)
+
+
+def test_list_is_written_as_a_table(tmp_path, mode):
+    got = round_trip([10, "x", (True,)], tmp_path, mode)
+    assert got == {1: 10, 2: "x", 3: {1: True}}
+    assert torch7.as_list(got) == [10, "x", {1: True}]
+    assert torch7.as_list({1: "a", 3: "c", "n": 2}) == ["a"]
+
+
+def test_references_are_kept(tmp_path, mode):
+    base = np.arange(20.0).reshape(4, 5)
+    inner = {"n": 1}
+    obj = torch7.TorchObject("my.Class", {"one": inner, "two": inner})
+    obj.contents["self"] = obj
+    views = {"base": base, "again": base, "row": base[1], "t": base.T, "narrow": base[1:3, 2:]}
+    got = round_trip({**views, "obj": obj, "storage": torch7.Storage(base.reshape(-1))}, tmp_path, mode)
+    assert got["base"] is got["again"]
+    assert got["obj"].class_name == "my.Class" and got["obj"].contents["self"] is got["obj"]
+    assert got["obj"].contents["one"] is got["obj"].contents["two"]
+    for name, view in views.items():
+        np.testing.assert_array_equal(got[name], view)
+    got["base"][1, 2] = 99
+    assert got["row"][2] == got["t"][2, 1] == got["narrow"][0, 0] == got["storage"].array[7] == 99
+
+
+def test_a_view_writes_the_whole_array_and_a_copy_only_itself(tmp_path):
+    base = np.zeros((100, 100))
+    torch7.save(tmp_path / "view.t7", base[0])
+    torch7.save(tmp_path / "copy.t7", base[0].copy())
+    assert (tmp_path / "view.t7").stat().st_size > 80_000
+    assert (tmp_path / "copy.t7").stat().st_size < 1_000
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        np.arange(6.0)[::-1],
+        np.arange(24, dtype=np.float32).reshape(2, 3, 4)[:, ::2, ::-1],
+        np.broadcast_to(np.arange(3.0), (2, 3)),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1),
+        np.arange(4, dtype=">f8"),
+        np.arange(8, dtype=np.int32).view(np.int16)[::2],
+    ],
+)
+def test_unusual_views(tmp_path, mode, view):
+    np.testing.assert_array_equal(round_trip(view, tmp_path, mode), view)
+
+
+@pytest.mark.parametrize(
+    "value, error, message",
+    [
+        (print, TypeError, "builtin_function_or_method has no place"),
+        ({"f": torch7.TorchObject("function", None)}, TypeError, "TorchObject has no place"),
+        (np.zeros(()), TypeError, "no 0-dimensional tensors"),
+        (np.zeros(2, bool), TypeError, "no tensors of bool; it has uint8, int8"),
+        ({(1, 2): 3}, TypeError, r"table key must be a number or a string, got \(1, 2\)"),
+        (10**400, ValueError, "too large for a Lua number"),
+    ],
+)
+def test_what_cannot_be_written(tmp_path, value, error, message):
+    with pytest.raises(error, match=message):
+        torch7.save(tmp_path / "a.t7", value)
+    assert not (tmp_path / "a.t7").exists()
+
+
+# ---- files written by hand --------------------------------------------------------------------------
+
+
+def integers(*values):
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+def longs(*values):
+    return struct.pack(f"<{len(values)}q", *values)
+
+
+def text(string):
+    return integers(len(string)) + string.encode()
+
+
+def tensor(sizes, strides, offset, storage, name="torch.FloatTensor", version=True):
+    """Return the bytes of a tensor with index 1."""
+    head = integers(4, 1) + (text("V 1") if version else b"") + text(name)
+    return head + integers(len(sizes)) + longs(*sizes, *strides) + longs(offset) + storage
+
+
+def storage(values, name="torch.FloatStorage", version=True, count=None):
+    """Return the bytes of a float storage with index 2."""
+    head = integers(4, 2) + (text("V 1") if version else b"") + text(name)
+    return head + longs(len(values) if count is None else count) + struct.pack(f"<{len(values)}f", *values)
+
+
+def read(path, data, mode="auto"):
+    """Write bytes to a file and load it."""
+    (path / "hand.t7").write_bytes(data)
+    return torch7.load(path / "hand.t7", mode)
+
+
+def test_file_from_before_versioning(tmp_path):
+    data = tensor([2], [1], 2, storage([1, 2, 3], version=False), version=False)
+    np.testing.assert_array_equal(read(tmp_path, data), np.array([2, 3], np.float32))
+
+
+def test_cuda_tensors_are_read_as_ordinary_ones(tmp_path):
+    data = tensor([2], [1], 1, storage([1, 2], "torch.CudaStorage"), "torch.CudaTensor")
+    np.testing.assert_array_equal(read(tmp_path, data), np.array([1, 2], np.float32))
+    data = integers(4, 1) + text("V 1") + text("torch.CudaLongStorage") + longs(1, 7)
+    assert read(tmp_path, data).array.tolist() == [7]
+
+
+@pytest.mark.parametrize("kind", [6, 7, 8])
+def test_functions_are_read_as_inert_objects(tmp_path, kind):
+    """Code is skipped, whatever it says; what follows it is read on."""
+    index = b"" if kind == 6 else integers(2)
+    function = integers(kind) + index + text("\x1bLuaP os.execute") + integers(3, 3, 1) + entry(1, 5)
+    got = read(tmp_path, integers(3, 1, 2) + entry("f", function) + entry("x", 7))
+    assert got["x"] == 7
+    assert got["f"].class_name == "function" and got["f"].contents == {1: 5}
+
+
+def entry(key, value):
+    """Return the bytes of a table entry; numbers and strings are converted, bytes are as they are."""
+    pack = {
+        int: lambda v: integers(1) + struct.pack("<d", v),
+        str: lambda v: integers(2) + text(v),
+        bytes: lambda v: v,
+    }
+    return pack[type(key)](key) + pack[type(value)](value)
+
+
+def test_function_referred_to_twice(tmp_path):
+    function = integers(8, 2) + text("code") + integers(0)
+    got = read(tmp_path, integers(3, 1, 2) + entry("f", function) + entry("g", integers(8, 2)))
+    assert got["f"] is got["g"]
+
+
+FOUR = storage([1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"", "the file is empty"),
+        (integers(256), "256 is no type of object, at byte 0"),
+        (integers(-256), "-256 is no type of object"),
+        (
+            integers(2, 5) + b"abc",
+            "5 numbers of type int8 do not fit in the 3 bytes that are left, at byte 8",
+        ),
+        (integers(2, -1), "-1 numbers of type int8 do not fit"),
+        (integers(1), "1 numbers of type float64 do not fit in the 0 bytes"),
+        (integers(3, 1, -2), "a table announces -2 entries, at byte 8"),
+        (integers(3, 1, 2**31 - 1), "1 numbers of type int32 do not fit"),
+        (integers(3, 1, 1, 0, 0), "a table key is a NoneType"),
+        (integers(3, 1, 1, 3, 1, 0), "a table key is a dict"),
+        (integers(3, 1, 2) + entry(1, 2) + entry(1, 3), "the table key 1 occurs twice"),
+        (tensor([2, 3], [3, 1], 1, FOUR), "a tensor reaches entry 5 of a storage of 4, at byte 36"),
+        (tensor([4], [1], 2, FOUR), "reaches entry 4 of a storage of 4"),
+        (tensor([2**62], [2**62], 1, FOUR), "reaches entry"),
+        (tensor([2**62, 4], [0, 1], 1, FOUR), "cannot be"),
+        (tensor([0, 2**62], [1, 1], 1, FOUR), "cannot be"),
+        (tensor([-2], [1], 1, FOUR), r"negative sizes \[-2\]"),
+        (tensor([2], [-1], 2, FOUR), r"strides \[-1\]"),
+        (tensor([2], [1], 0, FOUR), "offset -1"),
+        (tensor([2], [1], 1, integers(0)), "reaches entry 1 of a storage of 0"),
+        (tensor([2], [1], 1, integers(5, 1)), "has a bool for its storage"),
+        (tensor([2], [1], 1, FOUR, "torch.IntTensor"), "a tensor of type int32 has a Storage of float32 for"),
+        (tensor([2], [1], 1, storage([], count=2**61)), f"{2**61} numbers of type float32 do not fit"),
+        (tensor([2], [1], 1, storage([], count=-5)), "a storage announces -5 entries"),
+        (integers(4, 1) + text("torch.FloatTensor") + integers(-1), "announces -1 dimensions"),
+        (integers(4, 1) + text("torch.FloatTensor") + integers(10**6), "announces 1000000 dimensions"),
+        (integers(3, 1, 1) * 20000, "nested too deeply|a table key"),
+        (b"".join(integers(3, i, 1) + entry(1, b"") for i in range(1, 20000)), "nested too deeply"),
+        (b"4\n1\n3\nV 1\n18\ntorch.FloatStorage\n2\n1 x\n", "expected numbers of type float32"),
+        (
+            b"4\n1\n3\nV 1\n18\ntorch.FloatStorage\n2\n1\n2\n",
+            "expected 2 numbers on a line, found 1, at byte 34",
+        ),
+        (b"4\n1\n3\nV 1\n18\ntorch.ShortStorage\n1\n70000\n", "expected numbers of type int16"),
+        (b"4\n1\n3\nV 1\n18\ntorch.FloatStorage\n99999\n1 2\n", "99999 numbers of type float32 do not fit"),
+        (b"4\n1\n3\n", r"do not fit in the 0 bytes that are left.*read as ascii"),
+        (b"hello", r"expected numbers of type int32.*at byte 0 \(read as ascii\)"),
+    ],
+)
+def test_damaged_file(tmp_path, data, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read(tmp_path, data)
+    assert "hand.t7" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["nested_table_binary.t7", "nn_Sequential_ascii.t7", "nn_Sequential_binary.t7"]
+)
+def test_every_truncation_of_a_recorded_file_is_noticed(tmp_path, name):
+    data = (FOLDER / name).read_bytes()
+    for size in [*range(0, len(data) - 2, 37), len(data) - 3]:
+        with pytest.raises(ValueError, match=r"hand\.t7"):
+            read(tmp_path, data[:size])
+
+
+def test_random_damage_never_does_worse_than_value_error(tmp_path):
+    rng = np.random.default_rng(0)
+    refused = 0
+    for name in (
+        "nn_Sequential_flattened_binary.t7",
+        "nested_table_ascii.t7",
+        "shared_storage_table_binary.t7",
+    ):
+        data = np.frombuffer((FOLDER / name).read_bytes(), np.uint8)
+        for _ in range(200):
+            damaged = data.copy()
+            damaged[rng.integers(0, data.size, 3)] = rng.integers(0, 256, 3)
+            try:
+                read(tmp_path, damaged.tobytes())
+            except ValueError:
+                refused += 1
+    assert refused > 200
+
+
+def test_wrong_mode(tmp_path):
+    with pytest.raises(ValueError, match="read as binary"):
+        torch7.load(FOLDER / "number_ascii.t7", "binary")
+    with pytest.raises(ValueError, match="read as ascii"):
+        torch7.load(FOLDER / "number_binary.t7", "ascii")
+    with pytest.raises(ValueError, match="mode must be auto, binary or ascii, got 'text'"):
+        torch7.load(FOLDER / "number_binary.t7", "text")
+    with pytest.raises(ValueError, match="mode must be binary or ascii, got 'auto'"):
+        torch7.save(tmp_path / "a.t7", 1, "auto")
+    with pytest.raises(FileNotFoundError):
+        torch7.load(tmp_path / "missing.t7")

@@ -1,0 +1,258 @@
+"""The training loop: batches in, gradient steps, a log, checkpoints and the way back from them.
+
+A run is a folder with `checkpoint.h5`, replaced as a whole whenever it is saved, and `log.jsonl`. What a
+step does follows from the parameters, the optimiser's state and the number of the step alone, so a run
+that is resumed takes exactly the steps that it would have taken without the interruption.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from nnlite import backend, checkpoint, optim
+from nnlite.random import default_generator
+
+CHECKPOINT = "checkpoint.h5"
+LOG = "log.jsonl"
+
+
+@dataclass
+class LoopOptions:
+    """How to train, whatever the model and the data.
+
+    The learning rate is `learning_rate` · `decay` ** (epoch // `decay_epochs`), an epoch being `epoch`
+    sequences. Training ends after `sequences` sequences, or after `minutes` when these are given.
+    Gradients are clipped to ±`clip`. `optimiser` is one of `nnlite.optim`, with its `optimiser_options`.
+    `loss_at` is "all" steps of a sequence or the "last".
+    """
+
+    sequences: int
+    epoch: int
+    batch: int = 8
+    optimiser: str = "adam"
+    optimiser_options: dict = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_epochs: int = 5
+    clip: float = 50.0
+    loss_at: str = "all"
+    minutes: float | None = None
+    seed: int = 0
+    log_every: int = 10  # steps
+    save_every: float = 60.0  # seconds
+    evaluations: int = 8  # between the first step and the last
+
+
+class Trainer:
+    """A training run: the model, its optimiser, the position reached, and the folder that keeps them.
+
+    model: maps frames (T, N, C, H, W) to the frames that follow; with fewer outputs than inputs these are the
+    last ones. criterion: sums its loss over all elements. make_batch(indices): returns input and target, both
+    (T, N, C, H, W), of the numbered training sequences. metadata: goes into the checkpoint, as does
+    `model.config`, the {"name", "options"} it was built from.
+    """
+
+    def __init__(self, model, criterion, make_batch, options, folder, metadata):
+        self.model, self.criterion, self.make_batch = model, criterion, make_batch
+        self.options, self.folder, self.metadata = options, Path(folder), metadata
+        self.parameters, self.gradients = model.get_parameters()
+        self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
+        self.state = {}
+        self.step, self.seconds = 0, 0.0
+        self.sums = dict.fromkeys(("loss", "penalty", "steps"), 0.0)  # since the last line of the log
+
+    @property
+    def sequences_seen(self):
+        """The number of sequences trained on so far."""
+        return self.step * self.options.batch
+
+    def restore(self, saved):
+        """Go on from a loaded checkpoint; lines of the log that were written after it are dropped."""
+        checkpoint.load_parameters(self.model, saved)
+        self.state = saved.optimiser
+        default_generator.set_state(saved.random["default"])
+        position = saved.position
+        self.step, self.seconds, self.sums = position["step"], position["seconds"], position["sums"]
+        lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
+        partial = self.folder / (LOG + ".partial")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        os.replace(partial, self.folder / LOG)
+
+    def save(self):
+        """Write the checkpoint; FloatingPointError instead when the parameters are no numbers any more."""
+        self._check_finite(self.parameters.sum())
+        checkpoint.save(
+            self.folder / CHECKPOINT,
+            self.model,
+            architecture=self.model.config,
+            optimiser=self.state,
+            random={"default": default_generator.get_state()},
+            position={"step": self.step, "seconds": self.seconds, "sums": self.sums},
+            metadata={**self.metadata, "loop": asdict(self.options)},
+        )
+
+    def run(self, monitor=None):
+        """Train to the end of the budget; return the signal that stopped it before, or None.
+
+        monitor(): called at a few steps, the first and the last among them; the numbers that it returns go
+        into the log.
+        """
+        options = self.options
+        last_step = math.ceil(options.sequences / options.batch)
+        milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
+        started = saved = time.monotonic()
+        started -= self.seconds
+        with _Interruption() as interruption, self._progress_bar() as bar:
+            if self.step == 0:
+                self._monitor(monitor)
+                self.save()
+            while self.step < last_step and not interruption.signal:
+                if options.minutes is not None and self.seconds > 60 * options.minutes:
+                    break
+                self.train_step()
+                self.seconds = time.monotonic() - started
+                bar.update(options.batch)
+                if self.step % options.log_every == 0 or self.step == last_step:
+                    bar.set_postfix_str(self._log_training())
+                if self.step in milestones:
+                    self._monitor(monitor)
+                if time.monotonic() - saved >= options.save_every:
+                    self.save()
+                    saved = time.monotonic()
+            self.save()
+        return interruption.signal
+
+    def train_step(self):
+        """Take one step of gradient descent on the next batch."""
+        options = self.options
+        indices = batch_indices(self.step, options.batch, options.epoch, options.seed)
+        epoch = self.sequences_seen // options.epoch
+        self.config["learning_rate"] = options.learning_rate * options.decay ** (
+            epoch // options.decay_epochs
+        )
+        input, target = (
+            backend.asarray(x, self.model.dtype, self.model.device) for x in self.make_batch(indices)
+        )
+        self.gradients.fill(0)
+        output = self.model.forward(input)
+        if (
+            self.model.device == "cpu"
+        ):  # on the GPU this would wait for the forward pass; the log checks there
+            self._check_finite(output.sum())
+        loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
+        self.model.backward(input, grad_output)
+        self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
+        optim.clip_by_value(self.gradients, options.clip)
+        self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
+        self.step += 1
+        penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
+        for name, value in (("loss", loss / elements), ("penalty", penalty / options.batch), ("steps", 1)):
+            # On the GPU a float would wait for the step to be done.
+            self.sums[name] = self.sums[name] + (value if hasattr(value, "get") else float(value))
+
+    def _log_training(self):
+        """Write the means since the last such line to the log; return them for the progress bar."""
+        steps = self.sums["steps"]
+        loss, penalty = float(self.sums["loss"]) / steps, float(self.sums["penalty"]) / steps
+        self._check_finite(loss)
+        self._log(loss=loss, penalty=penalty, learning_rate=self.config["learning_rate"])
+        self.sums = dict.fromkeys(self.sums, 0.0)
+        return f"loss {loss:.4f}"
+
+    def _monitor(self, monitor):
+        if monitor is not None:
+            self._check_finite(self.parameters.sum())
+            self._log(evaluation=monitor())
+
+    def _log(self, **values):
+        line = {
+            "step": self.step,
+            "sequences": self.sequences_seen,
+            "seconds": round(self.seconds, 2),
+            **values,
+        }
+        with open(self.folder / LOG, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _check_finite(self, number):
+        if not math.isfinite(float(number)):
+            raise FloatingPointError(
+                f"training diverged after {self.step} steps: predictions, loss or parameters became "
+                f"{float(number)}; try a lower learning rate (it was {self.options.learning_rate})"
+            )
+
+    def _progress_bar(self):
+        # A terminal is refreshed often, a log file seldom.
+        interval = 0.2 if sys.stderr.isatty() else 20.0
+        return tqdm(
+            total=math.ceil(self.options.sequences / self.options.batch) * self.options.batch,
+            initial=self.sequences_seen,
+            unit=" sequences",
+            mininterval=interval,
+            maxinterval=max(10.0, interval),
+            dynamic_ncols=True,
+        )
+
+
+def batch_indices(step, batch, epoch, seed):
+    """Return which training sequences (0 <= i < epoch) the batch of this step holds.
+
+    Each epoch goes through all sequences in an order of its own; where `epoch` is not a multiple of `batch`
+    a batch reaches into the next epoch. A function of its arguments alone.
+    """
+    places = range(step * batch, (step + 1) * batch)
+    return [int(_order(place // epoch, epoch, seed)[place % epoch]) for place in places]
+
+
+@lru_cache(maxsize=2)
+def _order(number, size, seed):
+    return np.random.Generator(np.random.PCG64([seed, number])).permutation(size)
+
+
+def loss_and_gradient(criterion, output, target, loss_at):
+    """Return the loss, its derivative by output, and how many target values it sums over.
+
+    output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
+    """
+    target = target[len(target) - len(output) :]
+    if loss_at == "all":
+        return criterion.forward(output, target), criterion.backward(output, target), target.size
+    loss = criterion.forward(output[-1:], target[-1:])
+    grad_output = backend.get_array_module(output).zeros_like(output)
+    grad_output[-1:] = criterion.backward(output[-1:], target[-1:])
+    return loss, grad_output, target[-1:].size
+
+
+def read_log(folder):
+    """Return the lines of a run's log as dicts; a last line that was cut off is left out."""
+    path = Path(folder) / LOG
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+class _Interruption:
+    """Within this context the first SIGINT or SIGTERM only sets `signal`; a second one acts as usual."""
+
+    def __enter__(self):
+        self.signal = None
+        self._usual = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._usual.items():
+            signal.signal(number, handler)
+
+    def _note(self, number, _):
+        self.signal = number
+        self.__exit__()

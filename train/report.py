@@ -1,0 +1,132 @@
+"""What a run leaves to look at: tables as text, `result.json`, and the figures."""
+
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from data.flow_colour import colour_wheel, flow_colours
+
+
+def format_table(title, columns, rows):
+    """Return a text table: a title, a head of `columns`, and rows of (name, values); None is left blank."""
+    cells = [[name, *("" if v is None else f"{v:.4f}" for v in values)] for name, values in rows]
+    head = ["", *columns]
+    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
+    widths[0] = max(widths[0], 40)  # so that tables below each other line up
+
+    def line(entries):
+        numbers = (entry.rjust(width + 3) for entry, width in zip(entries[1:], widths[1:], strict=True))
+        return "  " + entries[0].ljust(widths[0]) + "".join(numbers)
+
+    return "\n".join([title, line(head), *map(line, cells)])
+
+
+def write_json(path, content):
+    """Write `content` as indented JSON, replacing the file as a whole."""
+    partial = Path(f"{path}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def hardware(device):
+    """Return what the numbers were measured on: processor, GPU if used, versions of Python and libraries."""
+    names = ["numpy", "scipy", *(["cupy-cuda12x"] if device == "cuda" else [])]
+    found = {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": device}
+    if device == "cuda":
+        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+        found["gpu"] = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+    return {**found, "system": platform.platform(), "versions": versions}
+
+
+def _cpu_name():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def draw_curves(path, panels, smooth=0.02):
+    """Draw one panel per measure, over the number of training sequences seen.
+
+    panels: dicts with `title`, `label` of the y axis, `training` and `unseen`, (x, y) of the measure on
+    batches and on unseen data, and `levels` {name: value}, drawn as horizontal lines. smooth: the share of
+    the run over which the former is averaged.
+    """
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(6 * len(panels), 4), squeeze=False, layout="constrained"
+    )
+    for axis, panel in zip(axes[0], panels, strict=True):
+        x, y = panel["training"]
+        if len(y):
+            means = _trailing_mean(np.asarray(y), max(1, round(smooth * len(y))))
+            axis.plot(x, means, color="0.6", label="training")
+        axis.plot(*panel["unseen"], "o-", label="unseen digits")
+        for number, (name, value) in enumerate(panel["levels"].items()):
+            axis.axhline(value, linestyle=("--", ":")[number % 2], color=f"C{number + 1}", label=name)
+        axis.set(title=panel["title"], ylabel=panel["label"], xlabel="training sequences", ylim=(0, None))
+        axis.legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _trailing_mean(values, width):
+    """Return the mean of each entry and the up to width - 1 entries before it."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    last = np.arange(1, len(values) + 1)
+    first = np.maximum(last - width, 0)
+    return (sums[last] - sums[first]) / (last - first)
+
+
+def draw_predictions(path, frames, predictions, flows=None, true_flows=None):
+    """Draw one row per test sequence: its last four input frames, the truth, the prediction and the flow.
+
+    frames: (T, N, 1, H, W), the last one is the truth. predictions: (N, H, W), probabilities. flows,
+    true_flows: (N, 2, H, W) in pixels, or None for a model without flow. They are coloured as in Baker et
+    al. 2011; the wheel below is the legend, its rim the longest true motion; longer ones are darker.
+    """
+    inputs = min(4, len(frames) - 1)
+    names = [f"t - {i}" for i in range(inputs - 1, 0, -1)] + ["t", "t + 1: truth", "prediction"]
+    columns = [*frames[-1 - inputs :, :, 0], predictions]
+    wheel_rows = 0
+    if flows is not None:
+        flows, true_flows = np.moveaxis(flows, 1, -1), np.moveaxis(true_flows, 1, -1)
+        # Off the digits a flow may be anything: only the true motion sets the scale.
+        longest = np.hypot(true_flows[..., 0], true_flows[..., 1]).max() or 1.0
+        names += ["flow", "true flow"]
+        columns += [flow_colours(flows, longest), flow_colours(true_flows, longest)]
+        wheel_rows = 1
+
+    rows = len(predictions)
+    figure, axes = plt.subplots(
+        rows + wheel_rows,
+        len(names),
+        figsize=(1.1 * len(names), 1.1 * (rows + wheel_rows) + 0.25),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for name, column, cells in zip(names, columns, axes.T, strict=True):
+        cells[0].set_title(name, fontsize=9)
+        for image, axis in zip(column, cells[:rows], strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set_axis_on()
+            axis.set(xticks=[], yticks=[])
+    if wheel_rows:
+        axes[-1, -2].imshow(colour_wheel(151))
+        axes[-1, -1].text(
+            0, 0.5, f"direction of\nmotion; rim:\n{longest:.1f} px a frame", va="center", fontsize=7
+        )
+    figure.savefig(path, dpi=140)
+    plt.close(figure)
