@@ -1,12 +1,21 @@
 """The paper's video models, one architecture a file.
 
 Every predictor takes frames (T, N, C, H, W) and returns the predicted next frames (T, N, C, H, W): entry
-t is the prediction of frame t + 1 from frames up to t.
+t is the prediction of frame t + 1 from frames up to t. `ae_conv` sees its T frames at once and returns only
+the last of these predictions, (1, N, C, H, W).
 """
 
+from .ae_conv import AEConv
+from .ae_convlstm import AEConvLSTM
 from .ae_convlstm_flow import AEConvLSTMFlow
+from .ae_fclstm import AEFcLSTM
 
-_ARCHITECTURES = {"ae_convlstm_flow": AEConvLSTMFlow}
+_ARCHITECTURES = {
+    "ae_conv": AEConv,
+    "ae_fclstm": AEFcLSTM,
+    "ae_convlstm": AEConvLSTM,
+    "ae_convlstm_flow": AEConvLSTMFlow,
+}
 
 
 def names():

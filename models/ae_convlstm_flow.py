@@ -3,7 +3,7 @@
 import nnlite as nn
 
 from .flow_regressor import flow_regressor
-from .parts import decoder, encoder, initialise_convolutions, initialise_memory
+from .parts import check_size, conv_memory, decoder, encoder, initialise_layers, initialise_memory
 
 
 class AEConvLSTMFlow(nn.Container):
@@ -19,7 +19,8 @@ class AEConvLSTMFlow(nn.Container):
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E and D. n_memory: maps of the
     memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
     "published"); penalty_weight 0 leaves H out. output: "sigmoid" or "linear". forget_bias: where the
-    forget gate starts. 1,035,067 parameters with the defaults.
+    forget gate starts. untied: parameters of its own for the memory's first step, as in the published code.
+    1,035,067 parameters with the defaults.
     """
 
     def __init__(
@@ -35,15 +36,15 @@ class AEConvLSTMFlow(nn.Container):
         penalty_weight=0.01,
         output="sigmoid",
         forget_bias=1.0,
+        untied=False,
     ):
         super().__init__()
-        if height % 2 or width % 2:
-            raise ValueError(f"{self.name}: height and width must be even, got {height}x{width}")
+        check_size(self, height, width)
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
         self.encoder = encoder(n_channels, n_features, kernel)
         self.decoder = decoder(n_features, n_channels, kernel, output)
-        self.memory = nn.SeqConvLSTM(n_features, n_memory, kernel)
+        self.memory = conv_memory(n_features, n_memory, kernel, untied)
         self.regressor = flow_regressor(n_memory, h, w, flow_kernel)
         self.penalty = (
             nn.SmoothHuberPenalty(penalty_weight, form=penalty) if penalty_weight else nn.Identity()
@@ -51,7 +52,7 @@ class AEConvLSTMFlow(nn.Container):
         self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(h, w), _channels_last())
         self.image = _channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
-        initialise_convolutions(self.encoder, self.decoder)
+        initialise_layers(self.encoder, self.decoder)
         initialise_memory(self.memory, forget=forget_bias)
         self.modules = [module for _, module in self.children()]
 

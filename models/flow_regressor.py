@@ -2,7 +2,7 @@
 
 import nnlite as nn
 
-from .parts import convolution, initialise_convolutions
+from .parts import convolution, initialise_layers
 
 
 class PixelsToGrid(nn.Module):
@@ -48,7 +48,7 @@ def flow_regressor(n_memory, height, width, kernel=15, limit=0.5):
     published code whose parameter count matches the paper's 1,035,067.
     """
     large = nn.Sequential(convolution(n_memory, 2, kernel).no_bias(), convolution(2, 2, kernel).no_bias())
-    initialise_convolutions(large)
+    initialise_layers(large)
     last = convolution(2, 2, 1)
     last.weight.fill(0)
     last.bias.fill(0)

@@ -1,4 +1,4 @@
-"""What the autoencoders share: spatial encoder E, decoder D, and the paper's initialisation (section 4)."""
+"""What the autoencoders share: encoder E, decoder D, memories, and the paper's initialisation (section 4)."""
 
 import nnlite as nn
 from nnlite import backend, init
@@ -7,11 +7,13 @@ from nnlite.random import default_generator
 
 def convolution(n_in, n_out, kernel):
     """Return a convolution that keeps the map size ("same" padding)."""
+    if kernel % 2 == 0:
+        raise ValueError(f"kernels must be odd to keep the map size, got {kernel}")
     return nn.SpatialConvolution(n_in, n_out, kernel, kernel, 1, 1, kernel // 2, kernel // 2)
 
 
 def encoder(n_in, n_features, kernel=7):
-    """Return E (section 3.1): convolution, tanh, 2x2 pooling; (B, n_in, H, W) to (B, n_features, H/2, W/2)."""
+    """Return E (section 3.1): convolution, tanh, pooling; (B, n_in, H, W) to (B, n_features, H/2, W/2)."""
     return nn.Sequential(convolution(n_in, n_features, kernel), nn.Tanh(), nn.SpatialMaxPooling(2, 2, 2, 2))
 
 
@@ -26,8 +28,50 @@ def decoder(n_features, n_out, kernel=7, output="sigmoid"):
     return net.add(nn.Sigmoid()) if output == "sigmoid" else net
 
 
-def initialise_convolutions(*nets):
-    """Draw all convolutions by Glorot and Bengio's rule, biases zero (section 4)."""
+def conv_memory(n_in, n_out, kernel, untied=False):
+    """Return a convolutional LSTM over sequences (T, N, n_in, h, w) to (T, N, n_out, h, w).
+
+    untied: with parameters of its own for the first step, as in the published code; it goes gate by gate
+    and is slower.
+    """
+    if untied:
+        return nn.Sequencer(nn.UntiedConvLSTM(n_in, n_out, 9999, kernel, kernel))
+    return nn.SeqConvLSTM(n_in, n_out, kernel)
+
+
+def check_size(model, height, width, factor=2):
+    """Raise ValueError unless frames of this size can be halved until they are `factor` times smaller."""
+    if height < factor or width < factor or height % factor or width % factor:
+        wanted = "even" if factor == 2 else f"multiples of {factor}"
+        raise ValueError(f"{model.name}: height and width must be {wanted}, got {height}x{width}")
+
+
+class Predictor(nn.Sequential):
+    """Named parts one after the other that lead from frames to the frames that follow.
+
+    Shapes: input (T, N, n_channels, height, width), with T = n_frames when that is given; output that of the
+    last part.
+    Forward and backward: as `nn.Sequential`; the paths of parameters start with the names of the parts.
+    Errors: ValueError for an input of another shape.
+    """
+
+    def __init__(self, height, width, n_channels, n_frames=None, **parts):
+        super().__init__(*parts.values())
+        self.sizes = {-3: n_channels, -2: height, -1: width} | ({-5: n_frames} if n_frames else {})
+        self.names = tuple(parts)
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def children(self):
+        return list(zip(self.names, self.modules))
+
+    def update_output(self, input):
+        self.check_array(input, ndim=5, sizes=self.sizes)
+        return super().update_output(input)
+
+
+def initialise_layers(*nets):
+    """Draw all convolutions and linear layers by Glorot and Bengio's rule, biases zero (section 4)."""
     for net in nets:
         init.initialise(net, "xavier")
 
@@ -36,4 +80,5 @@ def initialise_memory(memory, bound=0.08, forget=1.0):
     """Draw weights from U(-bound, bound); set forget gate biases to `forget`, the others to 0 (section 4)."""
     for _, weight, _ in memory.named_parameters():
         weight[...] = backend.asarray(default_generator.uniform(-bound, bound, weight.shape), weight.dtype)
-    memory.init_bias(forget, 0.0)
+    cell = memory.module if isinstance(memory, nn.Sequencer) else memory
+    cell.init_bias(forget, 0.0)

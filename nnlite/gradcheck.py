@@ -126,19 +126,20 @@ def worst(checks):
 
 
 def public_classes(package="nnlite"):
-    """Return all concrete Module and Criterion classes defined in `package`, by walking its files."""
+    """Return {name: class} of the Module and Criterion classes that `package` defines, by walking its files.
+
+    Left out are those that compute nothing (they have no `update_output`) and those named with an underscore.
+    """
     root = importlib.import_module(package)
     found = {}
     for info in pkgutil.walk_packages(root.__path__, package + "."):
         if info.name.endswith("__main__"):
             continue
-        for _, cls in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
-            concrete = "update_output" in {name for base in cls.__mro__[:-1] for name in vars(base)} and (
-                cls.update_output not in (Module.update_output, Criterion.update_output)
-            )
-            if issubclass(cls, Module | Criterion) and concrete and cls.__module__.startswith(package + "."):
-                if not cls.__name__.startswith("_"):
-                    found[cls.__name__] = cls
+        for name, cls in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
+            if cls.__module__ == info.name and issubclass(cls, Module | Criterion):
+                computes = cls.update_output not in (Module.update_output, Criterion.update_output)
+                if computes and not name.startswith("_"):
+                    found[name] = cls
     return found
 
 
@@ -169,7 +170,7 @@ def main(argv=None):
         count += 1
         if checks is None:
             failures += 1
-            print(f"{label:44} {'':>7} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases.py")
+            print(f"{label:44} {'':>7} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases")
             continue
         bad = worst(checks)
         failed = not bad.error <= options.tolerance

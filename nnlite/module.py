@@ -12,7 +12,7 @@ import copy
 
 import numpy as np
 
-from . import backend
+from . import backend, parameters
 from .random import default_generator
 
 
@@ -118,46 +118,12 @@ class Module:
         The modules' arrays become views of them, so that an optimiser works on the two flat arrays. A
         parameter that several modules share takes one place. As in Torch7 the flat arrays of an earlier
         call, also of one on a part of this module, are no longer connected.
+        Raises TypeError when parts have another dtype, ValueError when only one of weight and gradient is
+        shared.
         """
-        owners = [
-            (module, name, weight, grad)
-            for module in self.list_modules()
-            for name, weight, grad in module.own_parameters()
-        ]
-        self._check_flattens(owners)
-        distinct = {_identity(weight): (weight, grad) for _, _, weight, grad in owners}
-        size = sum(weight.size for weight, _ in distinct.values())
-        flat, flat_grad = self.xp.empty(size, self.dtype), self.xp.empty(size, self.dtype)
-        views, start = {}, 0
-        for key, arrays in distinct.items():
-            place = slice(start, start + arrays[0].size)
-            views[key] = [new[place].reshape(arrays[0].shape) for new in (flat, flat_grad)]
-            for view, old in zip(views[key], arrays):
-                view[...] = old
-            start = place.stop
-        for module, name, weight, _ in owners:
-            # Sharers get one and the same array object: `clone` keeps such shared.
-            view, view_grad = views[_identity(weight)]
-            setattr(module, name, view)
-            setattr(module, "grad_" + name, view_grad)
+        flat = parameters.flatten(self)
         self._parameters_moved()
-        return flat, flat_grad
-
-    def _check_flattens(self, owners):
-        """Raise unless the (module, name, weight, grad) in `owners` fit into two flat arrays."""
-        dtypes = {weight.dtype for _, _, weight, _ in owners} - {self.dtype}
-        if dtypes:
-            raise TypeError(
-                f"{self.name}.get_parameters: the module is {self.dtype}, a parameter {dtypes.pop()}; "
-                "convert the module as a whole first (module.float(), module.double())"
-            )
-        pairs = {(_identity(weight), _identity(grad)) for _, _, weight, grad in owners}
-        weights, grads = zip(*pairs) if pairs else ((), ())
-        if not len(set(weights)) == len(set(grads)) == len(pairs):
-            raise ValueError(
-                f"{self.name}.get_parameters: a parameter is shared without its gradient, or the other way "
-                'round; share both, as in share(other, "weight", "grad_weight")'
-            )
+        return flat
 
     def zero_grad_parameters(self):
         """Set every parameter gradient to zero."""
@@ -258,15 +224,7 @@ class Module:
         device = device or self.device
         backend.array_module(device)
         self.clear_state()
-        moved = {}
-        for module in self.list_modules():
-            for name, weight, grad in list(module.own_parameters()):
-                _move(module, name, weight, dtype, device, moved)
-                _move(module, "grad_" + name, grad, dtype, device, moved)
-            for name in module.buffer_names:
-                if getattr(module, name, None) is not None:
-                    _move(module, name, getattr(module, name), dtype, device, moved)
-            module.dtype, module.device = dtype, device
+        parameters.convert(self, dtype, device)
         self._parameters_moved()
         return self
 
@@ -391,20 +349,6 @@ class Criterion:
         return self.name
 
 
-def _identity(array):
-    """Return a key that is equal for two arrays exactly when they are the same memory."""
-    return backend.pointer(array), array.shape, array.strides
-
-
 def _form(array):
     """Say what an array is, for instance "float32 (2, 3) on cpu"."""
     return "absent" if array is None else f"{array.dtype} {array.shape} on {backend.device_of(array)}"
-
-
-def _move(module, attribute, array, dtype, device, moved):
-    """Set `module.attribute` to `array` converted; arrays that were one before are one after."""
-    key = _identity(array)
-    if key not in moved:
-        # The old array is kept alive, so that no new one can come to lie at its address.
-        moved[key] = backend.asarray(array, dtype, device), array
-    setattr(module, attribute, moved[key][0])

@@ -65,6 +65,7 @@ def test_elementwise_matches_torch7(case):
     # The same again for each element on its own, however small.
     recorded = golden.load("a_nn_layers", case)
     np.testing.assert_allclose(layer.output, recorded["output"], rtol=1e-12)
+    np.testing.assert_allclose(layer.grad_input, recorded["gradInput"], rtol=1e-12)
     assert repr(layer) == recorded["attrs"]["tostring"]
 
 

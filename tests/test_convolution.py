@@ -55,8 +55,9 @@ def test_no_bias_matches_torch7(case):
         golden.check_layer("a_nn_layers", case, nn.SpatialConvolutionNoBias)
 
 
-def test_scaled_accumulation_matches_torch7():
-    recorded = golden.load("a_nn_layers", TWICE)
+@pytest.mark.parametrize("case", [TWICE])
+def test_scaled_accumulation_matches_torch7(case):
+    recorded = golden.load("a_nn_layers", case)
     module = nn.SpatialConvolution(*recorded["attrs"]["args"]).double()
     golden.set_parameters(module, recorded["params"])
     golden.assert_close(module.forward(recorded["input"]), recorded["output"])

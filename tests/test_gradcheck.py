@@ -1,15 +1,10 @@
 """The gradient checker must catch wrong gradients: here they are planted, one kind at a time."""
 
-import textwrap
-
 import numpy as np
 import pytest
 
 import nnlite as nn
-from nnlite import gradcheck
-from nnlite.gradcheck import check_criterion, check_module, main, public_classes, run_cases, worst
-
-TOLERANCE = gradcheck.TOLERANCE
+from nnlite.gradcheck import TOLERANCE, check_criterion, check_module, worst
 
 
 class Gated(nn.Module):
@@ -219,104 +214,3 @@ def test_criteria():
     x, t = noise(4, 3), np.ones((4, 3))
     assert worst(check_criterion(nn.MSECriterion(), x, t)).error < TOLERANCE
     assert worst(check_criterion(WrongCriterion(), x, t)).error == pytest.approx(2)
-
-
-# ---- the command -------------------------------------------------------------------------------------
-
-
-def test_public_classes_are_the_concrete_ones():
-    found = set(public_classes())
-    assert {"Linear", "Sequential", "Identity", "JoinTable", "BCECriterion"} <= found
-    assert not {"Module", "Container", "Criterion"} & found
-    assert not any(name.startswith("_") for name in found)
-
-
-def test_command_passes(capsys):
-    assert main(["--match", "Linear"]) == 0
-    printed = capsys.readouterr().out
-    assert "LinearNoBias" in printed and "max rel. error" in printed and "0 failed" in printed
-    assert "Sequential" not in printed
-
-
-def test_command_fails_when_nothing_matches(capsys):
-    assert main(["--match", "NoSuchModule"]) == 1
-    assert "0 cases" in capsys.readouterr().out
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package with a right module, a wrong one, a private one and one that has no case."""
-    folder = tmp_path / "planted_package"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "layers.py").write_text(
-        textwrap.dedent(
-            """
-            import nnlite as nn
-
-            class Double(nn.Module):
-                def update_output(self, input):
-                    self.output = 2 * input
-                    return self.output
-
-                def update_grad_input(self, input, grad_output):
-                    self.grad_input = 2 * grad_output
-                    return self.grad_input
-
-            class Triple(Double):
-                def update_output(self, input):
-                    self.output = 3 * input
-                    return self.output
-
-            class Forgotten(Double):
-                pass
-
-            class _Private(Double):
-                pass
-            """
-        )
-    )
-    (folder / "gradcheck_cases.py").write_text(
-        textwrap.dedent(
-            """
-            import numpy as np
-            from nnlite.gradcheck import check_module
-            from . import layers
-
-            def cases():
-                x = np.arange(4.0)
-                return [
-                    ("Double a vector", lambda: check_module(layers.Double(), x)),
-                    ("Triple", lambda: check_module(layers.Triple(), x)),
-                ]
-            """
-        )
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return folder.name
-
-
-def test_walk_finds_the_wrong_and_the_forgotten(package):
-    results = dict(run_cases(package))
-    assert list(results) == ["Double a vector", "Triple", "Forgotten"]
-    assert worst(results["Double a vector"]).error < TOLERANCE
-    assert worst(results["Triple"]).error == pytest.approx(1 / 3)
-    assert results["Forgotten"] is None
-
-
-@pytest.mark.parametrize(
-    "match, code, line",
-    [
-        ("Double", 0, "1 cases, 0 failed"),
-        ("Triple", 1, "FAIL input ["),
-        ("Forgotten", 1, "FAIL: no case in planted_package/gradcheck_cases"),
-        ("", 1, "3 cases, 2 failed"),
-    ],
-)
-def test_exit_code(package, capsys, match, code, line):
-    assert main(["--package", package, "--match", match]) == code
-    assert line in capsys.readouterr().out
-
-
-def test_tolerance_is_an_option(package):
-    assert main(["--package", package, "--match", "Triple", "--tolerance", "0.5"]) == 0

@@ -263,3 +263,40 @@ def test_penalty_is_logged_per_sequence(tmp_path):
 
     trainer(tmp_path, model=WithPenalty(), sequences=3).run()
     assert json.loads((tmp_path / LOG).read_text().splitlines()[-1])["penalty"] == 4.0
+
+
+def test_learning_rate_cools_down_at_the_end(tmp_path):
+    run = trainer(tmp_path, sequences=30, epoch=1000, learning_rate=2.0, cooldown=0.5)
+    rates = []
+    for run.step in range(10):
+        rates.append(run._learning_rate())
+    assert rates[:5] == [2.0] * 5
+    np.testing.assert_allclose(rates[5:], 2.0 * (0.1 + 0.9 * np.array([1.0, 0.8, 0.6, 0.4, 0.2])), rtol=1e-12)
+
+
+def test_learning_rate_decays_by_epochs(tmp_path):
+    run = trainer(tmp_path, sequences=60, epoch=6, learning_rate=1.0, decay=0.5, decay_epochs=2)
+    rates = []
+    for run.step in range(12):
+        rates.append(run._learning_rate())
+    assert rates == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
+
+
+def test_flow_keeps_still_at_first(tmp_path):
+    class WithFlow(Toy):
+        """A toy whose bias stands for a flow regressor."""
+
+        @property
+        def regressor(self):
+            part = nn.Identity()
+            part.own_parameters = lambda: iter([("bias", self.bias, self.grad_bias)])
+            return part
+
+    run = trainer(tmp_path, model=WithFlow(), sequences=15, still=9)
+    biases = [float(run.parameters[1])]
+    for _ in range(5):
+        run.train_step()
+        biases.append(float(run.parameters[1]))
+    assert biases[:4] == [biases[0]] * 4
+    assert len({*biases[3:]}) == 3
+    assert run.parameters[0] != 0

@@ -29,7 +29,11 @@ EVALUATE = [
     "LSTM_evaluate_remember_neither",
     "LSTM_evaluate_remember_train",
 ]
-GOLDEN = [*SEQUENCES, *EVALUATE, "LSTM_userPrev", "init"]
+INITIAL = {
+    "init/LSTM_3_4_nopeephole_seed1234": lambda: nn.LSTM(3, 4, 9999, False),
+    "init/FastLSTM_3_4_seed1234": lambda: nn.FastLSTM(3, 4),
+}
+GOLDEN = [*SEQUENCES, *EVALUATE, "LSTM_userPrev", *INITIAL]
 
 BUILDERS = {
     "peepholes": lambda: nn.LSTM(3, 4),
@@ -65,8 +69,9 @@ def test_modes_match_torch7(case):
     golden.assert_close(sequencer.forward(x1), recorded["6_train_x1"])
 
 
-def test_user_state_matches_torch7():
-    recorded = golden.load("c_rnn", "LSTM_userPrev")
+@pytest.mark.parametrize("case", ["LSTM_userPrev"])
+def test_user_state_matches_torch7(case):
+    recorded = golden.load("c_rnn", case)
     lstm = nn.LSTM(3, 4, 9999, False).double()
     golden.set_parameters(lstm, recorded["params"])
     lstm.user_prev_output, lstm.user_prev_cell = recorded["userPrevOutput"], recorded["userPrevCell"]
@@ -79,15 +84,9 @@ def test_user_state_matches_torch7():
     golden.assert_grad_parameters(lstm, recorded["gradParams"])
 
 
-@pytest.mark.parametrize(
-    "name, build",
-    [
-        ("LSTM_3_4_nopeephole_seed1234", lambda: nn.LSTM(3, 4, 9999, False)),
-        ("FastLSTM_3_4_seed1234", lambda: nn.FastLSTM(3, 4)),
-    ],
-)
-def test_initial_weights_match_torch7(name, build):
-    recorded = golden.load("c_rnn", "init")[name]
+@pytest.mark.parametrize("case", INITIAL)
+def test_initial_weights_match_torch7(case):
+    recorded, build = golden.load("c_rnn", case), INITIAL[case]
     nn.manual_seed(1234)
     drawn = {path: weight.copy() for path, weight, _ in build().named_parameters()}
     wanted = build().double()

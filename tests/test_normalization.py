@@ -27,13 +27,8 @@ LRN = {
     "SpatialCrossMapLRN_5_few_channels": nn.SpatialCrossMapLRN,
     "SpatialCrossMapLRN_5_strong": nn.SpatialCrossMapLRN,
 }
-GOLDEN = [
-    *TRAINED,
-    *EVALUATED,
-    "SpatialBatchNormalization_eval_3d_input",
-    "SpatialBatchNormalization_two_forwards",
-    *LRN,
-]
+SINGLE, TWO = "SpatialBatchNormalization_eval_3d_input", "SpatialBatchNormalization_two_forwards"
+GOLDEN = [*TRAINED, *EVALUATED, SINGLE, TWO, *LRN]
 
 LAYERS = {
     "BatchNormalization": (lambda: nn.BatchNormalization(3), (6, 3)),
@@ -60,9 +55,10 @@ def test_batch_normalization_matches_torch7(case):
     assert repr(layer) == recorded["attrs"]["tostring"]
 
 
-def test_single_evaluation_matches_torch7_but_stays_single():
+@pytest.mark.parametrize("case", [SINGLE])
+def test_single_evaluation_matches_torch7_but_stays_single(case):
     # Torch7 makes a batch of one of the single image, in output and grad_input.
-    recorded = golden.load("a_nn_layers", "SpatialBatchNormalization_eval_3d_input")
+    recorded = golden.load("a_nn_layers", case)
     layer = nn.SpatialBatchNormalization(3).double()
     golden.set_parameters(layer, recorded["params"])
     layer.evaluate()
@@ -74,8 +70,9 @@ def test_single_evaluation_matches_torch7_but_stays_single():
     assert_statistics(layer, recorded, saved=False)
 
 
-def test_two_forwards_match_torch7():
-    recorded = golden.load("a_nn_layers", "SpatialBatchNormalization_two_forwards")
+@pytest.mark.parametrize("case", [TWO])
+def test_two_forwards_match_torch7(case):
+    recorded = golden.load("a_nn_layers", case)
     layer = nn.SpatialBatchNormalization(3).double()
     golden.set_parameters(layer, recorded["params"])
     golden.assert_close(layer.forward(recorded["input1"]), recorded["output1"])

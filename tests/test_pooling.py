@@ -49,6 +49,7 @@ def test_max_pooling_matches_torch7(case):
         return nn.SpatialMaxPooling(*args).ceil() if "ceil" in case else nn.SpatialMaxPooling(*args)
 
     pooling = golden.check_layer("a_nn_layers", case, build, rtol=1e-12)
+    np.testing.assert_array_equal(pooling.output, recorded["output"])
     np.testing.assert_array_equal(pooling.indices, recorded["indices"] - 1)
     assert repr(pooling) == recorded["attrs"]["tostring"]
 

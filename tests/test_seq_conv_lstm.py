@@ -141,6 +141,20 @@ def test_output_does_not_change_behind_the_callers_back():
     np.testing.assert_array_equal(lstm.forward(x), second)
 
 
+@pytest.mark.parametrize("copy", ["clone", "shared_clone"])
+def test_copies_run_on_buffers_of_their_own(copy):
+    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+    x, g = noise(3, 2, 2, 6, 6), noise(3, 2, 3, 6, 6, seed=1)
+    y = lstm.forward(x).copy()
+    twin = getattr(lstm, copy)()
+    with pytest.raises(RuntimeError, match="call forward before backward"):
+        twin.backward(x, g)
+    twin.forward(-x)
+    grad = lstm.backward(x, g).copy()
+    np.testing.assert_array_equal(twin.forward(x), y)
+    np.testing.assert_array_equal(twin.backward(x, g), grad)
+
+
 def test_init_bias_fills_the_forget_rows():
     lstm = nn.SeqConvLSTM(2, 3, 3).init_bias(1.0, -0.5)
     np.testing.assert_array_equal(lstm.i2g.bias, np.repeat(np.float32([-0.5, -0.5, 1.0, -0.5]), 3))
@@ -157,7 +171,7 @@ def test_bad_use():
     lstm = nn.SeqConvLSTM(2, 3, 3)
     with pytest.raises(ValueError, match=r"nn\.SeqConvLSTM: input must have size 2 in dimension -3"):
         lstm.forward(np.zeros((4, 2, 3, 6, 6), np.float32))
-    with pytest.raises(ValueError, match="neither, train, eval or both"):
+    with pytest.raises(ValueError, match="neither, train, eval, both"):
         lstm.remember("always")
     x, g = np.zeros((4, 2, 2, 6, 6), np.float32), np.zeros((4, 2, 3, 6, 6), np.float32)
     with pytest.raises(RuntimeError, match="call forward before backward"):
@@ -174,4 +188,7 @@ def test_bad_use():
     lstm.evaluate()
     lstm.forward(x)
     with pytest.raises(RuntimeError, match="backward needs training mode"):
+        lstm.backward(x, g)
+    lstm.training()
+    with pytest.raises(RuntimeError, match=r"call training\(\) before forward"):
         lstm.backward(x, g)

@@ -15,8 +15,9 @@ NETS = sorted(path.name for path in FOLDER.glob("nn_Sequential*.t7"))
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_recorded_net_is_evaluated(name):
-    recorded = golden.load("f_serialization", "nn_Sequential")
+@pytest.mark.parametrize("case", GOLDEN)
+def test_recorded_net_is_evaluated(case, name):
+    recorded = golden.load("f_serialization", case)
     net = torch7.to_module(torch7.load(FOLDER / name))
     single = "_float" in name
     assert net.dtype == (np.float32 if single else np.float64)

@@ -30,7 +30,10 @@ class LoopOptions:
     """How to train, whatever the model and the data.
 
     The learning rate is `learning_rate` · `decay` ** (epoch // `decay_epochs`), an epoch being `epoch`
-    sequences. Training ends after `sequences` sequences, or after `minutes` when these are given.
+    sequences; over the last share `cooldown` of the run it falls linearly to a tenth of that. The flow
+    regressor of a model that has one learns only after `still` sequences: until then its flow is zero and
+    the decoder learns to copy. Otherwise the first thing learned is to look outside the frame, where all is
+    as black as most of the picture, and from there no gradient leads back. Training ends after `sequences` sequences, or after `minutes` when these are given.
     Gradients are clipped to ±`clip`. `optimiser` is one of `nnlite.optim`, with its `optimiser_options`.
     `loss_at` is "all" steps of a sequence or the "last".
     """
@@ -43,6 +46,8 @@ class LoopOptions:
     learning_rate: float = 1e-3
     decay: float = 1.0
     decay_epochs: int = 5
+    cooldown: float = 0.0
+    still: int = 0
     clip: float = 50.0
     loss_at: str = "all"
     minutes: float | None = None
@@ -65,6 +70,7 @@ class Trainer:
         self.model, self.criterion, self.make_batch = model, criterion, make_batch
         self.options, self.folder, self.metadata = options, Path(folder), metadata
         self.parameters, self.gradients = model.get_parameters()
+        self.flow_gradients = model.regressor.parameters()[1] if hasattr(model, "regressor") else []
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
         self.state = {}
         self.step, self.seconds = 0, 0.0
@@ -135,10 +141,7 @@ class Trainer:
         """Take one step of gradient descent on the next batch."""
         options = self.options
         indices = batch_indices(self.step, options.batch, options.epoch, options.seed)
-        epoch = self.sequences_seen // options.epoch
-        self.config["learning_rate"] = options.learning_rate * options.decay ** (
-            epoch // options.decay_epochs
-        )
+        self.config["learning_rate"] = self._learning_rate()
         input, target = (
             backend.asarray(x, self.model.dtype, self.model.device) for x in self.make_batch(indices)
         )
@@ -150,6 +153,9 @@ class Trainer:
             self._check_finite(output.sum())
         loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
         self.model.backward(input, grad_output)
+        if self.sequences_seen < options.still:
+            for gradient in self.flow_gradients:
+                gradient.fill(0)
         self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
         optim.clip_by_value(self.gradients, options.clip)
         self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
@@ -158,6 +164,14 @@ class Trainer:
         for name, value in (("loss", loss / elements), ("penalty", penalty / options.batch), ("steps", 1)):
             # On the GPU a float would wait for the step to be done.
             self.sums[name] = self.sums[name] + (value if hasattr(value, "get") else float(value))
+
+    def _learning_rate(self):
+        """Return the learning rate of the next step."""
+        options = self.options
+        epoch = self.sequences_seen // options.epoch
+        rate = options.learning_rate * options.decay ** (epoch // options.decay_epochs)
+        left = 1.0 - self.sequences_seen / options.sequences
+        return rate * (0.1 + 0.9 * left / options.cooldown) if left < options.cooldown else rate
 
     def _log_training(self):
         """Write the means since the last such line to the log; return them for the progress bar."""

@@ -180,6 +180,18 @@ def _parser():
     )
     training.add_argument("--decay", type=_number(0), help="factor on the learning rate every --decay-epochs")
     training.add_argument("--decay-epochs", type=_count(1), metavar="N", help="epochs between two decays (5)")
+    training.add_argument(
+        "--cooldown",
+        type=_number(0),
+        metavar="SHARE",
+        help="share of the run, at its end, over which the learning rate falls to a tenth (0)",
+    )
+    training.add_argument(
+        "--still",
+        type=_count(0),
+        metavar="N",
+        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0)",
+    )
     training.add_argument("--clip", type=_number(0), metavar="C", help="limit gradients to -C..C (50)")
     training.add_argument(
         "--loss-at", choices=("all", "last"), help="train on the predictions of all steps, or the last (all)"

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 
 import matplotlib
@@ -12,8 +11,10 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 
 from data.flow_colour import colour_wheel, flow_colours
+from nnlite import backend
 
 
 def format_table(title, columns, rows):
@@ -39,12 +40,12 @@ def write_json(path, content):
 
 def hardware(device):
     """Return what the numbers were measured on: processor, GPU if used, versions of Python and libraries."""
-    names = ["numpy", "scipy", *(["cupy-cuda12x"] if device == "cuda" else [])]
     found = {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": device}
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
     if device == "cuda":
+        versions["cupy"] = backend.array_module("cuda").__version__
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         found["gpu"] = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
     return {**found, "system": platform.platform(), "versions": versions}
 
 

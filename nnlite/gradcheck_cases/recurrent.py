@@ -29,6 +29,10 @@ def cases():
         module("ConvLSTM single images", _sequencer(nn.ConvLSTM, 1, 2, 5, 5, 3), maps),
         module("UntiedConvLSTM", _sequencer(nn.UntiedConvLSTM, 1, 2, 5, 3, 3), map_batches),
         module("UntiedConvLSTM single images", _sequencer(nn.UntiedConvLSTM, 1, 2, 5, 5, 3), maps),
+        module("SeqLSTM", lambda: nn.SeqLSTM(3, 4), batches),
+        module("SeqLSTM single vectors", lambda: nn.SeqLSTM(3, 4), vectors),
+        module("SeqConvLSTM", lambda: nn.SeqConvLSTM(1, 2, 3), map_batches),
+        module("SeqConvLSTM single images", lambda: nn.SeqConvLSTM(1, 2, 5, 3), maps),
     ]
 
 

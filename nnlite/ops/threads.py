@@ -5,6 +5,7 @@ the GPU there is nothing to split: the work runs as one piece.
 """
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -12,6 +13,9 @@ from itertools import pairwise
 from threadpoolctl import ThreadpoolController
 
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+#: Has the attribute `busy`, True, in a thread that works on a slice.
+_this_thread = threading.local()
 
 
 @cache
@@ -33,14 +37,38 @@ def split(work, count, xp):
     """Call `work(slice)` so that the slices cover range(count): one slice per worker, in parallel.
 
     Meant to run inside `single_blas_thread()`. `work` must write to disjoint places for disjoint slices.
+    Return the list of what the calls returned, in the order of the slices. Called by such a `work` it makes
+    one call: all workers are busy then, and waiting for them could last for ever.
     """
-    if WORKERS == 1 or count < WORKERS or xp.__name__ != "numpy":
-        work(slice(0, count))
-        return
+    if not _splits(count, xp):
+        return [work(slice(0, count))]
     bounds = [count * i // WORKERS for i in range(WORKERS + 1)]
-    others = [_pool().submit(work, slice(a, b)) for a, b in pairwise(bounds[1:])]
+    others = [_pool().submit(_run, work, slice(a, b)) for a, b in pairwise(bounds[1:])]
     try:
-        work(slice(0, bounds[1]))
+        first = _run(work, slice(0, bounds[1]))
     finally:
-        for other in others:
-            other.result()
+        rest = [other.result() for other in others]
+    return [first, *rest]
+
+
+def split_alone(work, count, xp):
+    """Do as `split` does, with BLAS limited to one thread for as long if there is something to split."""
+    if not _splits(count, xp):
+        return [work(slice(0, count))]
+    with single_blas_thread():
+        return split(work, count, xp)
+
+
+def _splits(count, xp):
+    """Say whether `split` makes more than one slice."""
+    busy = getattr(_this_thread, "busy", False)
+    return WORKERS > 1 and count >= WORKERS and xp.__name__ == "numpy" and not busy
+
+
+def _run(work, piece):
+    """Call work(piece), with this thread marked as busy."""
+    _this_thread.busy = True
+    try:
+        return work(piece)
+    finally:
+        _this_thread.busy = False

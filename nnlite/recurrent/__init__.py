@@ -6,6 +6,7 @@ from .lstm import LSTM, FastLSTM, Gate
 from .recurrent import Recurrent
 from .recursor import Recursor
 from .seq_conv_lstm import SeqConvLSTM
+from .seq_lstm import SeqLSTM
 from .sequencer import Sequencer
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Recurrent",
     "Recursor",
     "SeqConvLSTM",
+    "SeqLSTM",
     "Sequencer",
     "UntiedConvLSTM",
 ]

@@ -3,12 +3,12 @@
 import numpy as np
 
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
-from ..module import Module
 from ..ops import threads
 from .spectral_steps import SpectralSteps
+from .whole_sequence import WholeSequence
 
 
-class SeqConvLSTM(Module):
+class SeqConvLSTM(WholeSequence):
     """Convolutional LSTM (eq. 1) run over all steps of a sequence, its backward pass through time by hand.
 
     Same parameters and numbers as a Sequencer over `ConvLSTM`; made to be trained. i2g holds the four
@@ -28,78 +28,36 @@ class SeqConvLSTM(Module):
     Source: eq. 1; nn.ConvLSTM for the parameters, nn.SeqLSTM (rnn) for the idea.
     """
 
-    parameter_names = ()
-    state_names = ("output", "grad_input", "_steps", "_weight_grads", "_hidden", "_cell")
+    state_names = ("output", "grad_input", "last_output", "last_cell", "_steps", "_weight_grads")
 
     def __init__(self, n_in, n_out, kc, km=None):
-        super().__init__()
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:
             raise ValueError(f"{self.name}: kernels must be odd to keep the map size, got kc={kc}, km={km}")
-        self.n_in, self.n_out, self.kc, self.km = n_in, n_out, kc, km
-        self.i2g = SpatialConvolution(n_in, 4 * n_out, kc, kc, 1, 1, kc // 2, kc // 2)
-        self.o2g = SpatialConvolutionNoBias(n_out, 4 * n_out, km, km, 1, 1, km // 2, km // 2)
-        self._remember = "neither"
-        self._steps = self._weight_grads = self._hidden = self._cell = None
-
-    def children(self):
-        return [("i2g", self.i2g), ("o2g", self.o2g)]
-
-    def reset(self, stdv=None):
-        """Draw new parameters for i2g, then o2g."""
-        self.i2g.reset(stdv)
-        self.o2g.reset(stdv)
-
-    def init_bias(self, forget=1.0, other=0.0):
-        """Set the forget gate's bias and that of the other gates; return self."""
-        self.i2g.bias.fill(other)
-        self.i2g.bias[2 * self.n_out : 3 * self.n_out] = forget
-        return self
-
-    def remember(self, mode="both"):
-        """Start a sequence from the last state of the one before: 'neither', 'train', 'eval' or 'both'."""
-        if mode not in ("neither", "train", "eval", "both"):
-            raise ValueError(f"{self.name}.remember: mode must be neither, train, eval or both, got {mode!r}")
-        self._remember = mode
-        return self
-
-    def forget(self):
-        """Start the next sequence from zero."""
-        self._hidden = self._cell = None
-        return self
-
-    def training(self):
-        if not self.train:
-            self.forget()
-        super().training()
-
-    def evaluate(self):
-        if self.train:
-            self.forget()
-        super().evaluate()
+        self.kc, self.km = kc, km
+        i2g = SpatialConvolution(n_in, 4 * n_out, kc, kc, 1, 1, kc // 2, kc // 2)
+        o2g = SpatialConvolutionNoBias(n_out, 4 * n_out, km, km, 1, 1, km // 2, km // 2)
+        super().__init__(n_in, n_out, i2g, o2g)
+        self._steps = self._weight_grads = None
 
     def update_output(self, input):
         self.check_array(input, ndim=(4, 5), sizes={-3: self.n_in})
         x = input if input.ndim == 5 else input[:, None]
-        if self._remember not in ("both", "train" if self.train else "eval"):
-            self.forget()
-        if self._hidden is not None and self._hidden.shape != (x.shape[1], self.n_out, *x.shape[3:]):
-            raise ValueError(
-                f"{self.name}: input {input.shape} does not continue the remembered sequence, whose state is "
-                f"{self._hidden.shape}; call forget() first"
-            )
+        self.begin_sequence(input, (x.shape[1], self.n_out, *x.shape[3:]))
         with threads.single_blas_thread():
             steps = self._prepare(x.shape)
             steps.set_weight(self._joined_weight(), self.i2g.bias)
-            output, cell = steps.forward(x, self._hidden, self._cell)
-        self._hidden, self._cell = output[-1].copy(), cell
+            output, cell = steps.forward(x, self.last_output, self.last_cell)
+        self.last_output, self.last_cell = output[-1].copy(), cell
         self._weight_grads = None
         self.output = output if input.ndim == 5 else output[:, 0]
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        if not self.train:
+        if self._steps is None:  # in a copy
+            raise RuntimeError(f"{self.name}: call forward before backward")
+        if not (self.train and self._steps.train):
             raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
         g = grad_output if grad_output.ndim == 5 else grad_output[:, None]
         if self._weight_grads is not None:
@@ -123,6 +81,10 @@ class SeqConvLSTM(Module):
             scale * inner[:, :, margin_m : margin_m + self.km, margin_m : margin_m + self.km]
         )
         self.i2g.grad_bias += scale * bias
+
+    def __getstate__(self):
+        # A copy makes buffers of its own at its next forward pass.
+        return {**self.__dict__, "_steps": None}
 
     def describe(self):
         return f"({self.n_in} -> {self.n_out}, {self.kc}x{self.kc}, {self.km}x{self.km})"

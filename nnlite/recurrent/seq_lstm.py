@@ -1,0 +1,80 @@
+"""Long short-term memory over a whole sequence, in one module."""
+
+from ..layers import Linear, LinearNoBias
+from ..ops import gates
+from .whole_sequence import WholeSequence
+
+
+class SeqLSTM(WholeSequence):
+    """Long short-term memory without peepholes over all steps of a sequence, its BPTT by hand.
+
+    Same parameters and numbers as a Sequencer over `FastLSTM`; made to be trained: what need not wait for
+    another step (all of W x, its gradient, parameter gradients) is one matrix product for the sequence.
+
+    Shapes: input (T, N, n_in) or (T, n_in), output (T, N, n_out) or (T, n_out); i2g.weight (4 n_out, n_in),
+    i2g.bias (4 n_out,), o2g.weight (4 n_out, n_out).
+    Forward, h₀ = c₀ = 0 or, with `remember`, those of the sequence before:
+        (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W xₜ + U hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
+    Backward, for t = T..1 with dh = gₜ + (what step t + 1 sent to hₜ) and dz the pre-activations' derivative
+    (`nnlite.ops.gates.backward`):
+        dxₜ = Wᵀ dzₜ;  (sent to hₜ₋₁) = Uᵀ dzₜ;
+        grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
+    No gradient reaches into an earlier sequence.
+    Errors: ValueError for wrong shapes; RuntimeError for backward without forward.
+    Source: nn.FastLSTM (rnn) for the parameters, nn.SeqLSTM (rnn) for the idea.
+    """
+
+    state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
+
+    def __init__(self, n_in, n_out):
+        super().__init__(n_in, n_out, Linear(n_in, 4 * n_out), LinearNoBias(n_out, 4 * n_out))
+        self._a = self._c = self._h = self._dz = None
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(2, 3), sizes={-1: self.n_in})
+        x = input if input.ndim == 3 else input[:, None]
+        steps, batch, _ = x.shape
+        self.begin_sequence(input, (batch, self.n_out))
+        xp, scales = self.xp, self._scales()
+        # Rows of c and h are t = 0..T, 0 the state before the first step.
+        c, h = (xp.empty((steps + 1, batch, self.n_out), self.dtype) for _ in range(2))
+        c[0] = 0 if self.last_cell is None else self.last_cell
+        h[0] = 0 if self.last_output is None else self.last_output
+        a = self.i2g.update_output(x.reshape(-1, self.n_in)).reshape(steps, batch, 4 * self.n_out)
+        for t in range(steps):  # the gates take (4 n_out, N): transposed views
+            a[t] += self.o2g.update_output(h[t])
+            a[t] *= scales
+            gates.forward(a[t].T, c[t].T, c[t + 1].T, h[t + 1].T, xp)
+        self._a, self._c, self._h, self._dz = a, c, h, None
+        self.last_output, self.last_cell = h[-1].copy(), c[-1].copy()
+        self.output = h[1:].reshape(*input.shape[:-1], self.n_out)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        xp, scales, c = self.xp, self._scales(), self._c
+        g = grad_output.reshape(c[1:].shape)
+        dz = self._a.copy()
+        sent, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
+        for t in reversed(range(len(g))):
+            gates.backward(dz[t].T, c[t].T, c[t + 1].T, (g[t] + sent).T, dc.T, xp)
+            dz[t] *= scales
+            if t:
+                sent = self.o2g.update_grad_input(self._h[t], dz[t])
+        self._dz = dz.reshape(-1, 4 * self.n_out)
+        self.grad_input = self.i2g.update_grad_input(input.reshape(-1, self.n_in), self._dz)
+        self.grad_input = self.grad_input.reshape(input.shape)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        if self._dz is None:
+            self.update_grad_input(input, grad_output)
+        self.i2g.acc_grad_parameters(input, self._dz, scale)
+        self.o2g.acc_grad_parameters(self._h[:-1], self._dz, scale)
+
+    def describe(self):
+        return f"({self.n_in} -> {self.n_out})"
+
+    def _scales(self):
+        """Return what `nnlite.ops.gates` wants the pre-activations multiplied by."""
+        return gates.row_scales(self.n_out, self.dtype, self.xp)
