@@ -5,6 +5,10 @@ t is the prediction of frame t + 1 from frames up to t. `ae_conv` sees its T fra
 the last of these predictions, (1, N, C, H, W).
 """
 
+from pathlib import Path
+
+from nnlite import checkpoint
+
 from .ae_conv import AEConv
 from .ae_convlstm import AEConvLSTM
 from .ae_convlstm_flow import AEConvLSTMFlow
@@ -16,6 +20,8 @@ _ARCHITECTURES = {
     "ae_convlstm": AEConvLSTM,
     "ae_convlstm_flow": AEConvLSTMFlow,
 }
+#: Where trained weights lie, NAME.h5 each.
+PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def names():
@@ -33,6 +39,32 @@ def build(name, **options):
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}
     return model
+
+
+def load_pretrained(name, **options):
+    """Return the model `name` with the trained weights that come with the package.
+
+    options: replace those that it was trained with; `height` and `width` can be others where all layers are
+    convolutions. Raises ValueError when there are no such weights, naming those that there are.
+    """
+    saved = checkpoint.load(pretrained_path(name))
+    model = build(name, **(saved.architecture["options"] | options))
+    checkpoint.load_parameters(model, saved)
+    return model
+
+
+def pretrained_names():
+    """Return the names that `load_pretrained` knows."""
+    return [name for name in names() if (PRETRAINED / f"{name}.h5").exists()]
+
+
+def pretrained_path(name):
+    """Return the file of the pretrained model `name`; ValueError when there is none."""
+    if name not in pretrained_names():
+        raise ValueError(
+            f"there is no pretrained model {name!r}; there are: {', '.join(pretrained_names()) or 'none'}"
+        )
+    return PRETRAINED / f"{name}.h5"
 
 
 def count_parameters(model):

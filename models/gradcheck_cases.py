@@ -28,6 +28,8 @@ def _flow_model(**options):
 
     def build():
         model = _model("ae_convlstm_flow", height=12, width=16, flow_kernel=5, **options)()
+        for part in (model.encoder, model.regressor):
+            part.apply(lambda module: module.reset(0.3))
         last = model.regressor[2]
         last.weight[...] = noise(*last.weight.shape) * 0.5
         last.bias[...] = (0.313, -0.271)

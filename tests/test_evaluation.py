@@ -6,6 +6,7 @@ import pytest
 import nnlite as nn
 from data.drawn_digits import draw_digits
 from data.moving_mnist import MovingMNIST
+from data.moving_mnist_files import RecordedSequences
 from train import evaluation
 
 DATA = MovingMNIST(draw_digits(40)[0], size=40, number=2, speed=2.5, frames=5)
@@ -36,12 +37,43 @@ def test_scores(batch):
     for steps in ("last", "all"):
         assert scores["bce"][steps] == pytest.approx(-np.log(0.8), rel=1e-6)
         assert scores["flow_arriving"][steps] == pytest.approx(5.0, rel=1e-6)
+        assert scores["roughness"][steps] > 0
     sequences = DATA.sequences(range(COUNT))
     for place, at in (("arriving", "end"), ("leaving", "start")):
         flow, known = sequences.true_flow(at)
         length = np.hypot(flow[:, :, 0], flow[:, :, 1])
         assert scores[f"zero_{place}"]["all"] == pytest.approx(length[known].mean())
         assert scores[f"zero_{place}"]["last"] == pytest.approx(length[-1][known[-1]].mean())
+
+
+def test_roughness():
+    """Of a flow whose gradient is known: u = 0.3 x - 0.4 y, v = 0.1 x in half of the steps, else none."""
+
+    class Sheared(nn.Module):
+        def update_output(self, input):
+            y, x = np.mgrid[:40, :40].astype(np.float32)
+            self.flow = np.zeros((4, input.shape[1], 2, 40, 40), np.float32)
+            self.flow[2:, :, 0], self.flow[2:, :, 1] = 0.3 * x - 0.4 * y, 0.1 * x
+            return np.full((4, input.shape[1], 1, 40, 40), 0.5, np.float32)
+
+    roughness = evaluation.evaluate(Sheared(), DATA, 3, 2)["roughness"]
+    assert roughness["last"] == pytest.approx(np.sqrt(0.3**2 + 0.4**2 + 0.1**2), rel=1e-5)
+    assert roughness["all"] == pytest.approx(roughness["last"] / 2)
+
+
+def test_true_motion_is_not_always_known():
+    class Recorded:
+        def sequences(self, indices):
+            return RecordedSequences(DATA.sequences(indices).frames)
+
+        def __len__(self):
+            return 12
+
+    scores = evaluation.evaluate(Oracle(0.8, (3.0, 4.0)), Recorded(), COUNT, 5)
+    assert set(scores) == {"bce", "roughness"}
+    assert set(evaluation.ratios(scores, evaluation.score_baselines(DATA, DATA, 5))) == {"bce_to_copy"}
+    assert evaluation.calibration_size(Recorded()) == 12
+    assert evaluation.calibration_size(DATA) == evaluation.CALIBRATION
 
 
 def test_a_predictor_of_the_last_frame_only_without_flow():

@@ -120,6 +120,16 @@ def test_kernel_is_not_written_to():
     np.testing.assert_array_equal(kernel, KERNEL)
 
 
+def test_contrastive_normalization_passes_its_thresval_on():
+    """Torch7's does not, because of a slip of the pen in its constructor."""
+    x = noise(2, 4, 6)
+    layer = nn.SpatialContrastiveNormalization(2, KERNEL, 1.0, 0.8).double()
+    first = nn.SpatialSubtractiveNormalization(2, KERNEL).double()
+    second = nn.SpatialDivisiveNormalization(2, KERNEL, 1.0, 0.8).double()
+    np.testing.assert_array_equal(layer.forward(x), second.forward(first.forward(x)))
+    assert (second.thresholdedstds == 0.8).any()
+
+
 @pytest.mark.parametrize("label", LAYERS)
 def test_gradients(label):
     build, shape = LAYERS[label]

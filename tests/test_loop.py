@@ -274,14 +274,6 @@ def test_learning_rate_cools_down_at_the_end(tmp_path):
     np.testing.assert_allclose(rates[5:], 2.0 * (0.1 + 0.9 * np.array([1.0, 0.8, 0.6, 0.4, 0.2])), rtol=1e-12)
 
 
-def test_learning_rate_decays_by_epochs(tmp_path):
-    run = trainer(tmp_path, sequences=60, epoch=6, learning_rate=1.0, decay=0.5, decay_epochs=2)
-    rates = []
-    for run.step in range(12):
-        rates.append(run._learning_rate())
-    assert rates == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
-
-
 def test_flow_keeps_still_at_first(tmp_path):
     class WithFlow(Toy):
         """A toy whose bias stands for a flow regressor."""

@@ -1,6 +1,8 @@
 """Tables, JSON and figures."""
 
 import json
+import re
+from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,12 +62,13 @@ def test_trailing_mean():
 def test_predictions(with_flow, rows, frames, tmp_path):
     rng = np.random.default_rng(0)
     pictures = (rng.random((frames, rows, 1, 8, 8)) > 0.5).astype(np.float32)
-    flows = true_flows = None
+    flows = {}
     if with_flow:
-        flows, true_flows = np.zeros((2, rows, 2, 8, 8), np.float32)
-        flows[:, 0], true_flows[:, 0] = 2.0, 1.0  # to the right
+        flow, true_flow = np.zeros((2, rows, 2, 8, 8), np.float32)
+        flow[:, 0], true_flow[:, 0] = 2.0, 1.0  # to the right
+        flows = {"flow": flow, "true flow": true_flow}
     path = tmp_path / "predictions.png"
-    report.draw_predictions(path, pictures, rng.random((rows, 8, 8)), flows, true_flows)
+    report.draw_predictions(path, pictures, {"prediction": rng.random((rows, 8, 8))}, flows)
     picture = plt.imread(path)[..., :3]
     colourful = (picture.max(axis=2) - picture.min(axis=2)) > 0.5
     assert colourful.any() == with_flow
@@ -82,5 +85,14 @@ def test_predictions(with_flow, rows, frames, tmp_path):
 def test_predictions_of_still_pictures(tmp_path):
     """No motion at all: nothing to scale by."""
     zeros = np.zeros((1, 2, 8, 8), np.float32)
-    report.draw_predictions(tmp_path / "p.png", np.zeros((3, 1, 1, 8, 8)), np.zeros((1, 8, 8)), zeros, zeros)
+    predictions = {"first": np.zeros((1, 8, 8)), "second": np.zeros((1, 8, 8))}
+    report.draw_predictions(tmp_path / "p.png", np.zeros((3, 1, 1, 8, 8)), predictions, {"flow": zeros})
     assert (tmp_path / "p.png").stat().st_size > 1000
+
+
+def test_commit(monkeypatch):
+    """The source tree's, or None where there is no git."""
+    name = report.commit()
+    assert name is None or re.fullmatch(r"[0-9a-f]{12}( \+ changes)?", name)
+    monkeypatch.setattr(report.subprocess, "run", Mock(side_effect=FileNotFoundError("git")))
+    assert report.commit() is None

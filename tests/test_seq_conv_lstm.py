@@ -69,6 +69,21 @@ def test_a_remembered_sequence_goes_on(mode, train):
     np.testing.assert_allclose(parts, whole, atol=1e-14)
 
 
+def test_evaluation_sees_changed_weights():
+    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+    x = noise(3, 2, 2, 6, 6)
+    lstm.evaluate()
+    before = lstm.forward(x).copy()
+    np.testing.assert_array_equal(lstm.forward(x), before)
+    for _, weight, _ in lstm.named_parameters():
+        weight *= 1.5
+        changed = lstm.forward(x).copy()
+        assert not np.allclose(changed, before)
+        before = changed
+    lstm.training()
+    np.testing.assert_allclose(lstm.forward(x), before, atol=1e-14)
+
+
 def test_neither_starts_anew():
     lstm = nn.SeqConvLSTM(2, 3, 3).double()
     x = noise(3, 2, 2, 6, 6)

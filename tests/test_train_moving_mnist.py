@@ -14,7 +14,7 @@ import pytest
 
 import models
 from nnlite import checkpoint
-from train import moving_mnist
+from train import moving_mnist, moving_mnist_experiment
 from train.loop import LoopOptions, read_log
 from train.moving_mnist_options import PRESETS, settle
 
@@ -36,10 +36,10 @@ TOY = [
 @pytest.fixture(autouse=True, scope="module")
 def one_drawing():
     """Draw the digits once for all runs in this process."""
-    usual = moving_mnist.load_digits
-    moving_mnist.load_digits = functools.cache(usual)
+    usual = moving_mnist_experiment.load_digits
+    moving_mnist_experiment.load_digits = functools.cache(usual)
     yield
-    moving_mnist.load_digits = usual
+    moving_mnist_experiment.load_digits = usual
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,8 @@ def test_result(finished):
     )
     assert 0 < result["ratios"]["flow_to_zero_arriving"]["last"] < 3
     LoopOptions(**result["options"])
+    assert [point["sequences"] for point in result["curve"]] == [0, 8, 24, 40, 56, 64, 80, 96, 112, 128]
+    assert result["curve"][-1]["bce"] == pytest.approx(result["scores"]["bce"])  # as many as are watched
 
 
 def test_table_is_printed(finished, capsys):
@@ -181,7 +183,7 @@ def test_options_reach_the_run(tmp_path):
 def test_paper_preset_is_the_papers():
     mode, settings = settle(["--preset", "paper"])
     assert mode == "train"
-    model = moving_mnist.build_model(settings, "cpu")
+    model = moving_mnist_experiment.build_model(settings, "cpu")
     assert models.count_parameters(model) == 1_035_067
     expected = {"size": 64, "digits": 2, "frames": 11, "train_sequences": 10000, "test_sequences": 3000}
     expected |= {

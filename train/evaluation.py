@@ -1,6 +1,7 @@
 """Scores of a predictor on unseen moving digits, beside the baselines, as numbers, table and figures."""
 
 from collections import defaultdict
+from collections.abc import Sized
 
 import numpy as np
 
@@ -19,12 +20,13 @@ PLACES = {"arriving": "end", "leaving": "start"}
 
 
 def evaluate(model, data, count, batch):
-    """Return the scores of `model` on the first `count` sequences of `data` (a MovingMNIST).
+    """Return the scores of `model` on the first `count` sequences of `data` (a MovingMNIST or SequenceFile).
 
     A dict of two numbers each, "last" for the prediction of the last frame from all frames before, "all" for
-    the mean over the predictions of all steps: "bce", the binary cross-entropy in nats a pixel; for a
-    model with flow "flow_arriving" and "flow_leaving", its end-point error in pixels on the pixels of
-    digits, and "zero_arriving" and "zero_leaving", that of no motion.
+    the mean over the predictions of all steps: "bce", the binary cross-entropy in nats a pixel; for a model
+    with flow "roughness", the mean length of the flow's gradient (pixels of motion a pixel), and, where the
+    true motion is known, "flow_arriving" and "flow_leaving", its end-point error in pixels on the pixels
+    of digits, and "zero_arriving" and "zero_leaving", that of no motion.
     """
     criterion = nn.BCECriterion(size_average=False)
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
@@ -38,6 +40,10 @@ def evaluate(model, data, count, batch):
             totals["bce", steps] += float(criterion.forward(p, t)), p.size
         if hasattr(model, "flow"):
             flow = np.moveaxis(backend.as_numpy(model.flow), 2, -1)
+            for steps, here in (("last", flow[-1:]), ("all", flow)):
+                lengths = _gradient_length(here)
+                totals["roughness", steps] += lengths.sum(dtype=np.float64), lengths.size
+        if hasattr(model, "flow") and hasattr(sequences, "true_flow"):
             for place, at in PLACES.items():
                 truth, mask = sequences.true_flow(at)
                 truth = np.moveaxis(truth, 2, -1)
@@ -53,13 +59,18 @@ def evaluate(model, data, count, batch):
     return dict(scores)
 
 
+def _gradient_length(flow):
+    """Return |∇T| = √(Σ (∂T_i/∂x_j)²) at every pixel of a flow (..., H, W, 2), by central differences."""
+    return np.sqrt(sum((slope**2).sum(axis=-1) for slope in np.gradient(flow, axis=(-3, -2))))
+
+
 def score_baselines(train, test, count):
     """Return the cross-entropy of the baselines on the first `count` sequences of `test`.
 
     {"copy": ..., "copy_per_pixel": ..., "constant": ...} with "last" and "all" each, as in `evaluate`; every
     one is estimated from `train` for the steps that it is scored on.
     """
-    train_counts, test_counts = _count(train, CALIBRATION), _count(test, count)
+    train_counts, test_counts = _count(train, calibration_size(train)), _count(test, count)
     scores = defaultdict(dict)
     for steps, here in (("last", slice(-1, None)), ("all", slice(None))):
         seen, unseen = train_counts[here].sum(axis=0), test_counts[here].sum(axis=0)
@@ -67,6 +78,11 @@ def score_baselines(train, test, count):
         scores["copy_per_pixel"][steps] = baselines.copy_last_frame(seen, unseen, per_pixel=True)
         scores["constant"][steps] = baselines.best_constant(seen, unseen)
     return dict(scores)
+
+
+def calibration_size(train):
+    """Return how many sequences of the training data the baselines are estimated from."""
+    return min(CALIBRATION, len(train)) if isinstance(train, Sized) else CALIBRATION
 
 
 def _count(data, count):
@@ -151,14 +167,17 @@ def draw_curves(path, log, reference):
     report.draw_curves(path, panels)
 
 
-def draw_predictions(path, model, data, rows=6):
-    """Draw the last predictions of the first `rows` sequences of `data`."""
+def draw_predictions(path, models, data, rows=6):
+    """Draw the last predictions of `models`, {title: model}, on the first `rows` sequences of `data`."""
     sequences = data.sequences(range(rows))
-    model.evaluate()
-    output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
-    predictions = backend.as_numpy(output[-1, :, 0])
-    flows = true_flows = None
-    if hasattr(model, "flow"):
-        flows, true_flows = backend.as_numpy(model.flow[-1]), sequences.true_flow("end")[0][-1]
-    model.training()
-    report.draw_predictions(path, sequences.frames, predictions, flows, true_flows)
+    predictions, flows = {}, {}
+    for title, model in models.items():
+        model.evaluate()
+        output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
+        predictions[title] = backend.as_numpy(output[-1, :, 0])
+        if hasattr(model, "flow"):
+            flows["flow"] = backend.as_numpy(model.flow[-1])
+        model.training()
+    if flows and hasattr(sequences, "true_flow"):
+        flows["true flow"] = sequences.true_flow("end")[0][-1]
+    report.draw_predictions(path, sequences.frames, predictions, flows)

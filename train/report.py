@@ -49,6 +49,20 @@ def hardware(device):
     return {**found, "system": platform.platform(), "versions": versions}
 
 
+def commit():
+    """Return the commit of the source tree, "+ changes" when it was changed since, or None outside git."""
+
+    def git(*arguments):
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    name = git("rev-parse", "--short=12", "HEAD")
+    return f"{name} + changes" if name and git("status", "--porcelain", "--untracked-files=no") else name
+
+
 def _cpu_name():
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -89,26 +103,26 @@ def _trailing_mean(values, width):
     return (sums[last] - sums[first]) / (last - first)
 
 
-def draw_predictions(path, frames, predictions, flows=None, true_flows=None):
-    """Draw one row per test sequence: its last four input frames, the truth, the prediction and the flow.
+def draw_predictions(path, frames, predictions, flows):
+    """Draw one row per test sequence: its last four input frames, the truth, the predictions and the flows.
 
-    frames: (T, N, 1, H, W), the last one is the truth. predictions: (N, H, W), probabilities. flows,
-    true_flows: (N, 2, H, W) in pixels, or None for a model without flow. They are coloured as in Baker et
-    al. 2011; the wheel below is the legend, its rim the longest true motion; longer ones are darker.
+    frames: (T, N, 1, H, W), the last one is the truth. predictions: {title: (N, H, W)}, probabilities.
+    flows: {title: (N, 2, H, W)} in pixels, empty for models without flow, the true one last when it is known.
+    They are coloured as in Baker et al. 2011; the wheel below is the legend, its rim the longest motion in
+    the last column; longer ones are darker.
     """
     inputs = min(4, len(frames) - 1)
-    names = [f"t - {i}" for i in range(inputs - 1, 0, -1)] + ["t", "t + 1: truth", "prediction"]
-    columns = [*frames[-1 - inputs :, :, 0], predictions]
+    names = [f"t - {i}" for i in range(inputs - 1, 0, -1)] + ["t", "t + 1: truth", *predictions, *flows]
+    columns = [*frames[-1 - inputs :, :, 0], *predictions.values()]
     wheel_rows = 0
-    if flows is not None:
-        flows, true_flows = np.moveaxis(flows, 1, -1), np.moveaxis(true_flows, 1, -1)
-        # Off the digits a flow may be anything: only the true motion sets the scale.
-        longest = np.hypot(true_flows[..., 0], true_flows[..., 1]).max() or 1.0
-        names += ["flow", "true flow"]
-        columns += [flow_colours(flows, longest), flow_colours(true_flows, longest)]
+    if flows:
+        motions = [np.moveaxis(flow, 1, -1) for flow in flows.values()]
+        # Off the digits a flow may be anything: the true motion sets the scale, where it is known.
+        longest = np.hypot(motions[-1][..., 0], motions[-1][..., 1]).max() or 1.0
+        columns += [flow_colours(motion, longest) for motion in motions]
         wheel_rows = 1
 
-    rows = len(predictions)
+    rows = frames.shape[1]
     figure, axes = plt.subplots(
         rows + wheel_rows,
         len(names),
@@ -119,7 +133,7 @@ def draw_predictions(path, frames, predictions, flows=None, true_flows=None):
     for axis in axes.flat:
         axis.set_axis_off()
     for name, column, cells in zip(names, columns, axes.T, strict=True):
-        cells[0].set_title(name, fontsize=9)
+        cells[0].set_title(name, fontsize=9 if len(name) < 14 else 7)
         for image, axis in zip(column, cells[:rows], strict=True):
             axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axis.set_axis_on()

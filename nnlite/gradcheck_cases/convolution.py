@@ -21,6 +21,11 @@ def cases():
             noise(2, 5, 9),
         ),
         module(
+            "SpatialConvolution spectral",
+            lambda: nn.SpatialConvolution(2, 3, 3, 4, 1, 1, 2, 1, algorithm="spectral"),
+            noise(2, 2, 6, 5),
+        ),
+        module(
             "SpatialConvolutionNoBias", lambda: nn.SpatialConvolutionNoBias(2, 3, 3, 3), noise(2, 2, 5, 4)
         ),
         module("SpatialFullConvolution", lambda: nn.SpatialFullConvolution(2, 3, 3, 3), noise(2, 2, 3, 4)),

@@ -23,7 +23,9 @@ class Tanh(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * (1 - self.output * self.output)
+        slope = self.output * self.output
+        self.xp.subtract(1, slope, out=slope)
+        self.grad_input = self.xp.multiply(grad_output, slope, out=slope)
         return self.grad_input
 
 

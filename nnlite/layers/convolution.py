@@ -9,9 +9,12 @@ from .sliding_window import SlidingWindow, as_batch
 class _Kernels(SlidingWindow):
     """What both directions have in common: learnt kernels, one bias a map, their initial values."""
 
-    def __init__(self, n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape):
+    def __init__(self, n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape, algorithm):
         super().__init__(kw, kh, dw, dh, padw, padh)
-        self.n_in, self.n_out = n_in, n_out
+        if algorithm not in convolution.ALGORITHMS:
+            known = ", ".join(convolution.ALGORITHMS)
+            raise ValueError(f"{self.name}: algorithm must be one of {known}, got {algorithm!r}")
+        self.n_in, self.n_out, self.algorithm = n_in, n_out, algorithm
         self.add_parameter("weight", weight_shape)
         self.add_parameter("bias", (n_out,))
         self.reset()
@@ -25,6 +28,11 @@ class _Kernels(SlidingWindow):
         """Remove the bias and return self."""
         self.bias = self.grad_bias = None
         return self
+
+    @property
+    def _geometry(self):
+        """The last arguments of every function in `nnlite.ops.convolution`."""
+        return self.padding, self.stride, self.algorithm
 
     def _finish_output(self, y, input):
         """Add the bias to y (N, n_out, H', W') and store it as output, without N where input has none."""
@@ -48,7 +56,8 @@ class SpatialConvolution(_Kernels):
 
     Shapes: input (n_in, H, W) or (N, n_in, H, W), output (n_out, H', W') or (N, n_out, H', W') with
     H' = ⌊(H + 2 padh - kh) / dh⌋ + 1 and W' likewise; weight (n_out, n_in, kh, kw), bias (n_out,). padh is
-    padw when it is not given.
+    padw when it is not given. `algorithm` is "gemm", "spectral" (used with stride 1 only) or "auto", the
+    faster of the two by an estimate; all give the same up to rounding (`nnlite.ops.convolution`).
     Forward: y[o, p, q] = bias[o] + Σ_{c,i,j} weight[o, c, i, j] · x[c, p·dh + i - padh, q·dw + j - padw],
     x zero outside.
     Backward: grad_input[c, r, s] = Σ weight[o, c, i, j] · g[o, p, q] over all o, i, j, p, q with
@@ -59,27 +68,27 @@ class SpatialConvolution(_Kernels):
     Source: nn.SpatialConvolution.
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None):
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
         padh = padw if padh is None else padh
-        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape=(n_out, n_in, kh, kw))
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_out, n_in, kh, kw), algorithm)
 
     def update_output(self, input):
         self.check_array(input, ndim=(3, 4), sizes={-3: self.n_in})
         size = convolution.output_size(input.shape[-2:], self.kernel, self.padding, self.stride)
         self.check_fits(size, input)
-        y = convolution.conv2d(as_batch(input), self.weight, self.padding, self.stride)
+        y = convolution.conv2d(as_batch(input), self.weight, *self._geometry)
         return self._finish_output(y, input)
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         g, size = as_batch(grad_output), input.shape[-2:]
-        grad = convolution.conv2d_grad_input(g, self.weight, size, self.padding, self.stride)
+        grad = convolution.conv2d_grad_input(g, self.weight, size, *self._geometry)
         self.grad_input = grad.reshape(input.shape)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         x, g = as_batch(input), as_batch(grad_output)
-        grad = convolution.conv2d_grad_weight(x, g, self.kernel, self.padding, self.stride)
+        grad = convolution.conv2d_grad_weight(x, g, self.kernel, *self._geometry)
         self.grad_weight += scale * grad
         self._acc_grad_bias(grad_output, scale)
 
@@ -87,8 +96,8 @@ class SpatialConvolution(_Kernels):
 class SpatialConvolutionNoBias(SpatialConvolution):
     """`SpatialConvolution` without a bias. Source: nn.SpatialConvolutionNoBias (extracunn)."""
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None):
-        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh)
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
         self.no_bias()
 
 
@@ -97,7 +106,8 @@ class SpatialFullConvolution(_Kernels):
 
     Shapes: input (n_in, H, W) or (N, n_in, H, W), output (n_out, H', W') or (N, n_out, H', W') with
     H' = (H - 1)·dh - 2 padh + kh + adjh and W' likewise; weight (n_in, n_out, kh, kw), bias (n_out,).
-    adjw < dw and adjh < dh choose among the sizes that the convolution would map to H x W.
+    adjw < dw and adjh < dh choose among the sizes that the convolution would map to H x W. `algorithm` is as
+    in `SpatialConvolution`.
     Forward: y[o, r, s] = bias[o] + Σ weight[c, o, i, j] · x[c, p, q] over all c, i, j, p, q with
     p·dh + i - padh = r and q·dw + j - padw = s.
     Backward: grad_input[c, p, q] = Σ_{o,i,j} weight[c, o, i, j] · g[o, p·dh + i - padh, q·dw + j - padw];
@@ -107,8 +117,8 @@ class SpatialFullConvolution(_Kernels):
     Source: nn.SpatialFullConvolution (with a single array as input).
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=0, adjw=0, adjh=0):
-        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape=(n_in, n_out, kh, kw))
+    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=0, adjw=0, adjh=0, *, algorithm="auto"):
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_in, n_out, kh, kw), algorithm)
         if not (0 <= adjw < dw and 0 <= adjh < dh):
             raise ValueError(
                 f"{self.name}: adjw and adjh must be at least 0 and below dw = {dw} and dh = {dh}, "
@@ -122,18 +132,18 @@ class SpatialFullConvolution(_Kernels):
         width = (input.shape[-1] - 1) * self.dw - 2 * self.padw + self.kw + self.adjw
         self.check_fits((height, width, *input.shape[-2:]), input)
         size = height, width
-        y = convolution.conv2d_grad_input(as_batch(input), self.weight, size, self.padding, self.stride)
+        y = convolution.conv2d_grad_input(as_batch(input), self.weight, size, *self._geometry)
         return self._finish_output(y, input)
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        grad = convolution.conv2d(as_batch(grad_output), self.weight, self.padding, self.stride)
+        grad = convolution.conv2d(as_batch(grad_output), self.weight, *self._geometry)
         self.grad_input = grad.reshape(input.shape)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         x, g = as_batch(input), as_batch(grad_output)
-        grad = convolution.conv2d_grad_weight(g, x, self.kernel, self.padding, self.stride)
+        grad = convolution.conv2d_grad_weight(g, x, self.kernel, *self._geometry)
         self.grad_weight += scale * grad
         self._acc_grad_bias(grad_output, scale)
 

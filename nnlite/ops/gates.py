@@ -1,4 +1,4 @@
-"""The gates of eq. 1 and their derivatives, in place and in one pass over memory.
+"""The gates of eq. 1 and their derivatives, in place; on the GPU each pass is one kernel (`gates_cuda`).
 
 The four pre-activations lie in one array a (..., 4C, B) in the order input, cell, forget, output. The
 rows of the three sigmoid gates arrive halved, because σ(z) = (1 + tanh(z/2)) / 2: one tanh serves all
@@ -9,6 +9,8 @@ four, and it is ten times faster than an exponential. With a = tanh(...) in plac
 """
 
 import numpy as np
+
+from . import gates_cuda
 
 #: What the rows of the gates input, cell, forget, output are multiplied by before `forward`.
 SCALES = (0.5, 1.0, 0.5, 0.5)
@@ -24,17 +26,19 @@ def forward(a, c_prev, c, h, xp):
 
     c_prev: the cell of the step before, or None for zero.
     """
-    xp.tanh(a, out=a)
     i, g, f, o = _blocks(a)
-    xp.multiply(i, g, out=c)
+    if xp is not np:
+        return gates_cuda.forward(i, g, f, o, c_prev, c, h)
+    np.tanh(a, out=a)
+    np.multiply(i, g, out=c)
     c += g
     if c_prev is not None:
-        xp.multiply(f, c_prev, out=h)
+        np.multiply(f, c_prev, out=h)
         c += h
         c += c_prev
     c *= 0.5
-    tanh_c = xp.tanh(c)
-    xp.multiply(o, tanh_c, out=h)
+    tanh_c = np.tanh(c)
+    np.multiply(o, tanh_c, out=h)
     h += tanh_c
     h *= 0.5
 
@@ -48,38 +52,40 @@ def backward(a, c_prev, c, dh, dc, xp):
         daₒ = ½ dh ⊙ tanh cₜ ⊙ (1 - aₒ²)      da_f = ½ δc ⊙ cₜ₋₁ ⊙ (1 - a_f²)      dcₜ₋₁ = δc ⊙ f
         daᵢ = ½ δc ⊙ c̃ ⊙ (1 - aᵢ²)            da_c = δc ⊙ i ⊙ (1 - c̃²)
     """
-    tanh_c = xp.tanh(c)
     i, g, f, o = _blocks(a)
+    if xp is not np:
+        return gates_cuda.backward(i, g, f, o, c_prev, c, dh, dc)
+    tanh_c = np.tanh(c)
     half_dh = 0.5 * dh
-    work = xp.multiply(tanh_c, tanh_c)
-    xp.subtract(1.0, work, out=work)
+    work = np.multiply(tanh_c, tanh_c)
+    np.subtract(1.0, work, out=work)
     work *= half_dh
     dc += work
     work *= o
     dc += work
 
-    _times_one_minus_square(o, half_dh, tanh_c, work, xp)
-    half_dc = xp.multiply(dc, 0.5, out=half_dh)
-    xp.multiply(f, half_dc, out=dc)
+    _times_one_minus_square(o, half_dh, tanh_c, work)
+    half_dc = np.multiply(dc, 0.5, out=half_dh)
+    np.multiply(f, half_dc, out=dc)
     dc += half_dc
     if c_prev is None:
         f.fill(0)
     else:
-        _times_one_minus_square(f, half_dc, c_prev, work, xp)
-    xp.multiply(g, g, out=work)
-    xp.subtract(1.0, work, out=work)
+        _times_one_minus_square(f, half_dc, c_prev, work)
+    np.multiply(g, g, out=work)
+    np.subtract(1.0, work, out=work)
     work *= half_dc
     slope = work * i
     slope += work
-    _times_one_minus_square(i, half_dc, g, work, xp)
+    _times_one_minus_square(i, half_dc, g, work)
     g[...] = slope
 
 
-def _times_one_minus_square(a, left, right, work, xp):
+def _times_one_minus_square(a, left, right, work):
     """Set a to left ⊙ right ⊙ (1 - a²), in place."""
-    xp.multiply(a, a, out=work)
-    xp.subtract(1.0, work, out=work)
-    xp.multiply(left, right, out=a)
+    np.multiply(a, a, out=work)
+    np.subtract(1.0, work, out=work)
+    np.multiply(left, right, out=a)
     a *= work
 
 

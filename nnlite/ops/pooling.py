@@ -4,8 +4,11 @@ A window is kernel (kh, kw) and starts every stride (dh, dw); padding (ph, pw) l
 Loops run over the entries of a window, never over windows.
 """
 
+import numpy as np
+
 from .. import backend
 from ..backend import get_array_module
+from .threads import split_alone
 from .windows import window
 
 
@@ -28,22 +31,39 @@ def max_pool(x, kernel, out_size, padding, stride):
     Of equal entries the first in row-major order wins. NaN never wins. A window without an entry above
     the lowest finite number yields that number and index -1.
     """
+    xp, ((top, _), (left, _)) = get_array_module(x), _reach(kernel, out_size, padding, stride)
+    corners = (top + xp.arange(out_size[0]) * stride[0])[:, None] * x.shape[3]
+    corners = corners + left + xp.arange(out_size[1]) * stride[1]
+    y = xp.empty(x.shape[:2] + tuple(out_size), x.dtype)
+    indices = xp.empty(y.shape, corners.dtype)
+
+    def work(images):
+        # On the CPU image by image: what belongs to one stays in the cache from entry to entry.
+        for n in range(images.start, images.stop) if xp is np else [images]:
+            winner = _max_pool_map(x[n], kernel, padding, stride, y[n])
+            xp.add(corners - 1, winner, out=indices[n])
+            indices[n][winner == 0] = -1
+
+    split_alone(work, len(x), xp)
+    return y, indices
+
+
+def _max_pool_map(x, kernel, padding, stride, y):
+    """Write the maxima of x (..., H, W) to y and return what won: 1 + i·W + j for entry (i, j), 0 for none.
+
+    Of a window's entries inside the map a later one, in row-major order, has a higher number.
+    """
     xp = get_array_module(x)
     lowest = x.dtype.type(xp.finfo(x.dtype).min)
-    y = xp.full(x.shape[:2] + tuple(out_size), lowest, x.dtype)
-    number = xp.int8 if kernel[0] * kernel[1] < 128 else xp.int32  # narrow integers are several times faster
-    winner = xp.zeros(y.shape, number)  # the entry's number in its window, from 1
-    rows, columns = _reach(kernel, out_size, padding, stride)
-    for k, entry in enumerate(_entries(window(x, rows, columns, lowest), kernel, out_size, stride), 1):
-        xp.maximum(winner, (entry > y) * number(k), out=winner)  # who wins later has the higher number
+    last = (kernel[0] - 1) * x.shape[-1] + kernel[1]
+    winner = xp.zeros(y.shape, xp.int16 if last < 2**15 else xp.int32)  # narrow integers are faster
+    y.fill(lowest)
+    reached = window(x, *_reach(kernel, y.shape[-2:], padding, stride), lowest)
+    for (i, j), entry in _entries(reached, kernel, y.shape[-2:], stride):
+        entry = xp.ascontiguousarray(entry)  # read twice below, much faster without gaps
+        xp.maximum(winner, (entry > y) * winner.dtype.type(1 + i * x.shape[-1] + j), out=winner)
         xp.fmax(y, entry, out=y)
-
-    width = x.shape[3]
-    top = rows[0] + xp.arange(out_size[0]) * stride[0]
-    left = columns[0] + xp.arange(out_size[1]) * stride[1]
-    offsets = (xp.arange(kernel[0])[:, None] * width + xp.arange(kernel[1])).ravel()
-    indices = (top[:, None] * width + left) + offsets[winner - number(1)]
-    return y, xp.where(winner > 0, indices, -1)
+    return winner
 
 
 def scatter(values, indices, size):
@@ -73,7 +93,7 @@ def average_pool(x, kernel, out_size, padding, stride, count_padding):
     xp = get_array_module(x)
     total = xp.zeros(x.shape[:2] + tuple(out_size), x.dtype)
     reach = _reach(kernel, out_size, padding, stride)
-    for entry in _entries(window(x, *reach), kernel, out_size, stride):
+    for _, entry in _entries(window(x, *reach), kernel, out_size, stride):
         total += entry
     return total / _window_sizes(xp, x.dtype, x.shape[2:], kernel, out_size, padding, stride, count_padding)
 
@@ -84,7 +104,7 @@ def average_pool_grad_input(g, size, kernel, padding, stride, count_padding):
     share = g / _window_sizes(xp, g.dtype, size, kernel, out_size, padding, stride, count_padding)
     (top, bottom), (left, right) = _reach(kernel, out_size, padding, stride)
     reached = xp.zeros((*g.shape[:2], bottom - top, right - left), g.dtype)
-    for entry in _entries(reached, kernel, out_size, stride):
+    for _, entry in _entries(reached, kernel, out_size, stride):
         entry += share
     return window(reached, (-top, size[0] - top), (-left, size[1] - left))
 
@@ -96,9 +116,12 @@ def upsample(x, scale):
 
 def upsample_grad_input(g, scale):
     """Return the sum over every block of scale x scale."""
-    grad = g[..., ::scale, ::scale].copy()
-    for k in range(1, scale**2):
-        grad += g[..., k // scale :: scale, k % scale :: scale]
+    rows = g[..., ::scale, :].copy()
+    for k in range(1, scale):
+        rows += g[..., k::scale, :]
+    grad = rows[..., ::scale].copy()
+    for k in range(1, scale):
+        grad += rows[..., k::scale]
     return grad
 
 
@@ -109,11 +132,11 @@ def _reach(kernel, out_size, padding, stride):
 
 
 def _entries(reached, kernel, out_size, stride):
-    """Yield each entry of a window, in row-major order, for all windows at once: a view (N, C, H', W')."""
+    """Yield each entry (i, j) of a window, row by row, and the view (..., H', W') of it in all windows."""
     for i in range(kernel[0]):
         rows = slice(i, i + (out_size[0] - 1) * stride[0] + 1, stride[0])
         for j in range(kernel[1]):
-            yield reached[:, :, rows, j : j + (out_size[1] - 1) * stride[1] + 1 : stride[1]]
+            yield (i, j), reached[..., rows, j : j + (out_size[1] - 1) * stride[1] + 1 : stride[1]]
 
 
 def _window_sizes(xp, dtype, size, kernel, out_size, padding, stride, count_padding):

@@ -48,6 +48,7 @@ class SpectralConvolution:
         self.rows_kernel = constant(dft.rows_forward(length, kernel[0]))
         self.columns_kernel = constant(dft.columns_forward(length, kernel[1]))
 
+        self.kernel_rows_hat = xp.empty((half, 2 * kernel[1], n_out * n_in), dtype)
         self.blocks = xp.empty((half, length, 2, n_out, 2, n_in), dtype)
         self.u_rows = xp.empty((half, 2 * length, n_in * batch), dtype)
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
@@ -59,9 +60,10 @@ class SpectralConvolution:
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
-        xp, (kh, kw) = self.xp, self.kernel
-        taps = xp.ascontiguousarray(weight.transpose(2, 3, 0, 1)).reshape(kh, -1)
-        rows = (self.rows_kernel @ taps).reshape(self.half, 2 * kw, -1)
+        xp = self.xp
+        taps = xp.ascontiguousarray(weight.transpose(2, 3, 0, 1)).reshape(self.kernel[0], -1)
+        rows = self.kernel_rows_hat
+        xp.matmul(self.rows_kernel, taps, out=rows.reshape(2 * self.half, -1))
         shape = (self.half, self.length, 2, self.n_out, self.n_in)
 
         def transform(f):
@@ -142,7 +144,7 @@ class SpectralConvolution:
         """
         xp, (kh, kw) = self.xp, self.kernel
         count = min(self.chunk, self.steps - first)
-        rows = xp.empty((self.half, 2 * kw, self.n_out * self.n_in), self.blocks.dtype)
+        rows = self.kernel_rows_hat
 
         def frequencies(f):
             shape = (f.stop - f.start, self.length)
@@ -179,9 +181,10 @@ def _flat_columns(columns, tiles):
 def choose_tile(height, width, images, kernel, n_in, n_out):
     """Return the tile size m with the least estimated time for one product a step.
 
-    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo. The estimate
-    adds the arithmetic, at a rate that falls off for products with few columns, and one reading of the
-    weights' spectrum from memory; both rates are those of a two-core CPU, but only their ratio matters.
+    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo. The estimate adds
+    three products per frequency (forward and the two gradients), at a rate that falls off when they have few
+    columns, and twice one reading of the weights' spectrum and the transforms. The rates were measured on two
+    cores of a CPU with AVX2; only their ratios matter.
     """
     side, halo = max(height, width), max(kernel - 1, 1)
     tiles = [-(-side // count) for count in range(1, side + 1)]
@@ -192,11 +195,8 @@ def choose_tile(height, width, images, kernel, n_in, n_out):
         frequencies = length * (length // 2 + 1)
         batch = -(-height // m) * -(-width // m) * images
         product = 8 * frequencies * n_in * n_out * batch
-        transforms = 8 * batch * length**2 * (length + m) * (n_in + n_out)
-        return (
-            product / (300e9 * batch / (batch + 24))
-            + 16 * frequencies * n_in * n_out / 25e9
-            + transforms / 150e9
-        )
+        transforms = batch * (6 * length**3 * n_in + (4 * length**2 * m + 2 * length * m**2) * n_out)
+        rate = 130e9 * batch / (batch + 6)
+        return 3 * product / rate + 2 * (16 * frequencies * n_in * n_out / 40e9 + transforms / 200e9)
 
     return min(candidates, key=seconds)

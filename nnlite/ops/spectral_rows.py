@@ -1,4 +1,4 @@
-"""Convolution in the frequency domain along rows only: for large kernels from many maps to few.
+"""Convolution in the frequency domain along rows: for large kernels, and for some maps on both sides.
 
 Along the columns of a row the correlation becomes a product per frequency; down the rows it stays a sum
 over the kh rows of the kernel, whose terms are multiplied first and shifted after. With D the forward and E
@@ -8,73 +8,116 @@ spectrum of kernel row i at frequency f,
     x̂[f, c, y] = D x[c, y, :],   p[f, i, o, y] = Ŵᵢ(f) x̂[f, :, y],   ẑ[f, o, r] = Σᵢ p[f, i, o, r + i - ph],
     z[o, r, :] = E ẑ[:, o, r].
 
-The derivatives are the transposes of these products. No array has to be transposed in memory, BLAS does it
-while it reads. From 64 to 2 maps with a 15x15 kernel on 32x32 these are 20 MFLOP an image (the DFT is most
-of it), where the plain sum takes 59 and a DFT along columns too would take 25.
+The derivatives are the transposes of these products. No array is transposed in memory, BLAS does it while it
+reads. From 64 to 2 maps with a 15x15 kernel on 32x32 these are 7.6 million multiplications an image where
+the sum has 29 million. A DFT along columns too would save more of them and yet be slower: its products are
+too small, and it moves more than it multiplies.
 
-Stride 1, any padding. Arrays and arguments are those of `convolution`.
+Images whose output is larger than SIDE are cut into pieces that overlap in what they read (overlap-save).
+Stride 1, any padding; arrays and arguments are those of `convolution`.
 """
 
 from functools import lru_cache
 
 from ..backend import get_array_module
 from . import dft
-from .convolution import output_size
+from .gemm import MOVE, output_size
 from .threads import split_alone
+from .windows import add_window, window
 
-#: The size of the spectra of a block of images: they stay in the cache of a CPU, and pay the launches of a GPU.
+#: The size of the spectra of a block of images: they stay in the cache of a CPU and are worth the launches of
+#: a GPU.
 BLOCK_BYTES = {"numpy": 1 << 20, "cupy": 256 << 20}
+
+#: The most rows and columns that the output of a piece has; the DFT grows with it, the overlap shrinks.
+SIDE = 128
+
+#: What the many small calls for one convolution take, in multiplications.
+CALLS = 5_000_000
 
 
 def conv2d(x, weight, padding=(0, 0)):
     """Return y (N, n_out, H', W'), the correlation of x with `weight`."""
+    xp, size = get_array_module(x), output_size(x.shape[2:], weight.shape[2:], padding, (1, 1))
+    y = xp.empty((len(x), len(weight), *size), x.dtype)
+    if max(size) > SIDE:
+        for place, read in _pieces(size, weight.shape[2:], padding):
+            y[place] = conv2d(window(x, *read), weight)
+        return y
     rows = _Rows(x.shape, weight.shape, padding, x)
-    y = rows.xp.empty((len(x), rows.n_out, *rows.out_size), x.dtype)
     weights = rows.spectral_weight(weight)
 
     def work(images):
         for block in rows.blocks(images):
             z = rows.add_shifted(weights, rows.spectrum(x[block]))
-            rows.xp.matmul(z.swapaxes(1, 2), rows.inverse.T, out=_merge_rows(y[block]))
+            xp.matmul(z.swapaxes(1, 2), rows.inverse.T, out=_merge_rows(y[block]))
 
-    split_alone(work, len(x), rows.xp)
+    split_alone(work, len(x), xp)
     return y
 
 
 def conv2d_grad_input(g, weight, size, padding=(0, 0)):
     """Return the gradient by x, (N, n_in, H, W) with (H, W) = `size`; g is that of the output."""
-    rows = _Rows((len(g), weight.shape[1], *size), weight.shape, padding, g)
-    grad = rows.xp.empty((len(g), rows.n_in, *size), g.dtype)
+    xp = get_array_module(g)
+    if max(g.shape[2:]) > SIDE:
+        grad = xp.zeros((len(g), weight.shape[1], *size), g.dtype)
+        for place, read in _pieces(g.shape[2:], weight.shape[2:], padding):
+            read_size = [stop - start for start, stop in read]
+            add_window(grad, *read, conv2d_grad_input(g[place], weight, read_size))
+        return grad
+    grad = xp.empty((len(g), weight.shape[1], *size), g.dtype)
+    rows = _Rows(grad.shape, weight.shape, padding, g)
     weights = rows.spectral_weight(weight).swapaxes(1, 2)
 
     def work(images):
         for block in rows.blocks(images):
             spectrum = weights @ rows.shifted_copies(g[block])
             spectrum = spectrum.reshape(len(spectrum), 2 * rows.frequencies, -1)
-            rows.xp.matmul(spectrum.swapaxes(1, 2), rows.forward, out=_merge_rows(grad[block]))
+            xp.matmul(spectrum.swapaxes(1, 2), rows.forward, out=_merge_rows(grad[block]))
 
-    split_alone(work, len(g), rows.xp)
+    split_alone(work, len(g), xp)
     return grad
 
 
 def conv2d_grad_weight(x, g, kernel, padding=(0, 0)):
-    """Return the gradient by the weight, (n_out, n_in, kh, kw) with (kh, kw) = `kernel`, summed over images."""
+    """Return the gradient by the weight, (n_out, n_in, kh, kw) with (kh, kw) = `kernel`."""
+    xp = get_array_module(x)
+    if max(g.shape[2:]) > SIDE:
+        pieces = _pieces(g.shape[2:], kernel, padding)
+        return sum(conv2d_grad_weight(window(x, *read), g[place], kernel) for place, read in pieces)
     rows = _Rows(x.shape, (g.shape[1], x.shape[1], *kernel), padding, x)
     f, kh, n_out, n_in = rows.frequencies, kernel[0], rows.n_out, rows.n_in
 
     def work(images):
-        total = rows.xp.zeros((f, kh * 2 * n_out, 2 * n_in), x.dtype)
+        total = xp.zeros((f, kh * 2 * n_out, 2 * n_in), x.dtype)
         for block in rows.blocks(images):
             products = rows.shifted_copies(g[block]) @ rows.spectrum(x[block]).swapaxes(2, 3)
             total += products.sum(axis=0) if len(products) > 1 else products[0]
         return total
 
-    blocks = sum(split_alone(work, len(x), rows.xp)).reshape(f, kh, 2, n_out, 2, n_in)
+    blocks = sum(split_alone(work, len(x), xp)).reshape(f, kh, 2, n_out, 2, n_in)
     real = blocks[:, :, 0, :, 0] + blocks[:, :, 1, :, 1]
     imaginary = blocks[:, :, 0, :, 1] - blocks[:, :, 1, :, 0]
-    spectrum = rows.xp.stack([real, imaginary], axis=1).reshape(2 * f, -1)
+    spectrum = xp.stack([real, imaginary], axis=1).reshape(2 * f, -1)
     taps = (rows.kernel.T @ spectrum).reshape(kernel[1], kh, n_out, n_in)
     return taps.transpose(2, 3, 1, 0)
+
+
+def cost(shape, weight_shape, padding):
+    """Return about how long each of the three takes, in multiplications of float32 numbers.
+
+    shape: that of x. Counts the multiplications of the two DFTs and of the products with the kernel rows, the
+    moves of all spectra and products, and for the weight its DFT and the arrangement of its blocks.
+    """
+    (images, n_in, height, width), (n_out, _, kh, kw) = shape, weight_shape
+    out_height, out_width = output_size(shape[2:], weight_shape[2:], padding, (1, 1))
+    columns = -(-out_width // SIDE)
+    reals = (width // columns + padding[1]) // 2 * 2 + 2  # 2F
+    dft_products = reals * (n_in * height * width + n_out * out_height * out_width)
+    products = columns * reals * 2 * n_in * n_out * kh * height
+    moves = columns * reals * (n_in * height + n_out * kh * (height + out_height))
+    weight = reals * kh * n_in * n_out * (kw + 2 * MOVE)
+    return images * (dft_products + products + MOVE * moves) + weight + CALLS
 
 
 class _Rows:
@@ -85,15 +128,14 @@ class _Rows:
 
     def __init__(self, shape, weight_shape, padding, like):
         self.xp, self.dtype = get_array_module(like), like.dtype
-        self.images, self.n_in, self.height, width = shape
+        _, self.n_in, self.height, width = shape
         self.n_out, _, self.kh, kw = weight_shape
         self.pad = padding[0]
         self.out_size = output_size(shape[2:], weight_shape[2:], padding, (1, 1))
         length = width + padding[1]
         self.frequencies = length // 2 + 1
-        self.forward, self.inverse, self.kernel = (
-            self.xp.asarray(matrix.astype(self.dtype))
-            for matrix in _matrices(length, width, padding[1], self.out_size[1], kw)
+        self.forward, self.inverse, self.kernel = _matrices(
+            self.xp, self.dtype, length, width, padding[1], self.out_size[1], kw
         )
 
     def blocks(self, images):
@@ -156,13 +198,27 @@ class _Rows:
 
 
 @lru_cache(maxsize=64)
-def _matrices(length, width, pad, out_width, kernel):
-    """Return D of rows (2F, W) and of kernel rows (2F, kw), and E (W', 2F)."""
-    return (
+def _matrices(xp, dtype, length, width, pad, out_width, kernel):
+    """Return D of rows (2F, W), E (W', 2F) and D of kernel rows (2F, kw); they are not to be written to."""
+    matrices = (
         dft.rows_forward(length, width, pad),
         dft.rows_inverse(length, out_width),
         dft.rows_forward(length, kernel),
     )
+    return [xp.asarray(matrix.astype(dtype)) for matrix in matrices]
+
+
+def _pieces(out_size, kernel, padding):
+    """Yield (place, read) of all pieces: an index into the output, and the rows and columns of x it needs."""
+    counts = [-(-n // SIDE) for n in out_size]
+    sides = [-(-n // count) for n, count in zip(out_size, counts)]
+    for top in range(0, out_size[0], sides[0]):
+        for left in range(0, out_size[1], sides[1]):
+            starts = top, left
+            stops = [min(start + side, n) for start, side, n in zip(starts, sides, out_size)]
+            place = ..., *(slice(start, stop) for start, stop in zip(starts, stops))
+            ends = zip(starts, stops, kernel, padding)
+            yield place, [(start - p, stop - p + k - 1) for start, stop, k, p in ends]
 
 
 def _merge_rows(maps):

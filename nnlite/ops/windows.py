@@ -18,3 +18,11 @@ def window(x, rows, columns, fill=0.0):
     down, across = max(-top, 0), max(-left, 0)
     filled[..., down : down + inside.shape[-2], across : across + inside.shape[-1]] = inside
     return filled
+
+
+def add_window(x, rows, columns, values):
+    """Add values to the rows and columns of the maps x, without what is outside: the adjoint of `window`."""
+    (top, bottom), (left, right) = rows, columns
+    inside = x[..., max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    down, across = max(-top, 0), max(-left, 0)
+    inside += values[..., down : down + inside.shape[-2], across : across + inside.shape[-1]]

@@ -10,11 +10,15 @@ from ..ops.threads import split
 from ..ops.tiles import Tiling
 
 #: Bytes of output-gradient spectra to keep before they are turned into weight gradients.
-CHUNK_BYTES = 96 << 20
+CHUNK_BYTES = 192 << 20
 
 
 class SpectralSteps:
-    """Buffers and passes for sequences of one shape (T, N, n_in, H, W)."""
+    """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
+
+    All buffers are made here and used again at every call. What the backward pass needs of xₜ and hₜ are
+    their spectra, which the convolution keeps: it overwrites the tiles of x with dx and those of h with dh.
+    """
 
     def __init__(self, shape, n_out, kernel, train, dtype, xp):
         self.steps, images, self.n_in, height, width = shape
@@ -35,24 +39,33 @@ class SpectralSteps:
         self.a = xp.empty((slots, m, m, 4 * n_out, batch), dtype)
         self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
         self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
-        self.c_first = None
+        self.sent, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
+        self.c_first = self.transformed = None
+        self.output = xp.empty((self.steps, images, n_out, height, width), dtype)
+        self.grad_input = xp.empty(shape, dtype) if train else None
 
     def set_weight(self, weight, bias):
-        """Transform the joined weight (4 n_out, n_in + n_out, k, k) and bias (4 n_out,)."""
+        """Transform the joined weight (4 n_out, n_in + n_out, k, k) and bias (4 n_out,).
+
+        When evaluating, frame by frame perhaps, weights seldom change: then they are compared first.
+        """
+        if not self.train:
+            if self.transformed and all(map(self.xp.array_equal, self.transformed, (weight, bias))):
+                return
+            self.transformed = weight, bias.copy()
         self.convolution.set_weight(weight * self.scales[:, None, None, None], bias * self.scales)
 
     def forward(self, x, hidden, cell):
         """Return all h, (T, N, n_out, H, W), and the last cell; start from the given state or from zero."""
         xp, tiling = self.xp, self.tiling
         tiling.cut(x, self.x, xp)
+        self.u.fill(0)
         h_before, self.c_first = self._start(hidden), self._start(cell)
         for t in range(self.steps):
             a, c, h = self.a[t % len(self.a)], self.c[t % len(self.c)], self.h[t]
             c_before = self._cell_before(t)
             tiling.spread(self.x[t], self.u[:, :, : self.n_in])
-            if h_before is None:
-                self.u[:, :, self.n_in :] = 0
-            else:
+            if h_before is not None:
                 tiling.spread(h_before, self.u[:, :, self.n_in :])
 
             def gate(w, a=a, c=c, h=h, c_before=c_before):
@@ -62,25 +75,21 @@ class SpectralSteps:
             self.convolution.forward(self.u, a, t, gate)
             tiling.clear_outside(h)
             h_before = h
-        output = xp.empty((self.steps, *x.shape[1:2], self.n_out, *x.shape[3:]), x.dtype)
-        tiling.join(self.h, output, xp)
-        last = xp.empty(output.shape[1:], x.dtype)
+        tiling.join(self.h, self.output, xp)
+        last = xp.empty(self.output.shape[1:], x.dtype)
         tiling.join(c, last, xp)
-        return output, last
+        return self.output, last
 
     def backward(self, grad_output):
         """Return d input, and the gradients of the joined weight and of the bias."""
-        xp, tiling, n_in = self.xp, self.tiling, self.n_in
-        dh_all = xp.empty_like(self.h)
-        tiling.cut(grad_output, dh_all, xp)
-        dx = xp.empty_like(self.x)
-        du = xp.empty_like(self.u)
-        sent = xp.zeros_like(self.h[0])
-        dc = xp.zeros_like(self.h[0])
+        tiling, n_in, dx, du, sent, dc = self.tiling, self.n_in, self.x, self.u, self.sent, self.dc
+        tiling.cut(grad_output, self.h, self.xp)
+        sent.fill(0)
+        dc.fill(0)
         weight = bias = 0
         for t in range(self.steps - 1, -1, -1):
             a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
-            dh = dh_all[t]
+            dh = self.h[t]
             dh += sent
             self._gates_backward(a, c_before, c, dh, dc)
             self.convolution.backward(a, du, t)
@@ -90,9 +99,8 @@ class SpectralSteps:
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
-        grad_input = xp.empty((self.steps, tiling.images, n_in, tiling.height, tiling.width), dx.dtype)
-        tiling.join(dx, grad_input, xp)
-        return grad_input, weight * self.scales[:, None, None, None], bias * self.scales
+        tiling.join(dx, self.grad_input, self.xp)
+        return self.grad_input, weight * self.scales[:, None, None, None], bias * self.scales
 
     def _gates_backward(self, a, c_before, c, dh, dc):
         """Run the gates' derivative slab by slab, so that each stays in the cache of one worker."""

@@ -1,0 +1,1 @@
+"""Time and memory side by side with PyTorch: `python -m benchmarks.train_step`."""

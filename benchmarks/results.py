@@ -1,0 +1,236 @@
+"""What the benchmark found, as JSON and as Markdown.
+
+`benchmarks.json` is a list of runs; `benchmarks.md` is made from it. A run replaces the earlier one of the
+same command on the same machine.
+"""
+
+import json
+from pathlib import Path
+from statistics import median
+
+from train.report import write_json
+
+JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
+MODELS = {
+    "ae_convlstm_flow": "AE-ConvLSTM-flow",
+    "ae_convlstm": "AE-ConvLSTM",
+    "ae_fclstm": "AE-fcLSTM",
+}
+INTRODUCTION = """\
+# nnlite and PyTorch side by side
+
+Both take turns in the same run, each in a process of its own, and start from the same parameters. A training
+step is forward pass, backpropagation through time, clipping and rmsprop on frames of 64x64. Every time is the
+median over the turns. *Ratio* is nnlite's over that of PyTorch's fastest variant, *of pairs* the median ratio
+of turns next to each other. *Memory* is the peak of the whole process (on a GPU, of what the framework's
+allocator took from the device), its ratio that to PyTorch's leanest variant. *Other processes had* is the
+share of the processors that was not ours, which should be next to nothing: PyTorch's threads wait for each
+other by spinning and suffer from company most. All times are in `benchmarks.json`.
+"""
+
+
+def save(folder, run):
+    """Add a run to benchmarks.json in the folder and write benchmarks.md anew."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "benchmarks.json"
+    runs = json.loads(path.read_text()) if path.exists() else []
+    runs = [old for old in runs if _identity(old) != _identity(run)] + [run]
+    write_json(path, runs)
+    (folder / "benchmarks.md").write_text("\n".join([INTRODUCTION, *map(format_run, runs)]))
+
+
+def title(job, model):
+    """Return for instance "AE-ConvLSTM, training step"."""
+    return f"{MODELS[model]}, {JOBS[job]}"
+
+
+def compare(measurement):
+    """Return one dict per nnlite contestant that sets it against PyTorch's best.
+
+    Keys: name, time (seconds a unit), torch (name and time of the fastest variant), ratio, pairs, memory,
+    torch_memory (name and bytes of the leanest), memory_ratio. Those about PyTorch are None without it.
+    """
+    ran = [entry for entry in measurement["contestants"] if "turns" in entry]
+    ours = [entry for entry in ran if entry["framework"] == "nnlite"]
+    theirs = [entry for entry in ran if entry["framework"] == "torch"]
+    compared = []
+    for entry in ours:
+        row = {"name": entry["name"], "time": time(entry), "memory": memory(entry)}
+        row |= dict.fromkeys(("torch", "ratio", "pairs", "torch_memory", "memory_ratio"))
+        if theirs:
+            fastest, leanest = min(theirs, key=time), min(theirs, key=memory)
+            pairs = [median(a) / median(b) for a, b in zip(entry["turns"], fastest["turns"], strict=True)]
+            row |= {
+                "torch": (fastest["name"], time(fastest)),
+                "ratio": row["time"] / time(fastest),
+                "pairs": median(pairs),
+                "torch_memory": (leanest["name"], memory(leanest)),
+                "memory_ratio": row["memory"] / memory(leanest),
+            }
+        compared.append(row)
+    return compared
+
+
+def time(entry):
+    """Return the median seconds a unit of work."""
+    return median(median(turn) for turn in entry["turns"])
+
+
+def memory(entry):
+    """Return the peak memory in bytes: of the device, on a GPU."""
+    return entry["peak"].get("device", entry["peak"]["host"])
+
+
+def goals(run, measurement):
+    """Return the ratios of time and of memory that are to be reached, None where there is no goal."""
+    where = measurement["job"], measurement["model"], measurement["length"]
+    if where != ("train", "ae_convlstm_flow", 10):
+        return None, None
+    batch = measurement["batch"]
+    if run["machine"]["device"] == "cpu":
+        time_goal = {1: 0.70, 8: 0.35, 16: 0.35}.get(batch)
+    else:
+        time_goal = {"none": 0.5, "convolutions": 1.0}.get(run["tf32"]) if batch in (16, 32) else None
+    return time_goal, 1.0 if batch == 8 else None
+
+
+def format_run(run):
+    """Return a section of Markdown about a run."""
+    machine = run["machine"]
+    place = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
+    lines = [f"## {place}, {run['date'][:10]}", "", f"`{run['command']}`, begun {run['date']}", ""]
+    lines += [f"- {machine['system']}, {_joined(machine['versions'])}"]
+    if run["environment"]:
+        lines += ["- environment: " + " ".join(f"{k}={v}" for k, v in run["environment"].items())]
+    if machine["device"] == "cuda":
+        lines += [f"- TF32 in PyTorch: {run['tf32']}; in nnlite: {'all' if run['tf32'] == 'all' else 'none'}"]
+    lines += _libraries(run["measurements"])
+    for check in run["checks"]:
+        lines.append(
+            f"- {MODELS[check['model']]}: loss and all gradients of both agree within {check['error']:.1e} "
+            f"(relative, float32; {check['worst']})"
+        )
+    sizes = {}
+    for measurement in run["measurements"]:
+        sizes.setdefault((measurement["job"], measurement["model"]), []).append(measurement)
+    for (job, model), measurements in sizes.items():
+        lines += ["", f"### {title(job, model)}", "", *_comparison_table(run, job, measurements)]
+        lines += ["", "Each contestant:", "", *_contestant_table(job, measurements)]
+    for profile in run["profiles"]:
+        lines += ["", format_profile(profile)]
+    return "\n".join(lines) + "\n"
+
+
+def format_measurement(measurement):
+    """Return the comparison in a few lines for the terminal."""
+    lines = []
+    for entry in measurement["contestants"]:
+        if "turns" in entry:
+            what = _quantity(measurement["job"], measurement, time(entry))
+            lines.append(f"  {entry['name']:34} {what:>16}   {memory(entry) / 2**20:7.0f} MiB")
+    for row in compare(measurement):
+        if row["torch"]:
+            lines.append(
+                f"  {row['name']} over PyTorch's best: time {row['ratio']:.2f} "
+                f"(of pairs {row['pairs']:.2f}), memory {row['memory_ratio']:.2f}"
+            )
+    return "\n".join(lines)
+
+
+def format_profile(profile):
+    """Return the profile as a Markdown table; what takes less than 0.2% is summed up in one row."""
+    rows = [row for row in profile["rows"] if row[3] >= 0.002]
+    small = [row for row in profile["rows"] if row[3] < 0.002]
+    if small:
+        rows.append([f"{len(small)} more", *(sum(row[i] for row in small) for i in (1, 2, 3))])
+    step = sum(row[1] + row[2] for row in profile["rows"])
+    lines = [
+        f"### {MODELS[profile['model']]}, where nnlite's step goes: batch {profile['batch']}, "
+        f"{profile['length']} frames, {step * 1e3:.0f} ms",
+        "",
+        "| module | forward, ms | backward, ms | share |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {name} | {f * 1e3:.1f} | {b * 1e3:.1f} | {share:.1%} |" for name, f, b, share in rows]
+    return "\n".join(lines)
+
+
+def _comparison_table(run, job, measurements):
+    unit = "seconds" if job == "train" else "frames/s"
+    lines = [
+        f"| batch | frames | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | of pairs | goal "
+        "| nnlite, MiB | PyTorch's leanest, MiB | ratio | goal |",
+        "|" + "---|" * 12,
+    ]
+    for measurement in measurements:
+        time_goal, memory_goal = goals(run, measurement)
+        for row in compare(measurement):
+            cells = [measurement["batch"], measurement["length"], row["name"]]
+            cells.append(_quantity(job, measurement, row["time"], unit=""))
+            if row["torch"]:
+                name, seconds = row["torch"]
+                cells.append(f"{_quantity(job, measurement, seconds, unit='')} ({_short(name)})")
+                cells += [f"{row['ratio']:.2f}", f"{row['pairs']:.2f}", _goal(time_goal)]
+                name, size = row["torch_memory"]
+                cells += [f"{row['memory'] / 2**20:.0f}", f"{size / 2**20:.0f} ({_short(name)})"]
+                cells += [f"{row['memory_ratio']:.2f}", _goal(memory_goal)]
+            else:
+                cells += ["", "", "", "", f"{row['memory'] / 2**20:.0f}", "", "", ""]
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def _contestant_table(job, measurements):
+    names = [entry["name"] for entry in measurements[0]["contestants"]]
+    lines = ["| batch | frames | " + " | ".join(names) + " | other processes had |"]
+    lines.append("|" + "---|" * (len(names) + 3))
+    for measurement in measurements:
+        cells = [measurement["batch"], measurement["length"]]
+        for entry in measurement["contestants"]:
+            if "failed" in entry:
+                cells.append(f"failed: {entry['failed'][:80]}")
+            else:
+                what = _quantity(job, measurement, time(entry))
+                cells.append(f"{what}, {memory(entry) / 2**20:.0f} MiB")
+        cells.append("unknown" if measurement["others"] is None else f"{measurement['others']:.0%}")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def _quantity(job, measurement, seconds, unit=None):
+    """Return the time of a training step, or the frames a second of inference."""
+    if job == "train":
+        return f"{seconds:.4g}" + (" s" if unit is None else unit)
+    frames = measurement["batch"] * measurement["length"] / seconds
+    return f"{frames:.4g}" + (" frames/s" if unit is None else unit)
+
+
+def _libraries(measurements):
+    """Return a line for each set of libraries that the contestants worked with."""
+    seen = {}
+    for measurement in measurements:
+        for entry in measurement["contestants"]:
+            if "libraries" in entry:
+                what = "; ".join(
+                    f"{key} {', '.join(value) if isinstance(value, list) else value}"
+                    for key, value in entry["libraries"].items()
+                )
+                seen[entry["name"] if entry["framework"] == "nnlite" else "PyTorch", what] = None
+    return [f"- {name}: {what}" for name, what in seen]
+
+
+def _identity(run):
+    return run["command"], run["machine"]["cpu"], run["machine"].get("gpu")
+
+
+def _short(name):
+    return name.removeprefix("PyTorch ")
+
+
+def _goal(value):
+    return "" if value is None else f"{value:.2f}"
+
+
+def _joined(versions):
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

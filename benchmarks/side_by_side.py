@@ -1,0 +1,209 @@
+"""The measurements: what contestants start from, that they agree, and their turns."""
+
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+import models
+import nnlite as nn
+from data.drawn_digits import draw_digits
+from data.moving_mnist import MovingMNIST
+
+from . import results
+from .contestant import Child, ChildFailed
+
+#: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
+VARIANTS = (
+    *("eager", "eager channels-last", "compiled", "compiled channels-last"),
+    *("graph", "graph channels-last"),
+)
+#: As in the published code.
+LEARNING = {
+    "learning_rate": 1e-4,
+    "clip": 50.0,
+    "optimiser_options": {"alpha": 0.9, "epsilon": 1e-5},
+}
+#: The largest difference of gradients, relative to the largest entry of the array.
+TOLERANCE = 1e-4
+WARM_UP = 2  # units of work
+TURN = 0.3  # seconds of work before the other side's turn; at least one unit
+PAUSE = 0.05  # seconds before a turn, for threads of the turn before to go to sleep
+BUSY = 0.05  # share of the processors that other processes may have without a warning
+
+
+class Disagreement(RuntimeError):
+    """The two sides do not compute the same thing."""
+
+
+def check(run, options, model):
+    """Compare loss and gradients of both sides; raise Disagreement when they differ."""
+    loss, gradients = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_start(folder, model, batch=2, length=10, smooth=True)
+        for name, child in (
+            ("nnlite", _start_nnlite("train", model, options, folder, tf32="none")),
+            ("torch", _start_torch("train", model, options, folder, "eager", "none")),
+        ):
+            loss[name] = child.ask("save_gradients", f"{name}.npz")
+            child.close()
+            with np.load(f"{folder}/{name}.npz") as saved:
+                gradients[name] = dict(saved)
+    errors = {path: _error(gradients["nnlite"][path], theirs) for path, theirs in gradients["torch"].items()}
+    errors["loss"] = _error(loss["nnlite"], loss["torch"])
+    worst = max(errors, key=errors.get)
+    print(f"{model}: largest relative difference in loss and gradients {errors[worst]:.1e} ({worst})")
+    if not errors[worst] <= TOLERANCE:
+        raise Disagreement(f"{model}: {worst} differs by {errors[worst]:.1e}, allowed {TOLERANCE:.0e}")
+    run["checks"].append({"model": model, "worst": worst, "error": errors[worst], "errors": errors})
+
+
+def measure(run, options, job, model, batch, length):
+    """Let all contestants do one job in turns, and add their times to the run.
+
+    A variant of PyTorch that fails is left out, with its reason. Raise ChildFailed when nnlite does,
+    Disagreement when the first results differ.
+    """
+    print(f"\n{results.title(job, model)}, batch {batch}, {length} frame{'s' * (length > 1)}", flush=True)
+    measurement = {"job": job, "model": model, "batch": batch, "length": length, "contestants": []}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as processes:
+        write_start(folder, model, batch, length)
+        ready, expected = [], None
+        for entry, start in _contestants(options, job, model, folder):
+            measurement["contestants"].append(entry)
+            try:
+                child = start()
+                processes.callback(child.close)
+                result = child.ask("warm_up", WARM_UP)
+            except ChildFailed as error:
+                if entry["framework"] == "nnlite":
+                    raise
+                entry["failed"] = str(error)
+                print(f"  {entry['name']} failed: {error}")
+                continue
+            expected = result if expected is None else expected
+            if result is not None and _error(result, expected) > (
+                1e-2 if options.tf32 != "none" else TOLERANCE
+            ):
+                raise Disagreement(f"{entry['name']} comes to {result}, nnlite to {expected}")
+            child.ask("settle_memory")
+            entry |= {"libraries": child.libraries, "turns": []}
+            ready.append((entry, child))
+        measurement["others"] = _take_turns(ready, options.rounds)
+        for entry, child in ready:
+            entry["peak"] = child.ask("peak_memory")
+    run["measurements"].append(measurement)
+    print(results.format_measurement(measurement))
+    if (measurement["others"] or 0) > BUSY:
+        print(
+            f"  note: other processes used {measurement['others']:.0%} of the processors: measure again "
+            "(OMP_WAIT_POLICY=passive makes PyTorch suffer less from them)"
+        )
+
+
+def profile(run, options, model, batch, length):
+    """Add a table of nnlite's time by module to the run."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_start(folder, model, batch, length)
+        child = _start_nnlite("train", model, options, folder)
+        child.ask("warm_up", WARM_UP)
+        rows = child.ask("profile", options.rounds)
+        child.close()
+    run["profiles"].append({"model": model, "batch": batch, "length": length, "rows": rows})
+    print("\n" + results.format_profile(run["profiles"][-1]))
+
+
+def write_start(folder, name, batch, length, smooth=False):
+    """Write what both sides start from, frames.npy and parameters.npz.
+
+    smooth: avoid the points where derivatives jump and rounding would decide. These are equal values in a
+    pooling window, as in black areas (so the frames are noise), and sampling at whole pixels (so there is
+    flow).
+    """
+    if smooth:
+        frames = np.random.default_rng(0).random((length + 1, batch, 1, 64, 64), np.float32)
+    else:
+        digits, _ = draw_digits(200)
+        frames = MovingMNIST(digits, frames=length + 1).sequences(range(batch)).frames
+    np.save(f"{folder}/frames.npy", frames)
+    nn.manual_seed(0)
+    model = models.build(name)
+    if smooth and hasattr(model, "regressor"):
+        *_, weight, bias = model.regressor.parameters()[0]
+        weight[...] = np.array([[1.0, 0.3], [-0.4, 0.8]]).reshape(2, 2, 1, 1)
+        bias[...] = 0.313, -0.271
+    np.savez(f"{folder}/parameters.npz", **{path: weight for path, weight, _ in model.named_parameters()})
+
+
+def _contestants(options, job, model, folder):
+    """Yield (what the record says of a contestant, function that starts its process), nnlite first."""
+    for native in {"as-set": (False,), "native": (True,), "both": (False, True)}[options.blas]:
+        name = "nnlite, native BLAS" if native else "nnlite"
+        start = _start_nnlite, job, model, options, folder, native
+        yield {"framework": "nnlite", "name": name}, _later(*start)
+    for variant in options.variants or VARIANTS:
+        if "graph" not in variant or (job == "train" and options.device == "cuda"):
+            start = _start_torch, job, model, options, folder, variant, options.tf32
+            yield {"framework": "torch", "name": f"PyTorch {variant}"}, _later(*start)
+
+
+def _start_nnlite(job, model, options, folder, native=None, tf32=None):
+    """Start nnlite; native: without the variable that tells OpenBLAS which processor to expect."""
+    environment = dict(os.environ)
+    if native or (native is None and options.blas == "native"):
+        environment.pop("OPENBLAS_CORETYPE", None)
+    if (tf32 or options.tf32) == "all":
+        environment["CUPY_TF32"] = "1"
+    return Child("benchmarks.nnlite_contestant", _settings(job, model, options, folder), environment)
+
+
+def _start_torch(job, model, options, folder, variant, tf32):
+    """Start one of PyTorch's variants."""
+    settings = _settings(job, model, options, folder) | {"variant": variant, "tf32": tf32}
+    return Child("benchmarks.torch_contestant", settings, dict(os.environ))
+
+
+def _settings(job, model, options, folder):
+    return {"job": job, "model": model, "device": options.device, "folder": folder, "learning": LEARNING}
+
+
+def _take_turns(ready, rounds):
+    """Let each (entry, child) work in turn, adding its times to its entry.
+
+    Return which share of the processors other processes had meanwhile, None where unknown.
+    """
+
+    def used():
+        return sum(child.ask("processor_seconds") for _, child in ready)
+
+    began, busy_before, used_before = time.perf_counter(), _busy_seconds(), used()
+    for _ in range(rounds):
+        for entry, child in ready:
+            time.sleep(PAUSE)
+            entry["turns"].append([round(seconds, 6) for seconds in child.ask("turn", TURN)])
+    if busy_before is None:
+        return None
+    others = (_busy_seconds() - busy_before) - (used() - used_before)
+    return max(0.0, others) / (time.perf_counter() - began) / os.cpu_count()
+
+
+def _busy_seconds():
+    """Return for how long all processors have worked, or were taken away; None where unknown."""
+    try:
+        fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts_and_stolen = map(int, fields)
+    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
+
+
+def _later(function, *arguments):
+    return lambda: function(*arguments)
+
+
+def _error(ours, theirs):
+    """Return the largest difference relative to the largest magnitude."""
+    return float(np.max(np.abs(np.subtract(ours, theirs))) / np.max(np.abs(theirs)))

@@ -1,0 +1,121 @@
+"""PyTorch's side, run as a process of its own."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import torch_models
+from .contestant import Contestant, serve
+
+
+class TorchContestant(Contestant):
+    """A model with the parameters and frames of a folder, run in one of the ways PyTorch has.
+
+    variant: words out of "compiled" (`torch.compile`), "graph" (the training step as one CUDA graph),
+    "channels-last". tf32: what may be rounded to TF32 on a GPU: "none", "convolutions" (PyTorch's default) or
+    "all" products. The other arguments are those of NnliteContestant.
+    """
+
+    def __init__(self, job, model, device, folder, learning, variant, tf32):
+        super().__init__(job)
+        self.folder, self.device, self.learning = Path(folder), device, learning
+        words = variant.split()
+        torch.set_num_threads(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        )
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = tf32 != "none"
+        torch.backends.cuda.matmul.allow_tf32 = tf32 == "all"
+
+        self.model = torch_models.MODELS[model]()
+        with np.load(self.folder / "parameters.npz") as saved:
+            torch_models.load_parameters(self.model, dict(saved))
+        layout = torch.channels_last if "channels-last" in words else torch.contiguous_format
+        self.model.to(device=device, memory_format=layout)
+        self.frames = torch.from_numpy(np.load(self.folder / "frames.npy")).to(device)
+        self.batch = self.frames.shape[1]
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.RMSprop(
+            self.parameters,
+            lr=learning["learning_rate"],
+            alpha=learning["optimiser_options"]["alpha"],
+            eps=learning["optimiser_options"]["epsilon"],
+            capturable="graph" in words,
+        )
+        self.losses, self.call, self.state = torch_models.losses, self.model, None
+        if "compiled" in words:
+            self.losses, self.call = torch.compile(self.losses), torch.compile(self.model)
+        self.libraries = {
+            "torch": torch.__version__,
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+        }
+        if device == "cuda":
+            self.libraries |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+        if job != "train":
+            self.model.eval()
+        elif "graph" in words:
+            self.unit = self._captured_step()
+
+    def train(self):
+        """Take one training step."""
+        self.optimiser.zero_grad(set_to_none=True)
+        minimised, loss = self.losses(self.model, self.frames[:-1], self.frames[1:])
+        (minimised / self.batch).backward()
+        torch.nn.utils.clip_grad_value_(self.parameters, self.learning["clip"])
+        self.optimiser.step()
+        return loss.detach() / self.frames[1:].numel()
+
+    @torch.inference_mode()
+    def predict(self):
+        """Predict the next frames of whole sequences."""
+        return self.call(self.frames[:-1])[0].sigmoid_()
+
+    @torch.inference_mode()
+    def continue_stream(self):
+        """Predict the frame that follows the next one."""
+        frame = self.next_frame()
+        logits, _, self.state = self.call(frame) if self.state is None else self.call(frame, self.state)
+        return logits.sigmoid_()
+
+    def synchronize(self):
+        """Wait for the GPU."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def settle_memory(self):
+        """Give back what only the warm-up needed, cuDNN's trials above all."""
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def peak_device_memory(self):
+        """Return {"device": bytes that PyTorch's allocator took from the GPU} (nothing on the CPU)."""
+        return {"device": torch.cuda.max_memory_reserved()} if self.device == "cuda" else {}
+
+    def save_gradients(self, name):
+        """Write the gradients of the parameters into the folder; return the loss."""
+        self.optimiser.zero_grad(set_to_none=True)
+        minimised, loss = self.losses(self.model, self.frames[:-1], self.frames[1:])
+        minimised.backward()
+        np.savez(self.folder / name, **torch_models.gradients(self.model))
+        return float(loss)
+
+    def _captured_step(self):
+        """Return the training step as a CUDA graph, recorded after a few steps on a stream of their own."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.train()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.train()
+        return graph.replay
+
+
+if __name__ == "__main__":
+    serve(TorchContestant)

@@ -1,0 +1,125 @@
+"""Measure nnlite and PyTorch side by side, taking turns in the same run, each in a process of its own.
+
+    python -m benchmarks.train_step               one training step of AE-ConvLSTM-flow, batch 8: two minutes
+    python -m benchmarks.train_step --all         every model, batch and length, inference, profiles: an hour
+    python -m benchmarks.train_step --profile     only nnlite, and where its time goes, module by module
+    python -m benchmarks.train_step --inference   frames a second instead: one by one, and in batches
+
+A training step is forward pass, backpropagation through time, clipping and rmsprop. Both sides start from the
+same parameters; before anything is timed their losses and all gradients are compared.
+"""
+
+import argparse
+import importlib.util
+import itertools
+import os
+import shlex
+import sys
+from datetime import datetime
+from functools import partial
+
+from nnlite import backend
+from train.report import hardware
+
+from . import results
+from .contestant import ChildFailed
+from .side_by_side import VARIANTS, Disagreement, check, measure, profile
+
+#: AE-Conv has no time steps and so no peer.
+MODELS = ("ae_convlstm_flow", "ae_convlstm", "ae_fclstm")
+#: Variables that tell libraries how to use the processor.
+THREADING = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_")
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    options = _options(argv)
+    try:
+        backend.array_module(options.device)
+        if not options.profile and importlib.util.find_spec("torch") is None:
+            raise RuntimeError("PyTorch is not installed: pip install 'nnlite[bench]'")
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    run = {
+        "command": shlex.join(["python", "-m", "benchmarks.train_step", *argv]),
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "machine": hardware(options.device),
+        "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(THREADING)},
+        "tf32": options.tf32,
+        "checks": [],
+        "measurements": [],
+        "profiles": [],
+    }
+    try:
+        for task in _tasks(options):
+            task(run, options)
+            results.save(options.out, run)
+    except (ChildFailed, Disagreement) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"\nWritten to {options.out}/benchmarks.md and {options.out}/benchmarks.json")
+    return 0
+
+
+def _tasks(options):
+    """Yield what to do: functions of (run, options)."""
+    sizes = list(itertools.product(options.batch or [8], options.length or [10]))
+    for name in options.model or (MODELS if options.all else MODELS[:1]):
+        if not options.profile:
+            yield partial(check, model=name)
+        if options.all:
+            sizes = [(1, 10), (8, 10), (16, 10)] + [(32, 10), (8, 5), (8, 20)] * (name == MODELS[0])
+        if not (options.profile or options.inference):
+            for batch, length in sizes:
+                yield partial(measure, job="train", model=name, batch=batch, length=length)
+        if options.all or options.inference:
+            yield partial(measure, job="stream", model=name, batch=1, length=1)
+            for batch, length in [(8, 10)] if options.all else sizes:
+                yield partial(measure, job="sequences", model=name, batch=batch, length=length)
+        if options.all or options.profile:
+            for batch, length in [(8, 10)] if options.all else sizes:
+                yield partial(profile, model=name, batch=batch, length=length)
+
+
+def _options(argv):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.train_step",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--all", action="store_true", help="everything")
+    what.add_argument("--inference", action="store_true", help="frames a second instead of training steps")
+    what.add_argument("--profile", action="store_true", help="only nnlite, module by module")
+    parser.add_argument("--model", nargs="+", choices=MODELS, help="default: ae_convlstm_flow")
+    parser.add_argument("--batch", nargs="+", type=int, metavar="N", help="sequences a step (default 8)")
+    parser.add_argument("--length", nargs="+", type=int, metavar="T", help="frames a sequence (default 10)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of every contestant (default 5)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--tf32",
+        choices=("none", "convolutions", "all"),
+        default="none",
+        help="what PyTorch may round to TF32 on a GPU; convolutions: its default; all: nnlite's products too",
+    )
+    parser.add_argument(
+        "--blas",
+        choices=("as-set", "native", "both"),
+        default="as-set",
+        help="native: start nnlite without OPENBLAS_CORETYPE, if that is set",
+    )
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=VARIANTS,
+        metavar="V",
+        help="of PyTorch: a choice of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
+    )
+    parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The ablations from the command line, with toy models."""
+
+import json
+
+import pytest
+from toy_table1 import less_work
+
+from nnlite import checkpoint
+from train import ablations, moving_mnist, suite
+from train.moving_mnist_run import Run
+
+TOY = ["--preset", "tiny", "--data", "drawn", "--sequences", "8", "--test-sequences", "4", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of finished ablations."""
+    folder = tmp_path_factory.mktemp("runs") / "ablations"
+    with less_work():
+        assert ablations.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_each_variant_differs_from_the_first_in_one_thing(finished):
+    def made_of(name):
+        saved = checkpoint.load(finished / name / "checkpoint.h5")
+        return saved.metadata["experiment"]["model_options"] | {"loss_at": saved.metadata["loop"]["loss_at"]}
+
+    base = made_of("base")
+    assert base == {"n_features": 4, "n_memory": 8, "kernel": 5, "flow_kernel": 5, "loss_at": "all"}
+    changes = {name: dict(made_of(name).items() - base.items()) for name in ablations.VARIANTS}
+    assert changes == {
+        "base": {},
+        "no_penalty": {"penalty_weight": 0},
+        "untied": {"untied": True},
+        "forget_0": {"forget_bias": 0.0},
+        "last": {"loss_at": "last"},
+    }
+
+
+def test_table(finished, capsys):
+    table = json.loads((finished / "ablations.json").read_text())
+    assert [row["variant"] for row in table["rows"]] == list(ablations.VARIANTS)
+    page = (finished / "ablations.md").read_text()
+    for row in table["rows"]:
+        result = json.loads((finished / row["variant"] / "result.json").read_text())
+        assert row["error"] == result["scores"]["bce"]
+        assert row["flow_error"] == result["scores"]["flow_arriving"]
+        assert row["roughness"] == result["scores"]["roughness"] and row["roughness"]["all"] > 0
+        cells = f"{row['error']['last']:.4f} |        {row['error']['all']:.4f} |"
+        assert f"| {row['title']}" in page and cells in page
+    assert str(finished.parent) not in page
+    assert ablations.main(["--resume", str(finished)]) == 0
+    assert ablations.format_table(table) in capsys.readouterr().out
+
+
+def test_resume_trains_what_is_missing(finished, tmp_path, monkeypatch):
+    settings = json.loads((finished / "suite.json").read_text())["runs"]
+    suite.begin(tmp_path, "ablations", {name: settings[name] for name in ("base", "last")})
+    trained, usual = [], Run.train
+    monkeypatch.setattr(Run, "train", lambda run: trained.append(run.folder.name) or usual(run))
+    with less_work():
+        assert ablations.main(["--resume", str(tmp_path)]) == 0
+        assert ablations.main(["--resume", str(tmp_path)]) == 0
+    assert trained == ["base", "last"]
+
+
+def test_bad_requests(finished, capsys):
+    assert ablations.main([*TOY, "--out", str(finished)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert moving_mnist.main(["--resume", str(finished)]) == 2
+    assert "was begun by python -m train.ablations; resume it with that" in capsys.readouterr().err
+    assert ablations.main(["--resume", str(finished / "base")]) == 2
+    assert "holds no suite" in capsys.readouterr().err
+    for arguments, message in (
+        (["--resume", "run", "--seed", "1"], "leave out --seed"),
+        (["--sequences", "0"], "must be at least 1, got 0"),
+    ):
+        with pytest.raises(SystemExit):
+            ablations.main(arguments)
+        assert message in capsys.readouterr().err

@@ -1,0 +1,228 @@
+"""Table 1 from the command line: four toy models, interruption, presets, and what is refused."""
+
+import json
+import math
+import os
+import re
+import signal
+
+import pytest
+from toy_table1 import TOY, less_work, train_all
+
+import models
+from nnlite import checkpoint
+from train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
+from train.loop import read_log
+from train.moving_mnist_options import PRESETS, settle
+from train.moving_mnist_run import Run
+
+COUNTS = {"ae_conv": 109_073, "ae_convlstm": 1_256_305, "ae_convlstm_flow": 1_035_067}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    with less_work():
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a finished run of all four."""
+    return train_all(tmp_path_factory.mktemp("runs") / "all")
+
+
+def without_times(folder):
+    """Return the logs of all runs of a suite and the scores in its table, without times."""
+    logs = {
+        name: [{k: v for k, v in line.items() if k != "seconds"} for line in read_log(folder / name)]
+        for name in models.names()
+    }
+    rows = json.loads((folder / "table1.json").read_text())["rows"]
+    return logs, [(row["error"], row["mean_error"], row["flow_error"], row["parameters"]) for row in rows]
+
+
+# ---- the table ----------------------------------------------------------------------------------------
+
+
+def test_run_folder(finished):
+    assert {entry.name for entry in finished.iterdir()} == {
+        *("suite.json", "table1.json", "table1.md"),
+        *models.names(),
+    }
+    for name in models.names():
+        assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
+
+
+def test_table_holds_the_results(finished):
+    table = json.loads((finished / "table1.json").read_text())
+    assert [row["model"] for row in table["rows"]] == models.names()
+    for row in table["rows"]:
+        result = json.loads((finished / row["model"] / "result.json").read_text())
+        assert row["error"] == result["scores"]["bce"]["last"]
+        assert row["bits"] == pytest.approx(row["error"] / math.log(2))
+        assert row["parameters"] == result["parameters"] and row["sequences_seen"] == 16
+        assert row["training_seconds"] > 0 and row["hardware"]["device"] == "cpu" and row["seed"] == 0
+        assert row["curve"][0]["sequences"] == 0 and row["curve"][-1]["sequences"] == 16
+        assert table["baselines"] == result["baselines"]
+    conv, *_, flow = table["rows"]
+    assert conv["mean_error"] is None and conv["flow_error"] is None
+    assert flow["mean_error"] > 0 and flow["flow_error"] > 0
+    assert [row["paper"] for row in table["rows"]] == [0.0948, 0.0650, 0.0197, 0.0439]
+
+
+def test_table_is_printed_with_the_papers(finished, capsys):
+    assert moving_mnist.main(["--resume", str(finished)]) == 0
+    printed = capsys.readouterr().out
+    table = json.loads((finished / "table1.json").read_text())
+    for row, paper in zip(table["rows"], ("0.0948", "0.0650", "0.0197", "0.0439"), strict=True):
+        cells = (row["title"], f"{row['parameters']:,}", f"{row['error']:.4f}", f"{row['bits']:.4f}")
+        assert re.search(r"\| " + r" +\| +".join(cells) + rf" \|.* {paper} \|", printed)
+    assert f"{table['baselines']['copy']['last']:.4f}" in printed and "best constant" in printed
+    assert printed[: printed.index("All is in")].strip() in (finished / "table1.md").read_text()
+
+
+def test_page_names_no_folder(finished):
+    """It can be passed on: what it tells does not depend on where it was made."""
+    for name in ("table1.md", "table1.json"):
+        text = (finished / name).read_text()
+        assert str(finished.parent) not in text and "--out all" in text
+
+
+def test_other_data_do_not_go_into_one_table(finished):
+    results = suite.results(finished)
+    results["ae_conv"]["experiment"]["digits"] = 2
+    with pytest.raises(ValueError, match=r"ae_fclstm and ae_conv are not of .* data \(digits 1 and 2\)"):
+        table1.build(results)
+
+
+@pytest.mark.parametrize("seconds, text", [(48.4, "48 s"), (420, "7 min"), (7490, "2 h 05 min"), (0, "0 s")])
+def test_times(seconds, text):
+    assert table1.format_time(seconds) == text
+
+
+# ---- interrupted and resumed --------------------------------------------------------------------------
+
+
+def test_resumed_is_the_same_to_the_bit_and_trains_nothing_twice(finished, tmp_path, monkeypatch, capsys):
+    folder, usual, watched = tmp_path / "all", Run.train, evaluation.evaluate
+
+    def stop_in_the_third(model, *arguments):
+        if (
+            model.config["name"] == "ae_convlstm" and len(read_log(folder / "ae_convlstm")) == 1
+        ):  # after a step
+            os.kill(os.getpid(), signal.SIGTERM)
+        return watched(model, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "evaluate", stop_in_the_third)
+        assert moving_mnist.main([*TOY, "--out", str(folder)]) == 128 + signal.SIGTERM
+    printed = capsys.readouterr().out
+    assert (
+        f"8 of 16 sequences; the run is saved. Go on with\n  python -m train.moving_mnist --resume {folder}\n"
+        in printed
+    )
+    assert [row["model"] for row in json.loads((folder / "table1.json").read_text())["rows"]] == [
+        "ae_conv",
+        "ae_fclstm",
+    ]
+
+    trained = []
+    monkeypatch.setattr(Run, "train", lambda run: trained.append(run.experiment["model"]) or usual(run))
+    assert moving_mnist.main(["--resume", str(folder)]) == 0
+    assert trained == ["ae_convlstm", "ae_convlstm_flow"]
+    assert without_times(folder) == without_times(finished)
+    result = json.loads((folder / "ae_convlstm" / "result.json").read_text())
+    assert len(result["commands"]) == 2
+
+
+def test_a_finished_suite_can_be_trained_further(tmp_path):
+    folder = tmp_path / "all"
+    short = [*TOY, "--sequences", "8", "--test-sequences", "2", "--out", str(folder)]
+    assert moving_mnist.main(short) == 0
+    assert moving_mnist.main(["--resume", str(folder), "--sequences", "16"]) == 0
+    rows = json.loads((folder / "table1.json").read_text())["rows"]
+    assert [row["sequences_seen"] for row in rows] == [16] * 4
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_model_that_diverges_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    folder, usual = tmp_path / "all", Run.new
+
+    def diverging(settings, command):
+        if settings["model"] == "ae_conv":
+            settings = settings | {"optimiser": "sgd", "learning_rate": 3e38, "clip": 1e30}
+        return usual(settings, command)
+
+    monkeypatch.setattr(Run, "new", diverging)
+    assert moving_mnist.main([*TOY, "--out", str(folder)]) == 1
+    assert "training diverged after" in capsys.readouterr().err
+    rows = json.loads((folder / "table1.json").read_text())["rows"]
+    assert [row["model"] for row in rows] == models.names()[1:]
+
+
+def test_a_suite_is_not_overwritten(finished, capsys):
+    for folder in (finished, finished / "ae_conv"):
+        assert moving_mnist.main([*TOY, "--out", str(folder)]) == 2
+        assert "holds a run already; --resume it, or choose another --out" in capsys.readouterr().err
+
+
+# ---- presets ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", ["quick", "cpu", "paper", "best"])
+def test_presets_train_the_papers_architectures_on_its_frames(preset):
+    mode, settings = settle(["--model", "all", "--preset", preset, "--device", "cpu"])
+    assert mode == "all" and list(settings) == models.names()
+    for name, own in settings.items():
+        assert (own["size"], own["digits"], own["speed"], own["frames"]) == (64, 2, [3.6], 11)
+        assert own["model"] == name and own["model_options"] == {}
+        fresh = preset != "paper"
+        assert own["train_sequences"] == (own["sequences"] if fresh else 10000)
+        assert own["optimiser"] == ("adam" if fresh else "rmsprop")
+        assert own["batch"] == (4 if fresh else 1)
+
+
+def test_counts_are_the_papers():
+    """AE-fcLSTM's are counted elsewhere; they take half a gigabyte."""
+    settings = settle(["--model", "all", "--preset", "quick"])[1]
+    for name, count in COUNTS.items():
+        assert models.count_parameters(moving_mnist_experiment.build_model(settings[name], "cpu")) == count
+
+
+def test_all_is_quick_unless_told_otherwise():
+    quick = settle(["--model", "all"])[1]
+    assert {name: own["sequences"] for name, own in quick.items()} == {
+        name: PRESETS["quick"]["by_model"][name]["sequences"] for name in models.names()
+    }
+    assert settle(["--model", "ae_conv", "--preset", "quick"])[1] == quick["ae_conv"]
+
+
+def test_batch_of_best_depends_on_the_device(monkeypatch):
+    monkeypatch.setattr("nnlite.backend.resolve_device", lambda device: "cuda")
+    assert settle(["--preset", "best"])[1]["batch"] == 16
+    assert settle(["--preset", "best", "--batch", "2"])[1]["batch"] == 2
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_options_of_one_model(name, tmp_path):
+    """The number of frames reaches AE-Conv, and model options go on top of the preset's."""
+    options = ["--model", name, "--frames", "5", "--model-option", "n_memory=3", "--out", str(tmp_path)]
+    assert moving_mnist.main([*TOY, *options]) == 0
+    saved = checkpoint.load(tmp_path / "checkpoint.h5")
+    assert saved.architecture["name"] == name
+    wanted = {"n_memory": 3, "kernel": 5, "height": 32} | ({"n_frames": 4} if name == "ae_conv" else {})
+    assert wanted.items() <= saved.architecture["options"].items()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--figures", "run", "--lr", "1"], "--figures takes its settings from the run; leave out --lr"),
+        (["--export", "run", "--data", "x"], "leave out --data"),
+        (["--model", "ae"], "invalid choice: 'ae'"),
+    ],
+)
+def test_bad_options(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        moving_mnist.main(arguments)
+    assert stopped.value.code == 2 and message in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""The paper's Figures 3 and 5, and the rollout of every model of a run, as one command."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+import models
+from data.moving_mnist_files import SequenceFile
+from nnlite import backend
+
+from . import evaluation, export, rollout, suite
+from .loop import CHECKPOINT
+from .moving_mnist_experiment import load_data, load_trained
+from .portable import portable_command
+from .report import write_json
+from .table1 import SHARED, title
+
+#: How many frames are predicted from predictions, and of how many test sequences.
+STEPS = 10
+COUNT = 200
+#: Sequences in the figures.
+ROWS = 6
+
+
+def draw(settings, command):
+    """Draw the figures of a run, a suite or the pretrained models; return the exit status.
+
+    Written to the folder of the run, or `out`: figure3.png, the data; figure5.png, last four frames, truth,
+    predictions and flow; rollout.png and rollout_errors.png, predictions fed back; rollout.json, the errors.
+    """
+    found = _load(settings)
+    trained = {title(name): model for name, (model, _) in found.items()}
+    experiment = dict(next(iter(found.values()))[1].metadata["experiment"])
+    for name, (_, saved) in found.items():
+        if any(saved.metadata["experiment"][setting] != experiment[setting] for setting in SHARED):
+            raise ValueError(f"{name} is not of the same data as {next(iter(found))}: draw them one by one")
+    own = "runs/pretrained" if settings["figures"] == "pretrained" else settings["figures"]
+    folder = Path(settings.get("out", own))
+    folder.mkdir(parents=True, exist_ok=True)
+
+    count = experiment["test_sequences"]
+    rows, count = min(ROWS, count), min(settings.get("test_sequences", COUNT), count)
+    train, test = load_data(experiment)
+    draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
+    evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
+
+    seen = experiment["frames"] - 1
+    files = [experiment[name] for name in ("sequences_file", "train_sequences_file") if experiment[name]]
+    steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
+    train, test = load_data(experiment | {"frames": seen + steps})
+    calibration = evaluation.calibration_size(train)
+    curves = rollout.errors(trained, test, seen, steps, count)
+    references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
+    content = {"command": portable_command(command), "seen": seen, "sequences": count}
+    write_json(folder / "rollout.json", content | {"models": curves, "baselines": references})
+    names = {"copy": "copy of the last frame seen, calibrated", "constant": "best constant"}
+    rollout.draw_errors(
+        folder / "rollout_errors.png", curves, {names[name]: values for name, values in references.items()}
+    )
+    frames = test.sequences([0]).frames
+    predictions = {
+        name: backend.as_numpy(
+            rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
+        )[:, 0, 0]
+        for name, model in trained.items()
+    }
+    rollout.draw_frames(folder / "rollout.png", frames[:, 0, 0], predictions, seen)
+    print(f"figure3.png, figure5.png, rollout.png, rollout_errors.png and rollout.json are in {folder}")
+    return 0
+
+
+def _load(settings):
+    """Return {name: (model, checkpoint)} of what `figures` names."""
+    where = settings["figures"]
+    if where == "pretrained":
+        paths = {name: models.pretrained_path(name) for name in export.existing()}
+    elif suite.is_suite(where):
+        paths = {name: Path(where) / name / CHECKPOINT for name in suite.results(where)}
+        if not paths:
+            raise ValueError(f"no run in {where} is finished")
+    else:
+        model, saved = load_trained(Path(where) / CHECKPOINT, settings)
+        return {saved.architecture["name"]: (model, saved)}
+    return {name: load_trained(path, settings) for name, path in paths.items()}
+
+
+def draw_samples(path, frames):
+    """Draw sequences (T, N, H, W), a row each."""
+    length, rows = frames.shape[:2]
+    figure, axes = plt.subplots(
+        rows, length, figsize=(0.9 * length, 0.9 * rows), squeeze=False, layout="constrained"
+    )
+    for row, sequence in zip(axes, frames.swapaxes(0, 1)):
+        for axis, frame in zip(row, sequence):
+            axis.imshow(frame, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

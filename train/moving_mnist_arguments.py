@@ -1,0 +1,161 @@
+"""The command line of `python -m train.moving_mnist`, as argparse wants it."""
+
+import argparse
+import json
+import math
+
+
+def make_parser(models, presets, epilog):
+    """Return the parser for these models and presets; an option that is not given is None."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.moving_mnist",
+        description="Train a video model that predicts the next frame of moving digits at every step.\n"
+        "Then score it on unseen digits, beside baselines that need no model.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run = parser.add_argument_group("the run")
+    run.add_argument(
+        "--preset",
+        choices=presets,
+        help="where all other settings come from (default: default; with --model all: quick)",
+    )
+    run.add_argument("--out", metavar="RUN", help="folder for results (default: runs/moving_mnist-<time>)")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto takes the GPU when there is one")
+    run.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with the run in this folder; of the other options only --sequences, --minutes, "
+        "--save-every, --data and --device go with it",
+    )
+    run.add_argument(
+        "--evaluate",
+        metavar="CHECKPOINT",
+        help="score a checkpoint, or with the word 'pretrained' all models that come with the package, and "
+        "train nothing; --test-sequences, --sequences-file, --data and --device go with it, and --out to "
+        "keep the results",
+    )
+    run.add_argument(
+        "--figures",
+        metavar="RUN",
+        help="draw Figures 3 and 5 and ten frames of rollout of the models in a run, or with 'pretrained' of "
+        "those that come with the package; the same options go with it",
+    )
+    run.add_argument(
+        "--export",
+        metavar="RUN",
+        help="pack the trained weights of a finished run into models/pretrained, or the folder --out",
+    )
+    run.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
+
+    data = parser.add_argument_group("the data")
+    data.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="folder with MNIST's idx files, itself or in its mnist/, or the word 'drawn' for digits that "
+        "the project draws itself (default: MNIST in the folder of the environment variable NNLITE_DATA, "
+        "else drawn)",
+    )
+    data.add_argument(
+        "--sequences-file",
+        metavar="FILE",
+        help="test on the sequences in this file, mnist_test_seq.npy or another .npy of (T, N, H, W), or a "
+        ".t7 of (N, T, 1, H, W), bytes both; of each only the first --frames frames",
+    )
+    data.add_argument("--train-sequences-file", metavar="FILE", help="train on the sequences in such a file")
+    data.add_argument("--size", type=count(1), help="side of the square frames in pixels, even and above 28")
+    data.add_argument("--digits", type=count(1), help="digits in a sequence")
+    data.add_argument(
+        "--speed",
+        type=number(0),
+        nargs="+",
+        metavar=("MIN", "MAX"),
+        help="pixels a frame; of two numbers each digit draws its speed in between",
+    )
+    data.add_argument("--frames", type=count(2), help="frames in a sequence, the last only predicted (11)")
+    data.add_argument("--train-sequences", type=count(1), metavar="N", help="different training sequences")
+    data.add_argument("--test-sequences", type=count(1), metavar="N", help="test sequences to score")
+
+    model = parser.add_argument_group("the model")
+    model.add_argument(
+        "--model",
+        choices=models,
+        help="architecture (ae_convlstm_flow); 'all' trains the four of Table 1 one after the other, in "
+        "folders of one run, and sets them beside the paper's figures",
+    )
+    model.add_argument(
+        "--model-option",
+        type=_assignment,
+        action="append",
+        metavar="NAME=VALUE",
+        help="option of the architecture, such as n_memory=32 or penalty_weight=0.1; may be repeated",
+    )
+
+    training = parser.add_argument_group("training")
+    training.add_argument("--sequences", type=count(1), metavar="N", help="sequences to train on in all")
+    training.add_argument(
+        "--minutes", type=number(0), metavar="M", help="end training after M minutes in all"
+    )
+    training.add_argument("--batch", type=count(1), help="sequences in a step")
+    training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad"))
+    training.add_argument(
+        "--lr", type=number(0), dest="learning_rate", metavar="RATE", help="learning rate at the start"
+    )
+    training.add_argument("--decay", type=number(0), help="factor on the learning rate every --decay-epochs")
+    training.add_argument("--decay-epochs", type=count(1), metavar="N", help="epochs between two decays (5)")
+    training.add_argument(
+        "--cooldown",
+        type=number(0),
+        metavar="SHARE",
+        help="share of the run, at its end, over which the learning rate falls to a tenth (0)",
+    )
+    training.add_argument(
+        "--still",
+        type=count(0),
+        metavar="N",
+        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0)",
+    )
+    training.add_argument("--clip", type=number(0), metavar="C", help="limit gradients to -C..C (50)")
+    training.add_argument(
+        "--loss-at", choices=("all", "last"), help="train on the predictions of all steps, or the last (all)"
+    )
+    training.add_argument(
+        "--seed", type=count(0), help="of initial weights, training sequences and their order (0)"
+    )
+    return parser
+
+
+def count(least):
+    """Return the type of a whole number from `least` on."""
+
+    def parse(text):
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return number
+
+    parse.__name__ = "whole number"
+    return parse
+
+
+def number(least):
+    """Return the type of a finite number from `least` on."""
+
+    def parse(text):
+        number = float(text)
+        if not (number >= least and math.isfinite(number)):
+            raise argparse.ArgumentTypeError(f"must be a number from {least} on, got {text}")
+        return number
+
+    parse.__name__ = "number"
+    return parse
+
+
+def _assignment(text):
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

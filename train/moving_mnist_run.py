@@ -1,0 +1,150 @@
+"""One training run on moving digits, from a new or half-finished folder to the result."""
+
+import signal
+import sys
+import time
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from pathlib import Path
+
+import nnlite as nn
+from nnlite import backend
+
+from . import evaluation, report
+from .loop import CHECKPOINT, LOG, LoopOptions, Trainer, read_log
+from .moving_mnist_experiment import (
+    EXPERIMENT,
+    build_model,
+    describe,
+    evaluation_batch,
+    format_result,
+    load_checkpoint,
+    load_data,
+    score,
+)
+
+RESULT = "result.json"
+#: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
+WATCHED = 100
+
+
+class Run:
+    """One training run on moving digits: its folder, data, model and trainer."""
+
+    def __init__(self, folder, metadata, options, device):
+        self.folder, self.metadata, self.experiment = folder, metadata, metadata["experiment"]
+        device = backend.resolve_device(device)
+        self.train_data, self.test_data = load_data(self.experiment)
+        model = build_model(self.experiment, device)
+        self.trainer = Trainer(
+            model, nn.BCECriterion(size_average=False), self._make_batch, options, folder, metadata
+        )
+
+    @classmethod
+    def new(cls, settings, command):
+        """Return a new run in a folder of its own."""
+        folder = Path(settings["out"] or f"runs/moving_mnist-{datetime.now():%Y%m%d-%H%M%S}")
+        if (folder / CHECKPOINT).exists():
+            raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+        options = {
+            field.name: settings[field.name] for field in fields(LoopOptions) if field.name in settings
+        }
+        options = LoopOptions(**options, epoch=settings["train_sequences"])
+        experiment = {name: settings[name] for name in EXPERIMENT}
+        metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
+        run = cls(folder, metadata | {"started": now()}, options, settings["device"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOG).unlink(missing_ok=True)
+        return run
+
+    @classmethod
+    def resumed(cls, settings, command):
+        """Return the run in a folder as its checkpoint left it."""
+        folder = Path(settings["resume"])
+        saved = load_checkpoint(folder / CHECKPOINT, settings)
+        saved.metadata["commands"].append(command)
+        commits = saved.metadata.setdefault("commits", [])
+        if report.commit() not in commits:
+            commits.append(report.commit())
+        changes = {
+            name: settings[name] for name in ("sequences", "minutes", "save_every") if name in settings
+        }
+        options = replace(LoopOptions(**saved.metadata["loop"]), **changes)
+        run = cls(folder, saved.metadata, options, settings.get("device", "auto"))
+        run.trainer.restore(saved)
+        return run
+
+    def train(self):
+        """Train to the end of the budget; return the signal that stopped it before, or None."""
+        trainer, batch = self.trainer, evaluation_batch(self.trainer.options)
+        watched = min(WATCHED, self.experiment["test_sequences"])
+        print(describe(trainer.model, self.experiment))
+        print(f"Training to {trainer.options.sequences} sequences in {self.folder}", flush=True)
+        (self.folder / RESULT).unlink(missing_ok=True)  # of less training
+        return trainer.run(lambda: evaluation.evaluate(trainer.model, self.test_data, watched, batch))
+
+    def finish(self, began):
+        """Score the trained model; print the tables, write result.json and the figures."""
+        trainer, options = self.trainer, self.trainer.options
+        log, experiment = read_log(self.folder), self.experiment
+        result = score(trainer.model, experiment, self.train_data, self.test_data, evaluation_batch(options))
+        print("\n" + format_result(result))
+        evaluation.draw_curves(self.folder / "curves.png", log, result["baselines"])
+        evaluation.draw_predictions(
+            self.folder / "predictions.png",
+            {"prediction": trainer.model},
+            self.test_data,
+            rows=min(6, experiment["test_sequences"]),
+        )
+        result |= {
+            "commands": self.metadata["commands"],
+            "commits": self.metadata["commits"],
+            "options": asdict(options),
+            "sequences_seen": trainer.sequences_seen,
+            "steps": trainer.step,
+            "training_seconds": round(trainer.seconds, 1),
+            "sequences_per_second": round(trainer.sequences_seen / max(trainer.seconds, 1e-9), 2),
+            "command_seconds": round(time.monotonic() - began, 1),
+            "started": self.metadata["started"],
+            "finished": now(),
+            "curve": [
+                {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
+                for line in log
+                if "evaluation" in line
+            ],
+        }
+        report.write_json(self.folder / RESULT, result)
+        print(
+            f"\n{trainer.sequences_seen} sequences in {trainer.seconds:.0f} s of training, "
+            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}"
+        )
+
+    def to_the_end(self, began, go_on):
+        """Train and finish; return the exit status. go_on: the command that resumes, in case of a stop."""
+        trainer = self.trainer
+        try:
+            stopped = self.train()
+            if stopped:
+                print(
+                    f"\nStopped after {trainer.sequences_seen} of {trainer.options.sequences} sequences; ",
+                    end="",
+                )
+                print(f"the run is saved. Go on with\n  {go_on}")
+                return 128 + stopped
+            self.finish(began)
+        except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f"\nStopped at once; the last checkpoint stands. Go on with\n  {go_on}")
+            return 128 + signal.SIGINT
+        return 0
+
+    def _make_batch(self, indices):
+        frames = self.train_data.sequences(indices).frames
+        return frames[:-1], frames[1:]
+
+
+def now():
+    """Return the time as text."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")

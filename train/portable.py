@@ -1,0 +1,43 @@
+"""Results without the folders of the machine that they were measured on, fit to be passed on."""
+
+import shlex
+from pathlib import Path
+
+from data.moving_mnist import DRAWN
+
+from .moving_mnist_experiment import MNIST
+
+_PATHS = (
+    *("--data", "--sequences-file", "--train-sequences-file"),
+    *("--out", "--resume", "--evaluate", "--figures", "--export"),
+)
+
+
+def portable_experiment(experiment):
+    """Return the experiment with MNIST in place of its folder, and files by name alone."""
+    files = {
+        name: Path(experiment[name]).name if experiment[name] else None
+        for name in ("sequences_file", "train_sequences_file")
+    }
+    return experiment | files | {"data": DRAWN if experiment["data"] == DRAWN else MNIST}
+
+
+def portable_command(command):
+    """Return a command line whose files and folders are named without those that they lie in."""
+    words = []
+    for word in shlex.split(command):
+        option, equals, value = word.partition("=")
+        if words and words[-1] in _PATHS:
+            word = Path(word).name
+        elif equals and option in _PATHS:
+            word = f"{option}={Path(value).name}"
+        words.append(word)
+    return shlex.join(words)
+
+
+def portable_result(result):
+    """Return a run's result with both made portable."""
+    return result | {
+        "experiment": portable_experiment(result["experiment"]),
+        "commands": [portable_command(command) for command in result["commands"]],
+    }

@@ -1,0 +1,171 @@
+"""The paper's Table 1 beside ours: parameters and errors of the four architectures, and what they cost."""
+
+import math
+from pathlib import Path
+
+from .moving_mnist_experiment import describe_data
+from .moving_mnist_run import WATCHED
+from .portable import portable_result
+from .report import write_json
+
+#: Title and test error in the paper of each architecture.
+PAPER = {
+    "ae_conv": ("AE-Conv", 0.0948),
+    "ae_fclstm": ("AE-fcLSTM", 0.0650),
+    "ae_convlstm": ("AE-ConvLSTM", 0.0197),
+    "ae_convlstm_flow": ("AE-ConvLSTM-flow", 0.0439),
+}
+BASELINES = {
+    "copy": "copy of the last frame, calibrated",
+    "copy_per_pixel": "the same, calibrated at each position",
+    "constant": "best constant",
+}
+#: Settings that results in one table have to share.
+SHARED = ("size", "digits", "speed", "frames", "test_sequences", "sequences_file", "data")
+COLUMNS = (
+    *("architecture", "parameters", "error at t+1", "bits", "mean of steps", "paper", "flow error"),
+    *("sequences", "training"),
+)
+
+
+def title(name):
+    """Return what the paper calls a model."""
+    return PAPER[name][0] if name in PAPER else name
+
+
+def build(results):
+    """Return the table of {name: result of a run}, ready for JSON; ValueError when their data differ.
+
+    Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
+    """
+    results = {name: portable_result(result) for name, result in results.items()}
+    first = next(iter(results.values()))
+    for name, result in results.items():
+        for setting in SHARED:
+            ours, theirs = result["experiment"][setting], first["experiment"][setting]
+            if ours != theirs:
+                raise ValueError(
+                    f"{name} and {next(iter(results))} are not of the same data ({setting} {ours} and "
+                    f"{theirs}); they have no place in one table"
+                )
+    return {
+        "data": describe_data(first["experiment"]),
+        "frames": first["experiment"]["frames"],
+        "test_sequences": first["experiment"]["test_sequences"],
+        "rows": [_row(name, result) for name, result in results.items()],
+        "baselines": first["baselines"],
+    }
+
+
+def _row(name, result):
+    scores, experiment = result["scores"], result["experiment"]
+    row = {
+        "model": experiment["model"],
+        "title": title(name),
+        "parameters": result["parameters"],
+        "error": scores["bce"]["last"],
+        "bits": scores["bce"]["last"] / math.log(2),
+        # AE-Conv makes one prediction only.
+        "mean_error": None if experiment["model"] == "ae_conv" else scores["bce"]["all"],
+        "paper": PAPER[name][1] if name in PAPER else None,
+        "flow_error": scores.get("flow_arriving", {}).get("last"),
+        "zero_flow_error": scores.get("zero_arriving", {}).get("last"),
+        "seed": experiment["seed"],
+    }
+    kept = ("sequences_seen", "training_seconds", "hardware", "options", "commits", "commands", "curve")
+    return row | {name: result[name] for name in kept} | {"experiment": experiment}
+
+
+def write(folder, results):
+    """Write table1.md and table1.json of {name: result}."""
+    save(folder, build(results))
+
+
+def save(folder, table):
+    """Write a table as table1.md and table1.json."""
+    write_json(Path(folder) / "table1.json", table)
+    (Path(folder) / "table1.md").write_text(format_page(table))
+
+
+def format_page(table):
+    """Return the page table1.md: the table, what its columns are, and how it was made."""
+    lines = ["# Table 1", "", format_table(table), ""]
+    lines += [
+        f"- Error: binary cross-entropy in nats a pixel of frame {table['frames']} given the frames before, "
+        f"on {table['test_sequences']:,} test sequences; bits are nats / ln 2; mean of steps: over the "
+        f"predictions of frames 2 to {table['frames']}.",
+        "- Paper: the figures printed there, of its own sequences.",
+        "- Flow error: of the flow into that frame, pixels a frame on the pixels of digits; in brackets that "
+        "of no motion.",
+        "- Sequences: those seen in training, repetitions counted.",
+        f"- The curves are of the first {min(WATCHED, table['test_sequences'])} test sequences.",
+        "",
+    ]
+    for row in table["rows"]:
+        options = row["options"]
+        rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
+        commits = ", ".join(str(commit) for commit in row["commits"])
+        machine = format_hardware(row["hardware"])
+        lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {machine}:", ""]
+        lines += [f"    {command}" for command in row["commands"]]
+        lines += ["", "| sequences | test error, frame " + str(table["frames"]) + " | mean of steps |"]
+        lines += ["|---:|---:|---:|"]
+        lines += [
+            f"| {point['sequences']:,} | {point['bce']['last']:.4f} | {point['bce']['all']:.4f} |"
+            for point in row["curve"]
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def format_table(table):
+    """Return the table in Markdown, with what it was measured on."""
+    rows = [
+        (
+            row["title"],
+            f"{row['parameters']:,}",
+            f"{row['error']:.4f}",
+            f"{row['bits']:.4f}",
+            _number(row["mean_error"]),
+            _number(row["paper"]),
+            f"{row['flow_error']:.2f} ({row['zero_flow_error']:.2f})" if row["flow_error"] else "",
+            f"{row['sequences_seen']:,}",
+            format_time(row["training_seconds"]),
+        )
+        for row in table["rows"]
+    ]
+    for name, words in BASELINES.items():
+        last, mean = table["baselines"][name]["last"], table["baselines"][name]["all"]
+        rows.append((words, "", _number(last), _number(last / math.log(2)), _number(mean), *[""] * 4))
+    machines = dict.fromkeys(format_hardware(row["hardware"]) for row in table["rows"])
+    notes = [f"Data: {table['data']}.", f"Trained on {' and '.join(machines)}."]
+    return "\n".join([format_markdown(COLUMNS, rows), "", *notes])
+
+
+def format_markdown(head, rows):
+    """Return a Markdown table whose columns line up, the first to the left and the others to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    rule = [f"{'-' * (width - 1)}{':' if i else '-'}" for i, width in enumerate(widths)]
+
+    def line(cells):
+        padded = (c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths)))
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join(map(line, [head, rule, *rows]))
+
+
+def format_time(seconds):
+    """Return for instance "48 s", "7 min" or "2 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_hardware(hardware):
+    """Return the GPU, or the processor and its number of cores."""
+    return hardware.get("gpu") or f"{hardware['cores']} cores of {hardware['cpu']}"
+
+
+def _number(value):
+    return "" if value is None else f"{value:.4f}"
