@@ -34,7 +34,8 @@ class LoopOptions:
     regressor of a model that has one learns only after `still` sequences: until then its flow is zero and
     the decoder learns to copy. Otherwise the first thing learned is to look outside the frame, where all is
     as black as most of the picture, and from there no gradient leads back. Training ends after `sequences`
-    sequences, or after `minutes` when these are given. Gradients are clipped to ±`clip`. `optimiser` is one of `nnlite.optim`, with its `optimiser_options`.
+    sequences, or after `minutes` when these are given. Gradients are clipped to ±`clip`. `optimiser` is one
+    of `nnlite.optim`, with its `optimiser_options`.
     `loss_at` is "all" steps of a sequence or the "last".
     """
 

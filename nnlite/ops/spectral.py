@@ -181,10 +181,10 @@ def _flat_columns(columns, tiles):
 def choose_tile(height, width, images, kernel, n_in, n_out):
     """Return the tile size m with the least estimated time for one product a step.
 
-    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo. The estimate adds
-    three products per frequency (forward and the two gradients), at a rate that falls off when they have few
-    columns, and twice one reading of the weights' spectrum and the transforms. The rates were measured on two
-    cores of a CPU with AVX2; only their ratios matter.
+    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo. The estimate
+    adds three products per frequency (forward and the two gradients), at a rate that falls off when they
+    have few columns, and twice one reading of the weights' spectrum and the transforms. The rates were
+    measured on two cores of a CPU with AVX2; only their ratios matter.
     """
     side, halo = max(height, width), max(kernel - 1, 1)
     tiles = [-(-side // count) for count in range(1, side + 1)]
