@@ -15,10 +15,8 @@ Every stage is a real matrix product, so the derivatives are products with the t
     dẑ = C'ᵀ (R'ᵀ dz),    dû(f) = Ŵ(f)ᵀ dẑ(f),    du = Rᵀ (Cᵀ dû),    dŴ(f) = Σ over steps dẑ(f) û(f)ᵀ.
 """
 
-import numpy as np
-
 from . import dft
-from .threads import split
+from .threads import in_cache, split
 
 
 class SpectralConvolution:
@@ -107,8 +105,8 @@ class SpectralConvolution:
                 then(columns)
 
         split(rows, u_flat.shape[1], xp)
-        split(self._one_by_one(frequencies), self.half, xp)
-        split(self._one_by_one(finish), self.tile, xp)
+        split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
+        split(in_cache(finish, z[:, 0].nbytes, xp), self.tile, xp)
 
     def backward(self, dz, du, step=0):
         """Compute du (L, L, n_in, B) from dz (m, m, n_out, B), or only keep dz's spectrum when du is None."""
@@ -133,7 +131,7 @@ class SpectralConvolution:
             xp.matmul(self.rows_in.T, u_rows[:, flat], out=du.reshape(length, -1)[:, flat])
 
         split(rows, dz_flat.shape[1], xp)
-        split(self._one_by_one(frequencies), self.half, xp)
+        split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
         if du is not None:
             split(finish, length, xp)
 
@@ -156,20 +154,18 @@ class SpectralConvolution:
             xp.subtract(blocks[:, :, 0, :, 1], blocks[:, :, 1, :, 0], out=spectrum[:, :, 1])
             xp.matmul(self.columns_kernel.T, spectrum.reshape(len(u), 2 * self.length, -1), out=rows[f])
 
-        split(self._one_by_one(frequencies), self.half, xp)
+        split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
         taps = (self.rows_kernel.T @ rows.reshape(2 * self.half, -1)).reshape(kh, kw, self.n_out, self.n_in)
         bias = self.kept_z[0, 0, : self.n_out, :count].sum(axis=(1, 2)) * self.length**2
         return taps.transpose(2, 3, 0, 1), bias
 
+    def _row_bytes(self):
+        """Return how much memory the spectra of one row frequency take."""
+        return self.z_hat[0].nbytes + self.u_hat[0].nbytes
+
     def _matrices(self):
         """Return Ŵ as (F, L, 2 n_out, 2 n_in)."""
         return self.blocks.reshape(self.half, self.length, 2 * self.n_out, 2 * self.n_in)
-
-    def _one_by_one(self, work):
-        """Return `work` called with slices of one on the CPU, where each piece then stays in the cache."""
-        if self.xp is not np:
-            return work
-        return lambda piece: [work(slice(i, i + 1)) for i in range(piece.start, piece.stop)]
 
 
 def _flat_columns(columns, tiles):

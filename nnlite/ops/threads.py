@@ -12,6 +12,9 @@ from itertools import pairwise
 
 from threadpoolctl import ThreadpoolController
 
+#: About half of a core's second-level cache.
+CACHE_BYTES = 512 << 10
+
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 #: Has the attribute `busy`, True, in a thread that works on a slice.
@@ -57,6 +60,22 @@ def split_alone(work, count, xp):
         return [work(slice(0, count))]
     with single_blas_thread():
         return split(work, count, xp)
+
+
+def in_cache(work, item_bytes, xp):
+    """Return `work` as a function of slices that takes as many items at once as a core's cache holds.
+
+    item_bytes: what one item takes. On the GPU the slice stays whole.
+    """
+    if xp.__name__ != "numpy":
+        return work
+    step = max(1, CACHE_BYTES // item_bytes)
+
+    def piecewise(items):
+        for first in range(items.start, items.stop, step):
+            work(slice(first, min(first + step, items.stop)))
+
+    return piecewise
 
 
 def _splits(count, xp):

@@ -6,11 +6,11 @@ stage of `nnlite.ops.spectral` reads and writes contiguous memory; the gates do 
 
 from ..ops import gates
 from ..ops.spectral import SpectralConvolution, choose_tile
-from ..ops.threads import split
+from ..ops.threads import in_cache, split
 from ..ops.tiles import Tiling
 
 #: Bytes of output-gradient spectra to keep before they are turned into weight gradients.
-CHUNK_BYTES = 192 << 20
+CHUNK_BYTES = 96 << 20
 
 
 class SpectralSteps:
@@ -107,11 +107,10 @@ class SpectralSteps:
         xp = self.xp
 
         def slab(rows):
-            for i in range(rows.start, rows.stop) if xp.__name__ == "numpy" else [rows]:
-                before = None if c_before is None else c_before[i]
-                gates.backward(a[i], before, c[i], dh[i], dc[i], xp)
+            before = None if c_before is None else c_before[rows]
+            gates.backward(a[rows], before, c[rows], dh[rows], dc[rows], xp)
 
-        split(slab, len(a), xp)
+        split(in_cache(slab, a[0].nbytes, xp), len(a), xp)
 
     def _cell_before(self, t):
         """Return the cell of the step before t, None for zero."""
