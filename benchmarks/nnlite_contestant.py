@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_info
 import models
 import nnlite as nn
 from nnlite import backend
+from nnlite.ops import threads
 from train.loop import LoopOptions, Trainer, loss_and_gradient
 
 from .contestant import Contestant, serve
@@ -46,11 +47,13 @@ class NnliteContestant(Contestant):
 
     def predict(self):
         """Predict the next frames of whole sequences."""
-        return self.model.forward(self.frames[:-1])
+        with threads.single_blas_thread():
+            return self.model.forward(self.frames[:-1])
 
     def continue_stream(self):
         """Predict the frame that follows the next one."""
-        return self.model.forward(self.next_frame())
+        with threads.single_blas_thread():
+            return self.model.forward(self.next_frame())
 
     def synchronize(self):
         """Wait for the GPU."""

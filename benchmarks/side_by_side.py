@@ -31,7 +31,7 @@ LEARNING = {
 TOLERANCE = 1e-4
 WARM_UP = 2  # units of work
 TURN = 0.3  # seconds of work before the other side's turn; at least one unit
-PAUSE = 0.05  # seconds before a turn, for threads of the turn before to go to sleep
+PAUSE = 0.3  # seconds before a turn, for threads of the turn before to go to sleep
 BUSY = 0.05  # share of the processors that other processes may have without a warning
 
 

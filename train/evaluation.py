@@ -8,6 +8,7 @@ import numpy as np
 import nnlite as nn
 from data.flow import end_point_error
 from nnlite import backend
+from nnlite.ops import threads
 
 from . import baselines, report
 
@@ -34,7 +35,8 @@ def evaluate(model, data, count, batch):
     for first in range(0, count, batch):
         sequences = data.sequences(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
-        output = model.forward(frames[:-1])
+        with threads.single_blas_thread():
+            output = model.forward(frames[:-1])
         target = frames[len(frames) - len(output) :]
         for steps, p, t in (("last", output[-1:], target[-1:]), ("all", output, target)):
             totals["bce", steps] += float(criterion.forward(p, t)), p.size

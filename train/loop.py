@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from nnlite import backend, checkpoint, optim
+from nnlite.ops import threads
 from nnlite.random import default_generator
 
 CHECKPOINT = "checkpoint.h5"
@@ -146,20 +147,19 @@ class Trainer:
         input, target = (
             backend.asarray(x, self.model.dtype, self.model.device) for x in self.make_batch(indices)
         )
-        self.gradients.fill(0)
-        output = self.model.forward(input)
-        if (
-            self.model.device == "cpu"
-        ):  # on the GPU this would wait for the forward pass; the log checks there
-            self._check_finite(output.sum())
-        loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
-        self.model.backward(input, grad_output)
-        if self.sequences_seen < options.still:
-            for gradient in self.flow_gradients:
-                gradient.fill(0)
-        self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
-        optim.clip_by_value(self.gradients, options.clip)
-        self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
+        with threads.single_blas_thread():
+            self.gradients.fill(0)
+            output = self.model.forward(input)
+            if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
+                self._check_finite(output.sum())
+            loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
+            self.model.backward(input, grad_output)
+            if self.sequences_seen < options.still:
+                for gradient in self.flow_gradients:
+                    gradient.fill(0)
+            self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
+            optim.clip_by_value(self.gradients, options.clip)
+            self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step += 1
         penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
         for name, value in (("loss", loss / elements), ("penalty", penalty / options.batch), ("steps", 1)):

@@ -3,6 +3,7 @@
 import math
 
 from ..module import Module
+from ..ops.threads import matmul
 
 
 class Linear(Module):
@@ -31,19 +32,21 @@ class Linear(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=(1, 2), sizes={-1: self.n_in})
-        self.output = input @ self.weight.T
+        y = matmul(input.reshape(-1, self.n_in), self.weight.T, self.xp)
+        self.output = y.reshape(*input.shape[:-1], self.n_out)
         if self.bias is not None:
             self.output += self.bias
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output @ self.weight
+        g = grad_output.reshape(-1, self.n_out)
+        self.grad_input = matmul(g, self.weight, self.xp).reshape(input.shape)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         x, g = input.reshape(-1, self.n_in), grad_output.reshape(-1, self.n_out)
-        self.grad_weight += scale * (g.T @ x)
+        self.grad_weight += scale * matmul(g.T, x, self.xp)
         if self.bias is not None:
             self.grad_bias += scale * g.sum(axis=0)
 

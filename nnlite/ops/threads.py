@@ -1,7 +1,9 @@
 """Two Python threads with one BLAS thread each: faster than BLAS's own threads for many small products.
 
-NumPy lets go of the interpreter lock inside `matmul` and its elementwise loops, so plain threads do. On
-the GPU there is nothing to split: the work runs as one piece.
+BLAS's own threads go on spinning for a while after each product, in the way of whatever else would use
+their core. So a training step as a whole runs inside `single_blas_thread()`; entering and leaving it at
+every module cost a quarter of the step. NumPy lets go of the interpreter lock inside `matmul` and its
+elementwise loops, so plain threads do. On the GPU there is nothing to split: the work runs as one piece.
 """
 
 import os
@@ -14,6 +16,9 @@ from threadpoolctl import ThreadpoolController
 
 #: About half of a core's second-level cache.
 CACHE_BYTES = 512 << 10
+
+#: Multiplications from which on a product is worth two threads.
+LARGE_PRODUCT = 1 << 20
 
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
@@ -60,6 +65,18 @@ def split_alone(work, count, xp):
         return [work(slice(0, count))]
     with single_blas_thread():
         return split(work, count, xp)
+
+
+def matmul(a, b, xp):
+    """Return a @ b of two matrices, the longer side of the result shared out among the workers."""
+    out = xp.empty((a.shape[0], b.shape[1]), a.dtype)
+    if a.shape[0] * a.shape[1] * b.shape[1] < LARGE_PRODUCT:
+        return xp.matmul(a, b, out=out)
+    if out.shape[0] > out.shape[1]:
+        split_alone(lambda rows: xp.matmul(a[rows], b, out=out[rows]), out.shape[0], xp)
+    else:
+        split_alone(lambda columns: xp.matmul(a, b[:, columns], out=out[:, columns]), out.shape[1], xp)
+    return out
 
 
 def in_cache(work, item_bytes, xp):
