@@ -1,7 +1,7 @@
 """Measure nnlite and PyTorch side by side, taking turns in the same run, each in a process of its own.
 
-    python -m benchmarks.train_step               one training step of AE-ConvLSTM-flow, batch 8: two minutes
-    python -m benchmarks.train_step --all         every model, batch and length, inference, profiles: an hour
+    python -m benchmarks.train_step               one training step of AE-ConvLSTM-flow, batch 8: some minutes
+    python -m benchmarks.train_step --all         every model, batch and length, inference, profiles: long
     python -m benchmarks.train_step --profile     only nnlite, and where its time goes, module by module
     python -m benchmarks.train_step --inference   frames a second instead: one by one, and in batches
 

@@ -153,7 +153,7 @@ presets:
            50, as in the published code); rmsprop's alpha 0.99 and epsilon 1e-8 are Torch's.
   quick    one by one or with --model all: the paper's frames and architectures, as much training as about
            ten minutes on two cores allow for all four; Adam as in default, no sequence twice.
-  cpu      the same, in about an hour.
+  cpu      the same, in about an hour by the time of single steps.
   best     the same to the end: 200,000 sequences (AE-Conv: 400,000), batches of 4 on the CPU and 16 on a GPU,
            Adam at 1e-3, falling to 1e-4 over the second half, a flow that keeps still for the first 2,400
            sequences, and no sequence twice.
