@@ -4,6 +4,7 @@ Everything above this file asks an array (`get_array_module`) or a device (`arra
 array library and then writes one body for both. CuPy is imported only when a GPU is asked for.
 """
 
+import os
 import sys
 
 import numpy as np
@@ -59,6 +60,16 @@ def resolve_device(name="auto"):
         return "cpu" if cuda_unavailable_reason() else "cuda"
     array_module(name)
     return name
+
+
+def use_tf32(device):
+    """Let the GPU round the factors of float32 products to TF32 (10 bits) from now on.
+
+    CuPy settles this at the first product: call it before. ValueError on the CPU, which has no such mode.
+    """
+    if device == "cpu":
+        raise ValueError("TF32 is a mode of GPUs: leave it out, or run with device 'cuda'")
+    os.environ["CUPY_TF32"] = "1"
 
 
 def is_array(x):

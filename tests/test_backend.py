@@ -1,5 +1,6 @@
 """Where arrays live: lazy imports, device names, conversion."""
 
+import os
 import subprocess
 import sys
 
@@ -44,6 +45,16 @@ def test_numpy_is_the_array_library_of_the_cpu():
     assert backend.array_module("cpu") is np
     assert backend.get_array_module(np.zeros(2), 3.0) is np
     assert backend.device_of(np.zeros(2)) == "cpu"
+
+
+def test_tf32_is_for_gpus(monkeypatch):
+    monkeypatch.delenv("CUPY_TF32", raising=False)
+    with pytest.raises(ValueError, match="TF32 is a mode of GPUs"):
+        backend.use_tf32("cpu")
+    assert "CUPY_TF32" not in os.environ
+    monkeypatch.setenv("CUPY_TF32", "0")
+    backend.use_tf32("cuda")
+    assert os.environ["CUPY_TF32"] == "1"
 
 
 def test_is_array():

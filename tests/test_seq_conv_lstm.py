@@ -1,17 +1,27 @@
 """SeqConvLSTM, the whole sequence in one module, against ConvLSTM gate by gate under a Sequencer."""
 
+import tracemalloc
+from functools import partial
+
 import numpy as np
 import pytest
 
 import nnlite as nn
 from nnlite.gradcheck import check_module, worst
+from nnlite.recurrent.seq_conv_lstm import choose
 
 ORDER = ("input_gate", "cell_gate", "forget_gate", "output_gate")
 
 
-def pair(n_in=2, n_out=3, kc=3, km=5):
+@pytest.fixture(params=["gemm", "spectral"])
+def make(request):
+    """Return the constructor of a SeqConvLSTM that convolves in one way."""
+    return partial(nn.SeqConvLSTM, algorithm=request.param)
+
+
+def pair(make, n_in=2, n_out=3, kc=3, km=5):
     """Return a SeqConvLSTM and a ConvLSTM with the same parameters, in float64."""
-    whole = nn.SeqConvLSTM(n_in, n_out, kc, km).init_bias(1.0, 0.2).double()
+    whole = make(n_in, n_out, kc, km).init_bias(1.0, 0.2).double()
     gates = nn.ConvLSTM(n_in, n_out, 20, kc, km, 1).double()
     for k, name in enumerate(ORDER):
         rows, gate = slice(k * n_out, (k + 1) * n_out), getattr(gates, name)
@@ -27,8 +37,8 @@ def noise(*shape, seed=0, dtype=np.float64):
 
 @pytest.mark.parametrize("kernels", [(3, 3), (3, 5), (7, 3)])
 @pytest.mark.parametrize("shape", [(4, 2, 2, 9, 13), (3, 2, 8, 6)], ids=["batch", "single"])
-def test_same_numbers_as_conv_lstm(shape, kernels):
-    whole, gates = pair(2, 3, *kernels)
+def test_same_numbers_as_conv_lstm(make, shape, kernels):
+    whole, gates = pair(make, 2, 3, *kernels)
     stepwise = nn.Sequencer(gates).double()
     x = noise(*shape)
     y = whole.forward(x)
@@ -44,8 +54,8 @@ def test_same_numbers_as_conv_lstm(shape, kernels):
         np.testing.assert_allclose(whole.o2g.grad_weight[rows], gate.output2gate.grad_weight, atol=1e-11)
 
 
-def test_remembers_as_conv_lstm_does():
-    whole, gates = pair()
+def test_remembers_as_conv_lstm_does(make):
+    whole, gates = pair(make)
     whole.remember("both")
     stepwise = nn.Sequencer(gates).remember("both").double()
     for seed in range(3):
@@ -59,8 +69,8 @@ def test_remembers_as_conv_lstm_does():
 
 
 @pytest.mark.parametrize("mode, train", [("eval", False), ("both", False), ("both", True), ("train", True)])
-def test_a_remembered_sequence_goes_on(mode, train):
-    lstm = nn.SeqConvLSTM(2, 3, 3).double().remember(mode)
+def test_a_remembered_sequence_goes_on(make, mode, train):
+    lstm = make(2, 3, 3).double().remember(mode)
     lstm.training() if train else lstm.evaluate()
     x = noise(6, 2, 2, 6, 6)
     whole = lstm.forward(x).copy()
@@ -69,8 +79,8 @@ def test_a_remembered_sequence_goes_on(mode, train):
     np.testing.assert_allclose(parts, whole, atol=1e-14)
 
 
-def test_evaluation_sees_changed_weights():
-    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+def test_evaluation_sees_changed_weights(make):
+    lstm = make(2, 3, 3).double()
     x = noise(3, 2, 2, 6, 6)
     lstm.evaluate()
     before = lstm.forward(x).copy()
@@ -84,14 +94,14 @@ def test_evaluation_sees_changed_weights():
     np.testing.assert_allclose(lstm.forward(x), before, atol=1e-14)
 
 
-def test_neither_starts_anew():
-    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+def test_neither_starts_anew(make):
+    lstm = make(2, 3, 3).double()
     x = noise(3, 2, 2, 6, 6)
     np.testing.assert_array_equal(lstm.forward(x).copy(), lstm.forward(x))
 
 
-def test_gradients_after_a_remembered_sequence():
-    lstm = nn.SeqConvLSTM(2, 2, 3).double().remember("both")
+def test_gradients_after_a_remembered_sequence(make):
+    lstm = make(2, 2, 3).double().remember("both")
     before, x, r = noise(2, 1, 2, 5, 5), noise(3, 1, 2, 5, 5, seed=1), noise(3, 1, 2, 5, 5, seed=2)
 
     def loss():
@@ -111,13 +121,13 @@ def test_gradients_after_a_remembered_sequence():
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 2, 5, 6), (3, 2, 6, 5)], ids=["batch", "single"])
-def test_gradients(shape):
-    checks = check_module(nn.SeqConvLSTM(2, 3, 3, 5), noise(*shape), max_entries=60)
+def test_gradients(make, shape):
+    checks = check_module(make(2, 3, 3, 5), noise(*shape), max_entries=60)
     assert worst(checks).error < 1e-6, worst(checks)
 
 
 def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
-    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+    lstm = nn.SeqConvLSTM(2, 3, 3, algorithm="spectral").double()
     x, g = noise(7, 2, 2, 6, 6), noise(7, 2, 3, 6, 6, seed=1)
     grads = []
     for limit in (1, 60_000, 1 << 30):
@@ -131,8 +141,8 @@ def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
             np.testing.assert_allclose(one, other, atol=1e-11)
 
 
-def test_float32_agrees_with_float64():
-    lstm = nn.SeqConvLSTM(2, 3, 7)
+def test_float32_agrees_with_float64(make):
+    lstm = make(2, 3, 7)
     x, g = noise(5, 2, 2, 12, 12, dtype=np.float32), noise(5, 2, 3, 12, 12, seed=1, dtype=np.float32)
     y, grad = lstm.forward(x).copy(), lstm.backward(x, g).copy()
     assert y.dtype == grad.dtype == np.float32
@@ -141,8 +151,8 @@ def test_float32_agrees_with_float64():
     np.testing.assert_allclose(lstm.backward(x.astype(np.float64), g.astype(np.float64)), grad, atol=1e-5)
 
 
-def test_output_does_not_change_behind_the_callers_back():
-    lstm = nn.SeqConvLSTM(2, 3, 3).remember("both")
+def test_output_does_not_change_behind_the_callers_back(make):
+    lstm = make(2, 3, 3).remember("both")
     x = noise(2, 1, 2, 5, 5, dtype=np.float32)
     first = lstm.forward(x)
     kept = first.copy()
@@ -157,8 +167,8 @@ def test_output_does_not_change_behind_the_callers_back():
 
 
 @pytest.mark.parametrize("copy", ["clone", "shared_clone"])
-def test_copies_run_on_buffers_of_their_own(copy):
-    lstm = nn.SeqConvLSTM(2, 3, 3).double()
+def test_copies_run_on_buffers_of_their_own(make, copy):
+    lstm = make(2, 3, 3).double()
     x, g = noise(3, 2, 2, 6, 6), noise(3, 2, 3, 6, 6, seed=1)
     y = lstm.forward(x).copy()
     twin = getattr(lstm, copy)()
@@ -170,20 +180,73 @@ def test_copies_run_on_buffers_of_their_own(copy):
     np.testing.assert_array_equal(twin.backward(x, g), grad)
 
 
-def test_init_bias_fills_the_forget_rows():
-    lstm = nn.SeqConvLSTM(2, 3, 3).init_bias(1.0, -0.5)
+def test_buffers_are_used_again():
+    """Once all buffers are there, a step allocates a small part of what it works in."""
+    lstm = nn.SeqConvLSTM(4, 16, 7)
+    x, g = noise(10, 4, 4, 32, 32, dtype=np.float32), noise(10, 4, 16, 32, 32, dtype=np.float32)
+    lstm.forward(x)
+    lstm.backward(x, g)
+    kept = sum(a.nbytes for a in vars(lstm._steps.convolution).values() if isinstance(a, np.ndarray))
+    tracemalloc.start()
+    lstm.forward(x)
+    lstm.backward(x, g)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert lstm._steps.convolution.steps == 10 and peak < 0.1 * kept
+
+
+def test_init_bias_fills_the_forget_rows(make):
+    lstm = make(2, 3, 3).init_bias(1.0, -0.5)
     np.testing.assert_array_equal(lstm.i2g.bias, np.repeat(np.float32([-0.5, -0.5, 1.0, -0.5]), 3))
 
 
-def test_parameter_paths():
-    paths = [path for path, _, _ in nn.SeqConvLSTM(2, 3, 3).named_parameters()]
+def test_parameter_paths(make):
+    paths = [path for path, _, _ in make(2, 3, 3).named_parameters()]
     assert paths == ["i2g.weight", "i2g.bias", "o2g.weight"]
 
 
-def test_bad_use():
+@pytest.mark.parametrize(
+    "shape, n_out, kernels, chosen",
+    [
+        ((10, 8, 16, 32, 32), 64, (7, 7), "spectral"),
+        ((10, 1, 16, 32, 32), 64, (7, 7), "spectral"),
+        ((10, 4, 64, 16, 16), 64, (1, 1), "gemm"),
+        ((10, 1, 64, 16, 16), 64, (3, 3), "gemm"),
+    ],
+)
+def test_auto_takes_what_the_estimates_say(shape, n_out, kernels, chosen):
+    assert choose(shape, n_out, kernels) == chosen
+    lstm = nn.SeqConvLSTM(shape[2], n_out, *kernels)
+    lstm.forward(np.zeros((1, *shape[1:]), np.float32))
+    assert type(lstm._steps).__name__ == {"gemm": "GemmSteps", "spectral": "SpectralSteps"}[chosen]
+
+
+@pytest.mark.parametrize("dtype, limit", [(np.float32, 1e-5), (np.float64, 1e-12)])
+@pytest.mark.parametrize("seed", range(4))
+def test_both_algorithms_agree(seed, dtype, limit):
+    rng = np.random.default_rng(seed)
+    n_in, n_out, height, width = rng.integers(1, (6, 6, 20, 20), endpoint=True)
+    kc, km = 2 * rng.integers(0, 4, 2) + 1
+    steps = nn.SeqConvLSTM(n_in, n_out, kc, km, algorithm="gemm").type(dtype)
+    spectra = nn.SeqConvLSTM(n_in, n_out, kc, km, algorithm="spectral").type(dtype)
+    for mine, other in zip(spectra.parameters()[0], steps.parameters()[0]):
+        mine[...] = other
+    x = noise(4, 2, n_in, height, width, seed=seed, dtype=dtype)
+    g = noise(4, 2, n_out, height, width, seed=seed + 1, dtype=dtype)
+    found = []
+    for lstm in (steps, spectra):
+        lstm.zero_grad_parameters()
+        found.append([lstm.forward(x), lstm.backward(x, g), *lstm.parameters()[1]])
+    for one, other in zip(*found):
+        assert np.abs(one - other).max() <= limit * np.abs(one).max()
+
+
+def test_bad_use(make):
+    with pytest.raises(ValueError, match="algorithm must be one of auto, gemm, spectral, got 'fft'"):
+        nn.SeqConvLSTM(2, 3, 3, algorithm="fft")
     with pytest.raises(ValueError, match="kernels must be odd"):
-        nn.SeqConvLSTM(2, 3, 4)
-    lstm = nn.SeqConvLSTM(2, 3, 3)
+        make(2, 3, 4)
+    lstm = make(2, 3, 3)
     with pytest.raises(ValueError, match=r"nn\.SeqConvLSTM: input must have size 2 in dimension -3"):
         lstm.forward(np.zeros((4, 2, 3, 6, 6), np.float32))
     with pytest.raises(ValueError, match="neither, train, eval, both"):

@@ -228,6 +228,7 @@ def test_bad_options(arguments, message, capsys):
         (["--size", "20"], "size must be above 28, the size of a digit, got 20"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max pixels a frame, got 3.0 and 1.0"),
         (["--model-option", "n_memories=3"], "n_memories"),
+        (["--tf32", "--device", "cpu"], "TF32 is a mode of GPUs"),
     ],
 )
 def test_settings_that_cannot_be(arguments, message, tmp_path, capsys):

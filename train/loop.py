@@ -37,7 +37,7 @@ class LoopOptions:
     within 50 steps, near the limits that Θ clamps it to, and to stay there. Training ends after `sequences`
     sequences, or after `minutes` when these are given. Gradients are clipped to ±`clip`. `optimiser` is one
     of `nnlite.optim`, with its `optimiser_options`.
-    `loss_at` is "all" steps of a sequence or the "last".
+    `loss_at` is "all" steps of a sequence or the "last". `tf32`: let a GPU round products to TF32.
     """
 
     sequences: int
@@ -52,6 +52,7 @@ class LoopOptions:
     still: int = 0
     clip: float = 50.0
     loss_at: str = "all"
+    tf32: bool = False
     minutes: float | None = None
     seed: int = 0
     log_every: int = 10  # steps
@@ -71,6 +72,8 @@ class Trainer:
     def __init__(self, model, criterion, make_batch, options, folder, metadata):
         self.model, self.criterion, self.make_batch = model, criterion, make_batch
         self.options, self.folder, self.metadata = options, Path(folder), metadata
+        if options.tf32:
+            backend.use_tf32(model.device)
         self.parameters, self.gradients = model.get_parameters()
         self.flow_gradients = model.regressor.parameters()[1] if hasattr(model, "regressor") else []
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)

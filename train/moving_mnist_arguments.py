@@ -120,6 +120,12 @@ def make_parser(models, presets, epilog):
         "--loss-at", choices=("all", "last"), help="train on the predictions of all steps, or the last (all)"
     )
     training.add_argument(
+        "--tf32",
+        action="store_const",
+        const=True,
+        help="let a GPU round the factors of float32 products to 10 bits: faster, less exact",
+    )
+    training.add_argument(
         "--seed", type=count(0), help="of initial weights, training sequences and their order (0)"
     )
     return parser

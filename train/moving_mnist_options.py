@@ -122,6 +122,7 @@ COMMON = {
     "frames": 11,
     "seed": 0,
     "loss_at": "all",
+    "tf32": False,
     "clip": 50.0,
     "decay_epochs": 5,
     "optimiser_options": {},

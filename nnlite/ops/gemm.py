@@ -22,6 +22,9 @@ BLOCK_BYTES = {"numpy": 1 << 20, "cupy": 64 << 20}
 #: The columns that a matrix product should have to run at full speed, and the rows that it takes as long as.
 COLUMNS, LEAST_ROWS = 256, 8
 
+#: Multiplications a second of `cost` on two cores of a CPU with AVX2, to compare with estimates in seconds.
+RATE = 95e9
+
 #: Moving a number, out of the cache and back into it, takes as long as this many multiplications.
 MOVE = 10
 

@@ -72,7 +72,7 @@ class SpectralConvolution:
             block[:, :, 0, :, 1] = imaginary
             xp.negative(imaginary, out=block[:, :, 1, :, 0])
 
-        split(transform, self.half, xp)
+        split(in_cache(transform, rows[0].nbytes, xp), self.half, xp)
         self.bias = None if bias is None else (bias * self.length**2)[:, None]
 
     def forward(self, u, z, step=0, then=None):
@@ -175,24 +175,27 @@ def _flat_columns(columns, tiles):
 
 
 def choose_tile(height, width, images, kernel, n_in, n_out):
-    """Return the tile size m with the least estimated time for one product a step.
+    """Return the tile size m with the least estimated time for one step, forward and backward.
 
-    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo. The estimate
-    adds three products per frequency (forward and the two gradients), at a rate that falls off when they
-    have few columns, and twice one reading of the weights' spectrum and the transforms. The rates were
-    measured on two cores of a CPU with AVX2; only their ratios matter.
+    Candidates cut the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo.
     """
     side, halo = max(height, width), max(kernel - 1, 1)
     tiles = [-(-side // count) for count in range(1, side + 1)]
     candidates = [m for m in dict.fromkeys(tiles) if m >= halo] or [halo]
+    return min(candidates, key=lambda m: step_seconds(m, height, width, images, kernel, n_in, n_out))
 
-    def seconds(m):
-        length = m + kernel - 1
-        frequencies = length * (length // 2 + 1)
-        batch = -(-height // m) * -(-width // m) * images
-        product = 8 * frequencies * n_in * n_out * batch
-        transforms = batch * (6 * length**3 * n_in + (4 * length**2 * m + 2 * length * m**2) * n_out)
-        rate = 130e9 * batch / (batch + 6)
-        return 3 * product / rate + 2 * (16 * frequencies * n_in * n_out / 40e9 + transforms / 200e9)
 
-    return min(candidates, key=seconds)
+def step_seconds(tile, height, width, images, kernel, n_in, n_out):
+    """Return about how long one step takes, forward and backward, with tiles of this size.
+
+    The estimate adds three products per frequency (forward and the two gradients), at a rate that falls off
+    when they have few columns, and twice one reading of the weights' spectrum and the transforms. The rates
+    were measured on two cores of a CPU with AVX2; only their ratios matter.
+    """
+    length = tile + kernel - 1
+    frequencies = length * (length // 2 + 1)
+    batch = -(-height // tile) * -(-width // tile) * images
+    product = 8 * frequencies * n_in * n_out * batch
+    transforms = batch * (6 * length**3 * n_in + (4 * length**2 * tile + 2 * length * tile**2) * n_out)
+    rate = 130e9 * batch / (batch + 6)
+    return 3 * product / rate + 2 * (16 * frequencies * n_in * n_out / 40e9 + transforms / 200e9)

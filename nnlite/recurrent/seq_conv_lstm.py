@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
-from ..ops import threads
+from ..ops import convolution, gemm, spectral, threads
+from .gemm_steps import GemmSteps
 from .spectral_steps import SpectralSteps
 from .whole_sequence import WholeSequence
 
@@ -17,6 +18,8 @@ class SeqConvLSTM(WholeSequence):
 
     Shapes: input (T, N, n_in, H, W) or (T, n_in, H, W), output (T, N, n_out, H, W) or (T, n_out, H, W);
     i2g.weight (4 n_out, n_in, kc, kc), o2g.weight (4 n_out, n_out, km, km). Kernels are odd, "same" padded.
+    `algorithm` says how the steps convolve: "gemm" (`GemmSteps`, the reference), "spectral" (`SpectralSteps`)
+    or "auto", the faster of the two by an estimate (`choose`); both give the same up to rounding.
     Forward, h₀ = c₀ = 0 or, with `remember`, those of the sequence before:
         (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W * xₜ + U * hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
     Backward, for t = T..1 with dh = gₜ + (what step t + 1 sent to hₜ) and dz the pre-activations' derivative
@@ -30,15 +33,18 @@ class SeqConvLSTM(WholeSequence):
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_steps", "_weight_grads")
 
-    def __init__(self, n_in, n_out, kc, km=None):
+    def __init__(self, n_in, n_out, kc, km=None, *, algorithm="auto"):
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:
             raise ValueError(f"{self.name}: kernels must be odd to keep the map size, got kc={kc}, km={km}")
-        self.kc, self.km = kc, km
+        if algorithm not in convolution.ALGORITHMS:
+            known = ", ".join(convolution.ALGORITHMS)
+            raise ValueError(f"{self.name}: algorithm must be one of {known}, got {algorithm!r}")
+        self.kc, self.km, self.algorithm = kc, km, algorithm
         i2g = SpatialConvolution(n_in, 4 * n_out, kc, kc, 1, 1, kc // 2, kc // 2)
         o2g = SpatialConvolutionNoBias(n_out, 4 * n_out, km, km, 1, 1, km // 2, km // 2)
         super().__init__(n_in, n_out, i2g, o2g)
-        self._steps = self._weight_grads = None
+        self._steps = self._made_for = self._weight_grads = None
 
     def update_output(self, input):
         self.check_array(input, ndim=(4, 5), sizes={-3: self.n_in})
@@ -46,7 +52,7 @@ class SeqConvLSTM(WholeSequence):
         self.begin_sequence(input, (x.shape[1], self.n_out, *x.shape[3:]))
         with threads.single_blas_thread():
             steps = self._prepare(x.shape)
-            steps.set_weight(self._joined_weight(), self.i2g.bias)
+            steps.set_weight(self.i2g.weight, self.o2g.weight, self.i2g.bias)
             output, cell = steps.forward(x, self.last_output, self.last_cell)
         self.last_output, self.last_cell = output[-1].copy(), cell
         self._weight_grads = None
@@ -70,17 +76,9 @@ class SeqConvLSTM(WholeSequence):
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         if self._weight_grads is None:
             self.update_grad_input(input, grad_output)
-        weight, bias = self._weight_grads
-        margin_c, margin_m = self._margins()
-        inner = weight[:, : self.n_in]
-        self.i2g.grad_weight += (
-            scale * inner[:, :, margin_c : margin_c + self.kc, margin_c : margin_c + self.kc]
-        )
-        inner = weight[:, self.n_in :]
-        self.o2g.grad_weight += (
-            scale * inner[:, :, margin_m : margin_m + self.km, margin_m : margin_m + self.km]
-        )
-        self.i2g.grad_bias += scale * bias
+        sums = self.i2g.grad_weight, self.o2g.grad_weight, self.i2g.grad_bias
+        for total, grad in zip(sums, self._weight_grads):
+            total += scale * grad
 
     def __getstate__(self):
         # A copy makes buffers of its own at its next forward pass.
@@ -89,26 +87,34 @@ class SeqConvLSTM(WholeSequence):
     def describe(self):
         return f"({self.n_in} -> {self.n_out}, {self.kc}x{self.kc}, {self.km}x{self.km})"
 
-    def _joined_weight(self):
-        """Return i2g and o2g as one convolution of the stacked maps [xₜ, hₜ₋₁], the smaller kernel padded."""
-        k = max(self.kc, self.km)
-        weight = self.xp.zeros((4 * self.n_out, self.n_in + self.n_out, k, k), self.dtype)
-        c, m = self._margins()
-        weight[:, : self.n_in, c : c + self.kc, c : c + self.kc] = self.i2g.weight
-        weight[:, self.n_in :, m : m + self.km, m : m + self.km] = self.o2g.weight
-        return weight
-
-    def _margins(self):
-        """Return by how much the kernels of i2g and o2g are padded on each side in the joined one."""
-        k = max(self.kc, self.km)
-        return (k - self.kc) // 2, (k - self.km) // 2
-
     def _prepare(self, shape):
         """Return the buffers for this input shape and mode, made anew only when these change."""
-        wanted = (shape, self.train, self.dtype, self.device)
-        if self._steps is None or self._steps.made_for != wanted:
+        wanted = (shape, self.train, self.dtype, self.device, self.algorithm)
+        if self._steps is None or self._made_for != wanted:
             self._steps = None
-            kernel = max(self.kc, self.km)
-            self._steps = SpectralSteps(shape, self.n_out, kernel, self.train, np.dtype(self.dtype), self.xp)
-            self._steps.made_for = wanted
+            self._steps, self._made_for = self._new_steps(shape), wanted
         return self._steps
+
+    def _new_steps(self, shape):
+        kernels = self.kc, self.km
+        algorithm = choose(shape, self.n_out, kernels) if self.algorithm == "auto" else self.algorithm
+        steps = GemmSteps if algorithm == "gemm" else SpectralSteps
+        return steps(shape, self.n_out, kernels, self.train, np.dtype(self.dtype), self.xp)
+
+
+def choose(shape, n_out, kernels):
+    """Return "gemm" or "spectral", by the estimated time of one step forward and backward.
+
+    shape: (T, N, n_in, H, W) of the input. kernels: (kc, km). The estimates, of `nnlite.ops.gemm` and
+    `nnlite.ops.spectral`, follow from the shapes alone.
+    """
+    _, images, n_in, height, width = shape
+    wide = 4 * n_out
+    plain = 0
+    for maps, k in zip((n_in, n_out), kernels):
+        # Forward, gradient by the input, gradient by the weight.
+        for n, m in ((maps, wide), (wide, maps), (min(maps, wide), max(maps, wide))):
+            plain += gemm.cost(images, n, m, (k, k), (height, width)) / gemm.RATE
+    sizes = height, width, images, max(kernels), n_in + n_out, wide
+    tile = spectral.choose_tile(*sizes)
+    return "spectral" if spectral.step_seconds(tile, *sizes) < plain else "gemm"

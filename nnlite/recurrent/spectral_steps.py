@@ -20,9 +20,10 @@ class SpectralSteps:
     their spectra, which the convolution keeps: it overwrites the tiles of x with dx and those of h with dh.
     """
 
-    def __init__(self, shape, n_out, kernel, train, dtype, xp):
+    def __init__(self, shape, n_out, kernels, train, dtype, xp):
         self.steps, images, self.n_in, height, width = shape
-        self.n_out, self.train, self.xp = n_out, train, xp
+        self.n_out, self.kernels, self.train, self.xp = n_out, kernels, train, xp
+        kernel = max(kernels)
         n_all, halo = self.n_in + n_out, kernel // 2
         m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
         self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
@@ -44,16 +45,21 @@ class SpectralSteps:
         self.output = xp.empty((self.steps, images, n_out, height, width), dtype)
         self.grad_input = xp.empty(shape, dtype) if train else None
 
-    def set_weight(self, weight, bias):
-        """Transform the joined weight (4 n_out, n_in + n_out, k, k) and bias (4 n_out,).
+    def set_weight(self, input_weight, hidden_weight, bias):
+        """Transform Wₓ (4 n_out, n_in, kc, kc), Wₕ (4 n_out, n_out, km, km) and the bias (4 n_out,).
 
         When evaluating, frame by frame perhaps, weights seldom change: then they are compared first.
         """
+        given = input_weight, hidden_weight, bias
         if not self.train:
-            if self.transformed and all(map(self.xp.array_equal, self.transformed, (weight, bias))):
+            if self.transformed and all(map(self.xp.array_equal, self.transformed, given)):
                 return
-            self.transformed = weight, bias.copy()
-        self.convolution.set_weight(weight * self.scales[:, None, None, None], bias * self.scales)
+            self.transformed = [array.copy() for array in given]
+        joined = self.xp.zeros((4 * self.n_out, self.n_in + self.n_out, *self.convolution.kernel), bias.dtype)
+        for part, weight in zip(self._parts(joined), given):
+            part[...] = weight
+        joined *= self.scales[:, None, None, None]
+        self.convolution.set_weight(joined, bias * self.scales)
 
     def forward(self, x, hidden, cell):
         """Return all h, (T, N, n_out, H, W), and the last cell; start from the given state or from zero."""
@@ -81,7 +87,7 @@ class SpectralSteps:
         return self.output, last
 
     def backward(self, grad_output):
-        """Return d input, and the gradients of the joined weight and of the bias."""
+        """Return d input, and the gradients of the two weights and of the bias."""
         tiling, n_in, dx, du, sent, dc = self.tiling, self.n_in, self.x, self.u, self.sent, self.dc
         tiling.cut(grad_output, self.h, self.xp)
         sent.fill(0)
@@ -100,7 +106,14 @@ class SpectralSteps:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
         tiling.join(dx, self.grad_input, self.xp)
-        return self.grad_input, weight * self.scales[:, None, None, None], bias * self.scales
+        rows = self.scales[:, None, None, None]
+        return self.grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+
+    def _parts(self, joined):
+        """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""
+        maps = joined[:, : self.n_in], joined[:, self.n_in :]
+        margins = [(max(self.kernels) - k) // 2 for k in self.kernels]
+        return [part[:, :, m : m + k, m : m + k] for part, m, k in zip(maps, margins, self.kernels)]
 
     def _gates_backward(self, a, c_before, c, dh, dc):
         """Run the gates' derivative slab by slab, so that each stays in the cache of one worker."""
