@@ -137,6 +137,20 @@ def test_real_flow_explains_the_second_frame():
         pytest.skip("no Middlebury frames below NNLITE_DATA")
 
 
+def test_names_beyond_ascii(tmp_path):
+    folder = tmp_path / "flüsse 流れ"
+    folder.mkdir()
+    for write, read, name in (
+        (write_flo, read_flo, "größe.flo"),
+        (write_kitti_png, read_kitti_png, "поток.png"),
+    ):
+        write(folder / name, np.ones((2, 3, 2)))
+        np.testing.assert_array_equal(read(folder / name), np.ones((2, 3, 2)))
+        (folder / name).write_bytes(b"something else")
+        with pytest.raises(ValueError, match=f"flüsse 流れ/{name}: not a "):
+            read(folder / name)
+
+
 # ---- KITTI PNG --------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from .moving_mnist_experiment import MNIST
 _PATHS = (
     *("--data", "--sequences-file", "--train-sequences-file"),
     *("--out", "--resume", "--evaluate", "--figures", "--export"),
+    *("--sintel", "--middlebury"),
 )
 
 

@@ -1,0 +1,36 @@
+"""Still pictures (PNG, JPEG and what else Pillow reads), with errors that name the file."""
+
+import numpy as np
+from PIL import Image
+
+
+def open_picture(path):
+    """Return the Pillow image of a file, read to its end.
+
+    FileNotFoundError when there is none; ValueError naming the file when it is no picture or a damaged one.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no picture {path}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # Pillow reports a broken PNG chunk as a SyntaxError.
+        raise ValueError(f"{path}: not a picture, or a damaged one ({error})") from error
+    return image
+
+
+def colours(image, size=None):
+    """Return a Pillow image as (H, W, 3) uint8, resized to `size` (H, W) with the Lanczos filter."""
+    image = image.convert("RGB")
+    if size is not None and image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def nearest(labels, size):
+    """Return labels (H, W) resized to `size`, (H, W): each pixel takes the one nearest to its centre."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64) for old, new in zip(labels.shape, size)
+    )
+    return labels[rows[:, None], columns]

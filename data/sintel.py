@@ -1,0 +1,58 @@
+"""MPI-Sintel: frames of an animated film with their true flow.
+
+    training/{clean,final}/SCENE/frame_NNNN.png        two ways of rendering the same frames
+    training/flow/SCENE/frame_NNNN.flo                 from frame N to N + 1, hence none for the last
+    training/{occlusions,invalid}/SCENE/frame_NNNN.png white: pixels of frame N not to be seen in N + 1
+
+D. J. Butler, J. Wulff, G. B. Stanley, M. J. Black, A naturalistic open source movie for optical flow
+evaluation, ECCV 2012; http://sintel.is.tue.mpg.de.
+"""
+
+import re
+
+from .frame_pairs import PairFiles, find_folder
+
+PASSES = ("clean", "final")
+_MASKS = ("occlusions", "invalid")
+
+
+def find_sintel(asked=None):
+    """Return MPI-Sintel's folder training/, or None; `asked` is the option --sintel (see `find_folder`)."""
+    return find_folder("--sintel", asked, "sintel", ("flow",))
+
+
+def sintel_pairs(folder):
+    """Return the pairs in the folder training/, by pass, scene and frame, and a list of what is incomplete.
+
+    Whatever passes, scenes and frames are there are taken. A frame that has a successor but no flow, or flow
+    but no successor, makes no pair: the second list names the missing file of each. A pair whose occlusions
+    are not there has no masks. FileNotFoundError when there is no pair at all.
+    """
+    pairs, missing = [], []
+    for kind in PASSES:
+        for scene in sorted(path for path in (folder / kind).glob("*") if path.is_dir()):
+            flows, frames = _numbered(folder / "flow" / scene.name, ".flo"), _numbered(scene, ".png")
+            for number, first in frames.items():
+                following = scene / f"frame_{number + 1:04d}.png"
+                flow = folder / "flow" / scene.name / f"frame_{number:04d}.flo"
+                if number in flows and number + 1 in frames:
+                    name = f"{scene.name} {number}->{number + 1}"
+                    masks = [folder / mask / scene.name / first.name for mask in _MASKS]
+                    # Without the occlusions, what is invalid alone says nothing of what can be seen.
+                    masks = tuple(path for path in masks if path.exists()) if masks[0].exists() else ()
+                    files = (first, frames[number + 1], flows[number], masks)
+                    pairs.append(PairFiles(f"Sintel {kind}", scene.name, name, *files))
+                elif number in flows or number + 1 in frames:
+                    missing.append(following if number in flows else flow)
+    if not pairs:
+        raise FileNotFoundError(
+            f"{folder}: no two consecutive frames with flow in {' or '.join(PASSES)}"
+            + (f" ({missing[0]} is missing)" if missing else "")
+        )
+    return pairs, missing
+
+
+def _numbered(folder, ending):
+    """Return {N: path} of the files frame_N in a folder, in order."""
+    found = ((re.fullmatch(r"frame_(\d+)", path.stem), path) for path in sorted(folder.glob(f"*{ending}")))
+    return {int(match[1]): path for match, path in found if match}
