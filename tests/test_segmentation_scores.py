@@ -1,0 +1,156 @@
+"""Accuracies, averages, IoU and class weights against definitions written out, and Table 2."""
+
+import json
+
+import numpy as np
+import pytest
+
+from train.segmentation_scores import (
+    PAPER,
+    ConfusionMatrix,
+    draw_confusion,
+    format_table2,
+    median_frequency_weights,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def random_labels(classes, shape=(3, 2, 10, 12)):
+    """Return given and true labels that agree on about half of the pixels; some are not counted."""
+    truth = RNG.integers(-1, classes, shape)
+    given = np.where(RNG.random(shape) < 0.5, np.maximum(truth, 0), RNG.integers(0, classes, shape))
+    return given, truth
+
+
+def test_scores_are_their_definitions():
+    given, truth = random_labels(4)
+    matrix = ConfusionMatrix("abcd")
+    matrix.add(given, truth)
+    accuracy = [np.mean(given[truth == k] == k) for k in range(4)]
+    counted = truth >= 0
+    iou = [
+        np.sum((given == k) & (truth == k)) / np.sum(((given == k) | (truth == k)) & counted)
+        for k in range(4)
+    ]
+    np.testing.assert_allclose(matrix.accuracies(), accuracy, rtol=1e-14)
+    np.testing.assert_allclose(matrix.intersections_over_unions(), iou, rtol=1e-14)
+    np.testing.assert_allclose(matrix.class_average(), np.mean(accuracy), rtol=1e-14)
+    np.testing.assert_allclose(matrix.mean_iou(), np.mean(iou), rtol=1e-14)
+    np.testing.assert_allclose(matrix.global_average(), np.mean((given == truth)[counted]), rtol=1e-14)
+    assert matrix.counts.sum() == counted.sum()
+    assert matrix.counts[2, 3] == np.sum((truth == 2) & (given == 3))
+
+
+def test_a_case_by_hand():
+    matrix = ConfusionMatrix("ab")
+    matrix.add([0, 0, 0, 1, 1, 0], [0, 0, 1, 1, -1, 1])
+    np.testing.assert_array_equal(matrix.counts, [[2, 0], [2, 1]])
+    assert matrix.class_average() == (1 + 1 / 3) / 2
+    assert matrix.global_average() == 3 / 5
+    assert matrix.mean_iou() == (2 / 4 + 1 / 3) / 2
+
+
+def test_batches_add_up():
+    given, truth = random_labels(5)
+    whole, parts = ConfusionMatrix("abcde"), ConfusionMatrix("abcde")
+    whole.add(given, truth)
+    for t in range(3):
+        parts.add(given[t].astype(np.int32), truth[t])
+    np.testing.assert_array_equal(whole.counts, parts.counts)
+
+
+def test_classes_that_the_truth_lacks_are_in_no_average():
+    matrix = ConfusionMatrix("abc")
+    matrix.add([0, 1, 2, 2], [0, 1, 1, 0])  # c is given twice but never true
+    assert matrix.class_average() == 0.5 and matrix.mean_iou() == 0.5
+    assert np.isnan(matrix.accuracies()[2]) and np.isnan(matrix.intersections_over_unions()[2])
+    scores = matrix.scores()
+    assert scores["accuracy"] == {"a": 0.5, "b": 0.5, "c": None} and scores["iou"]["c"] is None
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores
+
+
+def test_nothing_counted():
+    matrix = ConfusionMatrix("ab")
+    matrix.add(np.zeros((2, 2), int), np.full((2, 2), -1))
+    assert np.isnan([matrix.class_average(), matrix.global_average(), matrix.mean_iou()]).all()
+    assert matrix.scores()["class_average"] is None
+
+
+@pytest.mark.parametrize(
+    "given, truth, message",
+    [
+        (np.zeros((2, 3), int), np.zeros((3, 2), int), r"same shape, got \(2, 3\) and \(3, 2\)"),
+        ([0, 2], [0, 1], "given must have labels 0 to 1, got 0 to 2"),
+        ([0, -1], [0, 1], "given must have labels 0 to 1, got -1 to 0"),
+        ([0, 1], [0, 2], "truth must have labels 0 to 1, got 0 to 2"),
+        ([0, 1], [0, -2], "truth must have labels 0 to 1, got -2 to 0"),
+    ],
+)
+def test_bad_labels(given, truth, message):
+    with pytest.raises(ValueError, match=message):
+        ConfusionMatrix("ab").add(given, truth)
+
+
+def test_table_2_has_the_papers_rows_and_columns():
+    given, truth = random_labels(11)
+    matrix = ConfusionMatrix()
+    matrix.add(given, np.where(truth == 7, -1, truth))  # no fence
+    head, _, *rows = format_table2({"SegNet, ours": matrix.scores()}).splitlines()
+    columns = [cell.strip() for cell in head.split("|")[1:-1]]
+    assert columns == [
+        *("Network", "Sky", "Building", "Pole", "Road", "Sidewalk", "Vegetation", "Traffic sign", "Fence"),
+        *("Car", "Pedestrian", "Cyclist", "Class Avg.", "Global Avg.", "Mean IoU"),
+    ]
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert [row[0] for row in cells] == ["SegNet, paper", "SegNet-flow, paper", "SegNet, ours"]
+    assert cells[0][1:] == [*map(str, PAPER["SegNet"]), ""]
+    ours = dict(zip(columns, cells[2]))
+    assert ours["Fence"] == "" and ours["Sky"] == f"{100 * matrix.accuracies()[0]:.1f}"
+    assert ours["Class Avg."] == f"{100 * matrix.class_average():.1f}"
+    assert ours["Global Avg."] == f"{100 * matrix.global_average():.1f}"
+    assert ours["Mean IoU"] == f"{100 * matrix.mean_iou():.1f}"
+
+
+def test_the_papers_averages_are_those_of_its_classes():
+    for values in PAPER.values():
+        assert len(values) == 13
+        assert abs(np.mean(values[:11]) - values[11]) < 0.1
+
+
+def test_table_of_other_classes():
+    matrix = ConfusionMatrix("ab")
+    matrix.add([0, 1, 1], [0, 1, 0])
+    lines = format_table2({"net": matrix.scores()}, "ab", paper=False).splitlines()
+    assert len(lines) == 3 and [c.strip() for c in lines[2].split("|")[1:-1]] == [
+        *("net", "50.0", "100.0", "75.0", "66.7", "50.0")
+    ]
+
+
+def test_confusion_picture(tmp_path):
+    given, truth = random_labels(11)
+    matrix = ConfusionMatrix()
+    matrix.add(given, np.where(truth == 7, -1, truth))
+    draw_confusion(tmp_path / "confusion.png", matrix.scores(), "SegNet")
+    assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_median_frequency_weights():
+    """Class 0: 3 of 8 pixels in two maps; class 1: 1 of 4 in one; class 2: 3 of 4 in the other; 3 nowhere."""
+    maps = [np.array([[0, 0], [-1, 1]]), np.array([[0, 2], [2, 2]])]
+    frequency = np.array([3 / 8, 1 / 4, 3 / 4])
+    expected = [*(np.median(frequency) / frequency), 0]
+    np.testing.assert_allclose(median_frequency_weights(iter(maps), 4), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "maps, message",
+    [
+        ([], "no label"),
+        ([np.full((2, 2), -1)], "no label"),
+        ([np.full((2, 2), 5)], "labels -1 to 2, got 5"),
+    ],
+)
+def test_weights_of_bad_maps(maps, message):
+    with pytest.raises(ValueError, match=message):
+        median_frequency_weights(maps, 3)
