@@ -80,8 +80,8 @@ class AbsCriterion(_Elementwise):
 
     def update_grad_input(self, input, target):
         d = self.difference(input, target)
-        self.grad_input = backend.get_array_module(d).full_like(d, -self.norm(d))
-        self.grad_input[d >= 0] = self.norm(d)
+        slope = d.dtype.type(self.norm(d))
+        self.grad_input = backend.get_array_module(d).where(d >= 0, slope, -slope)
         return self.grad_input
 
 
@@ -140,10 +140,12 @@ class BCECriterion(_Elementwise):
 
     def _weights_like(self, input):
         """Return the weights in the form of the input; without any, ones that take no memory."""
-        weights = np.ones(()) if self.weights is None else self.weights
+        xp, weights = backend.get_array_module(input), self.weights
+        if weights is None:
+            weights = xp.ones((), input.dtype)
         weights = backend.asarray(weights, input.dtype, backend.device_of(input))
         try:
-            return backend.get_array_module(input).broadcast_to(weights, input.shape)
+            return xp.broadcast_to(weights, input.shape)
         except ValueError as error:
             raise ValueError(
                 f"{self.name}: weights of shape {weights.shape} do not broadcast to the input's {input.shape}"
@@ -223,7 +225,7 @@ class ClassNLLCriterion(Criterion):
                 f"ignore_index ({self.ignore_index})"
             )
         labels = xp.where(counted, labels, 0)
-        weights = np.ones(classes) if self.weights is None else self.weights
+        weights = xp.ones(classes, input.dtype) if self.weights is None else self.weights
         weights = backend.asarray(weights, input.dtype, backend.device_of(input))
         return scores, labels, weights[labels] * counted
 

@@ -92,7 +92,8 @@ class Trainer:
         self.state = saved.optimiser
         default_generator.set_state(saved.random["default"])
         position = saved.position
-        self.step, self.seconds, self.sums = position["step"], position["seconds"], position["sums"]
+        self.step, self.seconds = position["step"], position["seconds"]
+        self.sums = {name: float(value) for name, value in position["sums"].items()}
         lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
         partial = self.folder / (LOG + ".partial")
         partial.write_text("".join(json.dumps(line) + "\n" for line in lines))

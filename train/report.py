@@ -43,9 +43,9 @@ def hardware(device):
     found = {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": device}
     versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
     if device == "cuda":
-        versions["cupy"] = backend.array_module("cuda").__version__
-        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        found["gpu"] = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        cupy = backend.array_module("cuda")
+        versions["cupy"] = cupy.__version__
+        found["gpu"] = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
     return {**found, "system": platform.platform(), "versions": versions}
 
 

@@ -1,26 +1,26 @@
 """The passes of `gates` as one CUDA kernel each: every number is read and written once.
 
-The bodies are plain C over one element, in the names of `gates`; `tests/test_cuda_sources.py` compiles them
-for the host and compares them with the NumPy passes.
+The bodies are plain C over one element, in the names of `gates`; the tests compile them for the host and
+compare them with the NumPy passes.
 """
 
 from functools import cache
 
 FORWARD = """
-    i = tanh(i); g = tanh(g); f = tanh(f); o = tanh(o);
-    c = T(0.5) * ((T(1) + i) * g + (T(1) + f) * c_prev);
-    h = T(0.5) * (T(1) + o) * tanh(c);
+    a_i = tanh(a_i); a_c = tanh(a_c); a_f = tanh(a_f); a_o = tanh(a_o);
+    c = T(0.5) * ((T(1) + a_i) * a_c + (T(1) + a_f) * c_prev);
+    h = T(0.5) * (T(1) + a_o) * tanh(c);
 """
 
 BACKWARD = """
     const T tanh_c = tanh(c);
-    const T total = dc + T(0.5) * dh * (T(1) + o) * (T(1) - tanh_c * tanh_c);
-    dc = T(0.5) * (T(1) + f) * total;
-    const T slope = T(0.5) * (T(1) + i) * total * (T(1) - g * g);
-    o = T(0.5) * dh * tanh_c * (T(1) - o * o);
-    f = T(0.5) * total * c_prev * (T(1) - f * f);
-    i = T(0.5) * total * g * (T(1) - i * i);
-    g = slope;
+    const T total = dc + T(0.5) * dh * (T(1) + a_o) * (T(1) - tanh_c * tanh_c);
+    dc = T(0.5) * (T(1) + a_f) * total;
+    const T slope = T(0.5) * (T(1) + a_i) * total * (T(1) - a_c * a_c);
+    a_o = T(0.5) * dh * tanh_c * (T(1) - a_o * a_o);
+    a_f = T(0.5) * total * c_prev * (T(1) - a_f * a_f);
+    a_i = T(0.5) * total * a_c * (T(1) - a_i * a_i);
+    a_c = slope;
 """
 
 
@@ -42,9 +42,9 @@ def _or_zero(c_prev, like):
 def _kernels():
     import cupy
 
+    # CuPy keeps the names i, n and those that begin with an underscore for itself.
+    rows = "T a_i, T a_c, T a_f, T a_o"
     return (
-        cupy.ElementwiseKernel("T c_prev", "T i, T g, T f, T o, T c, T h", FORWARD, "nnlite_gates_forward"),
-        cupy.ElementwiseKernel(
-            "T c_prev, T c, T dh", "T i, T g, T f, T o, T dc", BACKWARD, "nnlite_gates_backward"
-        ),
+        cupy.ElementwiseKernel("T c_prev", f"{rows}, T c, T h", FORWARD, "nnlite_gates_forward"),
+        cupy.ElementwiseKernel("T c_prev, T c, T dh", f"{rows}, T dc", BACKWARD, "nnlite_gates_backward"),
     )

@@ -42,7 +42,8 @@ def max_pool(x, kernel, out_size, padding, stride):
         for n in range(images.start, images.stop) if xp is np else [images]:
             winner = _max_pool_map(x[n], kernel, padding, stride, y[n])
             xp.add(corners - 1, winner, out=indices[n])
-            indices[n][winner == 0] = -1
+            # Not by a boolean index: on the GPU that would wait, to learn how many there are.
+            xp.copyto(indices[n], -1, where=winner == 0)
 
     split_alone(work, len(x), xp)
     return y, indices
@@ -111,7 +112,11 @@ def average_pool_grad_input(g, size, kernel, padding, stride, count_padding):
 
 def upsample(x, scale):
     """Return every entry of x (..., H, W) as a block of scale x scale."""
-    return x.repeat(scale, axis=-1).repeat(scale, axis=-2)
+    y = get_array_module(x).empty((*x.shape[:-2], scale * x.shape[-2], scale * x.shape[-1]), x.dtype)
+    for i in range(scale):  # not `repeat`: CuPy's launches a kernel for every row
+        for j in range(scale):
+            y[..., i::scale, j::scale] = x
+    return y
 
 
 def upsample_grad_input(g, scale):

@@ -1,0 +1,113 @@
+"""`ElementwiseKernel` by the host's C++ compiler, with the loop and declarations that CuPy puts around it."""
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .array import host, ndarray
+
+C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(np.int32): "int"}
+
+# As in CuPy a parameter is declared inside the loop, as a reference to its element.
+SOURCE = """
+#include <cmath>
+#include <cstddef>
+using std::exp; using std::tanh;
+{typedefs}
+extern "C" void kernel(
+    std::ptrdiff_t size, int ndim, const std::ptrdiff_t *_shape, char **_data, const std::ptrdiff_t *_strides)
+{{
+    for (std::ptrdiff_t i = 0; i < size; ++i) {{
+        std::ptrdiff_t _at[{count}] = {{}}, _rest = i;
+        for (int _axis = ndim - 1; _axis >= 0; _axis--) {{
+            for (int _k = 0; _k < {count}; _k++)
+                _at[_k] += _rest % _shape[_axis] * _strides[_k * ndim + _axis];
+            _rest /= _shape[_axis];
+        }}
+        {declarations}
+        {operation};
+    }}
+}}
+"""
+
+
+class ElementwiseKernel:
+    """A kernel over the broadcast elements of its arguments; a parameter is a type and a name, as "T x"."""
+
+    def __init__(self, in_params, out_params, operation, name="kernel"):
+        params = [tuple(param.split()) for param in f"{in_params},{out_params}".split(",")]
+        self.types, self.names = zip(*params)
+        self.n_in, self.operation, self.name = len(in_params.split(",")), operation, name
+        for taken in self.names:
+            if taken in ("i", "n") or taken.startswith("_"):
+                raise ValueError(f"Can not use '{taken}' as a parameter name")
+
+    def __call__(self, *args):
+        if len(args) != len(self.names):  # CuPy also makes outputs that are not given; nnlite gives them
+            raise TypeError(f"Wrong number of arguments for {self.name!r}")
+        for output in args[self.n_in :]:
+            if not isinstance(output, ndarray):
+                raise TypeError("Output arguments type must be cupy.ndarray")
+        dtypes = self._dtypes(args)
+        shape = np.broadcast_shapes(*(arg.shape for arg in args if isinstance(arg, ndarray)))
+        if any(output.shape != shape for output in args[self.n_in :]):
+            raise ValueError("Out shape is mismatched")
+        # A scalar takes the type that its parameter has by the arrays.
+        arrays = [np.asarray(host(arg), dtypes[t]) for arg, t in zip(args, self.types)]
+        arrays = [np.broadcast_to(array, shape) for array in arrays[: self.n_in]] + arrays[self.n_in :]
+        strides = np.array([array.strides for array in arrays], np.int64)
+        addresses = np.array([array.__array_interface__["data"][0] for array in arrays], np.uint64)
+        _compiled(self._source(dtypes))(
+            ctypes.c_ssize_t(arrays[-1].size),
+            ctypes.c_int(len(shape)),
+            *(ctypes.c_void_p(x.ctypes.data) for x in (np.array(shape, np.int64), addresses, strides)),
+        )
+
+    def _dtypes(self, args):
+        """Return the dtype that each type letter stands for; TypeError where two arrays disagree."""
+        dtypes = {}
+        for arg, kind in zip(args, self.types):
+            if isinstance(arg, ndarray) and dtypes.setdefault(kind, arg.dtype) != arg.dtype:
+                raise TypeError(f"Type is mismatched. {kind} {arg.dtype} {dtypes[kind]}")
+        return dtypes
+
+    def _source(self, dtypes):
+        typedefs = [f"typedef {C_TYPES[dtype]} {kind};" for kind, dtype in dtypes.items()]
+        declarations = []
+        for k, (kind, name) in enumerate(zip(self.types, self.names)):
+            const = "const " if k < self.n_in else ""
+            declarations.append(f"{const}{kind} &{name} = *({const}{kind} *)(_data[{k}] + _at[{k}]);")
+        return SOURCE.format(
+            typedefs="\n".join(typedefs),
+            declarations="\n        ".join(declarations),
+            count=len(self.names),
+            operation=self.operation,
+        )
+
+
+@cache
+def _compiled(source):
+    """Return the function in a C++ source; the test is skipped where there is no compiler."""
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler to compile the kernels with")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel"
+        path.with_suffix(".cc").write_text(source)
+        command = [
+            compiler,
+            "-O1",
+            "-shared",
+            "-fPIC",
+            "-o",
+            path.with_suffix(".so"),
+            path.with_suffix(".cc"),
+        ]
+        subprocess.run(command, check=True)
+        return ctypes.CDLL(str(path.with_suffix(".so"))).kernel
