@@ -1,8 +1,9 @@
 """The paper's video models, one architecture a file.
 
-Every predictor takes frames (T, N, C, H, W) and returns the predicted next frames (T, N, C, H, W): entry
-t is the prediction of frame t + 1 from frames up to t. `ae_conv` sees its T frames at once and returns only
-the last of these predictions, (1, N, C, H, W).
+There are two kinds. Every predictor takes frames (T, N, C, H, W) and returns the predicted next frames
+(T, N, C, H, W): entry t is the prediction of frame t + 1 from frames up to t. `ae_conv` sees its T frames at
+once and returns only the last of these predictions, (1, N, C, H, W). Every segmenter takes frames and returns
+the scores of K classes, (T, N, K, H, W); `segnet_flow` returns the table of these and the predicted frames.
 """
 
 from pathlib import Path
@@ -13,20 +14,29 @@ from .ae_conv import AEConv
 from .ae_convlstm import AEConvLSTM
 from .ae_convlstm_flow import AEConvLSTMFlow
 from .ae_fclstm import AEFcLSTM
+from .segnet import SegNet
+from .segnet_flow import SegNetFlow
 
-_ARCHITECTURES = {
+_PREDICTORS = {
     "ae_conv": AEConv,
     "ae_fclstm": AEFcLSTM,
     "ae_convlstm": AEConvLSTM,
     "ae_convlstm_flow": AEConvLSTMFlow,
 }
+_SEGMENTERS = {"segnet": SegNet, "segnet_flow": SegNetFlow}
+_ARCHITECTURES = _PREDICTORS | _SEGMENTERS
 #: Where trained weights lie, NAME.h5 each.
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def names():
-    """Return the names that `build` knows."""
-    return list(_ARCHITECTURES)
+    """Return the names of the predictors, those of Table 1."""
+    return list(_PREDICTORS)
+
+
+def segmenter_names():
+    """Return the names of the models that segment, those of Table 2."""
+    return list(_SEGMENTERS)
 
 
 def build(name, **options):
@@ -35,7 +45,7 @@ def build(name, **options):
     Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
     """
     if name not in _ARCHITECTURES:
-        raise ValueError(f"unknown model {name!r}; choose from {', '.join(names())}")
+        raise ValueError(f"unknown model {name!r}; choose from {', '.join(_ARCHITECTURES)}")
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}
     return model

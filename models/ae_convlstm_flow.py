@@ -11,7 +11,8 @@ class AEConvLSTMFlow(nn.Container):
 
         x_t = E(Y_t),   h_t = LSTM(x_1..x_t),   T_t = H(Θ(h_t)),   Ỹ_{t+1} = D(S(x_t, GG(T_t)))
 
-    Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1.
+    Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1;
+    with `flow_output` the table of that and of T (T, N, 2, H/2, W/2), in grid units.
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
     the memory that chose where to sample; H adds the gradient of its smoothness penalty on the way.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
@@ -20,7 +21,8 @@ class AEConvLSTMFlow(nn.Container):
     memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
     "published"); penalty_weight 0 leaves H out. output: "sigmoid" or "linear". forget_bias: where the
     forget gate starts. untied: parameters of its own for the memory's first step, as in the published code.
-    1,035,067 parameters with the defaults.
+    flow_output: whether T is an output too, for models that go on with it. 1,035,067 parameters with the
+    defaults.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class AEConvLSTMFlow(nn.Container):
         output="sigmoid",
         forget_bias=1.0,
         untied=False,
+        flow_output=False,
     ):
         super().__init__()
         check_size(self, height, width)
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
+        self.flow_output = flow_output
         self.encoder = encoder(n_channels, n_features, kernel)
         self.decoder = decoder(n_features, n_channels, kernel, output)
         self.memory = conv_memory(n_features, n_memory, kernel, untied)
@@ -66,7 +70,8 @@ class AEConvLSTMFlow(nn.Container):
         h = self.memory.forward(_unfold(x, input))
         flow = self.penalty.forward(self.regressor.forward(_fold(h)))
         warped = self.sampler.forward([self.image.forward(x), self.grid.forward(flow)])
-        self.output = _unfold(self.decoder.forward(warped), input)
+        frames = _unfold(self.decoder.forward(warped), input)
+        self.output = [frames, _unfold(flow, input)] if self.flow_output else frames
         return self.output
 
     def update_grad_input(self, input, grad_output):
@@ -93,22 +98,36 @@ class AEConvLSTMFlow(nn.Container):
         flow = self.penalty.output
         h, w = flow.shape[-2:]
         motion = self.xp.stack([-(w - 1) * flow[:, 1], -(h - 1) * flow[:, 0]], axis=1)
-        return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), self.output)
+        return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), self.memory.output)
 
     def _backwards(self, input, grad_output, back):
         """Take the error from D back to E; `back(module, its input, its grad_output)` does one module."""
-        self.check_grad_output(grad_output)
+        g_frames, g_flow_output = self._checked_grad_output(grad_output)
         x, h = self.encoder.output, _fold(self.memory.output)
         images_and_grid = [self.image.output, self.grid.output]
-        g_warped = back(self.decoder, self.sampler.output, _fold(grad_output))
+        g_warped = back(self.decoder, self.sampler.output, _fold(g_frames))
         g_image, g_grid = back(self.sampler, images_and_grid, g_warped)
         g_flow = back(self.grid, self.penalty.output, g_grid)
+        if g_flow_output is not None:
+            g_flow = g_flow + _fold(g_flow_output)
         g_regressed = back(self.penalty, self.regressor.output, g_flow)
         g_h = back(self.regressor, h, g_regressed)
         g_memory = back(self.memory, _unfold(x, input), _unfold(g_h, input))
         g_x = back(self.image, x, g_image) + _fold(g_memory)
         self.grad_input = _unfold(back(self.encoder, _fold(input), g_x), input)
         return self.grad_input
+
+    def _checked_grad_output(self, grad_output):
+        """Return the derivatives by the frames and by T, None for the latter where T is no output."""
+        if not self.flow_output:
+            self.check_grad_output(grad_output)
+            return grad_output, None
+        if self.output is None:
+            raise RuntimeError(f"{self.name}: call forward before backward")
+        self.check_table(grad_output, "grad_output", size=2)
+        for g, y in zip(grad_output, self.output):
+            self.check_grad_output(g, y.shape)
+        return grad_output
 
 
 def _channels_last():

@@ -1,6 +1,7 @@
 """Θ, the optical flow prediction of section 3.2.2, and the units of its flow."""
 
 import nnlite as nn
+from nnlite.ops import pooling
 
 from .parts import convolution, initialise_layers
 
@@ -38,6 +39,45 @@ class PixelsToGrid(nn.Module):
         self.xp.multiply(x[:, 0], 2.0 / self.height, out=y[:, 0])
         self.xp.multiply(x[:, 1], 2.0 / self.width, out=y[:, 1])
         return y
+
+
+class UpSamplingFlow(nn.Module):
+    """Bring the flow of feature maps to their pictures, twice as large: each in the units of its own grid.
+
+    In grid units the centres of the first and the last pixel are 2 apart. In a map that is h - 1 feature
+    pixels, of two picture pixels each; in its picture it is 2h - 1 picture pixels. A block of 2x2 pixels
+    moves like the feature pixel that it belongs to.
+
+    Shapes: input (B, 2, h, w), channel 0 = y, channel 1 = x; output (B, 2, 2h, 2w).
+    Forward: y[c, p, q] = s_c x[c, ⌊p/2⌋, ⌊q/2⌋], s = (2 (h - 1)/(2h - 1), 2 (w - 1)/(2w - 1)).
+    Backward: grad_input[c, r, s] = s_c · Σ of g over the block of x[c, r, s].
+    Errors: ValueError for another shape.
+    Source: section 5.2; the paper does not say how the flow is brought to the size of the labels.
+    """
+
+    def __init__(self, height, width):
+        super().__init__()
+        self.height, self.width = height, width
+        self.factors = [2 * (n - 1) / (2 * n - 1) for n in (height, width)]
+
+    def update_output(self, input):
+        self.check_array(input, ndim=4, sizes={-3: 2, -2: self.height, -1: self.width})
+        self.output = self._scaled(pooling.upsample(input, 2))
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = self._scaled(pooling.upsample_grad_input(grad_output, 2))
+        return self.grad_input
+
+    def describe(self):
+        return f"({self.height}x{self.width})"
+
+    def _scaled(self, flow):
+        """Multiply the channels of `flow` by their factors, in place, and return it."""
+        for channel, factor in enumerate(self.factors):
+            flow[:, channel] *= factor
+        return flow
 
 
 def flow_regressor(n_memory, height, width, kernel=15, limit=0.5):

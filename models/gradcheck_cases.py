@@ -1,12 +1,18 @@
 """Finite-difference cases of the models: `python -m nnlite.gradcheck --package models`."""
 
+import numpy as np
+
 import models
 import nnlite as nn
-from nnlite.gradcheck import check_module
+from nnlite.gradcheck import check_criterion, check_module
 from nnlite.gradcheck_cases.inputs import noise
 
-from .flow_regressor import PixelsToGrid
+from .flow_regressor import PixelsToGrid, UpSamplingFlow
+from .label_propagation import LabelPropagation
 from .parts import Predictor, decoder, encoder
+from .segmentation_loss import PixelCrossEntropy, SegmentationLoss
+from .segnet import SegNet
+from .segnet_flow import SegNetFlow
 
 SMALL = {"n_features": 3, "n_memory": 4, "kernel": 3, "output": "linear"}
 
@@ -27,15 +33,44 @@ def _flow_model(**options):
     """Return the function that builds a small AE-ConvLSTM-flow whose last flow layer is far from zero too."""
 
     def build():
-        model = _model("ae_convlstm_flow", height=12, width=16, flow_kernel=5, **options)()
-        for part in (model.encoder, model.regressor):
-            part.apply(lambda module: module.reset(0.3))
-        last = model.regressor[2]
-        last.weight[...] = noise(*last.weight.shape) * 0.5
-        last.bias[...] = (0.313, -0.271)
-        return model
+        return _set_moving(_model("ae_convlstm_flow", height=12, width=16, flow_kernel=5, **options)())
 
     return build
+
+
+def _set_moving(model):
+    """Draw the parameters of an AE-ConvLSTM-flow so that its flow is far from zero; return it."""
+    for part in (model.encoder, model.regressor):
+        part.apply(lambda module: module.reset(0.3))
+    last = model.regressor[2]
+    last.weight[...] = noise(*last.weight.shape) * 0.5
+    last.bias[...] = (0.313, -0.271)
+    return model
+
+
+def _propagation(kernel=3):
+    """Return label propagation whose M looks at what it merges."""
+    module = LabelPropagation(3, 6, 8, kernel)
+    module.merge.reset(0.5)
+    return module
+
+
+def _segnet(height, width):
+    return SegNet(height, width, n_classes=3, n_features=4, kernel=3)
+
+
+def _segnet_flow():
+    """Return a small SegNet-flow, every path of which matters."""
+    video = SMALL | {"flow_kernel": 5}
+    model = SegNetFlow(16, 20, n_classes=3, n_features=4, kernel=3, video=video)
+    _set_moving(model.video).memory.reset(0.5)
+    model.propagation.merge.reset(0.3)
+    return model
+
+
+def _criterion(label, build, input, target):
+    """Return the case that checks the criterion `build()`."""
+    return label, lambda: check_criterion(build(), input, target)
 
 
 def _case(label, build, input):
@@ -51,6 +86,8 @@ def cases():
     """Return (label, function) pairs."""
     frames = noise(3, 2, 1, 8, 12)
     small = {"height": 8, "width": 12}
+    scores, labels = noise(3, 2, 3, 4, 5), np.random.default_rng(0).integers(-1, 3, (3, 2, 4, 5))
+    labels[1] = -1
     return [
         _case("AEConv", _model("ae_conv", n_frames=3, **small), frames),
         _case("AEConv RGB", _model("ae_conv", n_frames=2, n_channels=3, **small), noise(2, 2, 3, 8, 12)),
@@ -60,6 +97,20 @@ def cases():
         _case("AEConvLSTM untied", _model("ae_convlstm", untied=True, **small), frames),
         _case("AEConvLSTMFlow", _flow_model(), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow untied", _flow_model(untied=True), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow flow_output", _flow_model(flow_output=True), noise(3, 2, 1, 12, 16)),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
+        _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("Predictor", _without_memory, frames[..., :4, :6]),
+        _case("SegNet", lambda: _segnet(16, 20), noise(2, 2, 3, 16, 20)),
+        _case("SegNet odd sizes", lambda: _segnet(23, 17), noise(2, 3, 23, 17)),
+        _case("LabelPropagation", _propagation, [noise(4, 2, 3, 6, 8), 0.4 * noise(4, 2, 2, 3, 4)]),
+        _case("LabelPropagation one step", _propagation, [noise(1, 2, 3, 6, 8), noise(1, 2, 2, 3, 4)]),
+        _case("SegNetFlow", _segnet_flow, noise(3, 2, 3, 16, 20)),
+        _criterion("PixelCrossEntropy", lambda: PixelCrossEntropy([0.5, 2, 1]), scores, labels),
+        _criterion(
+            "SegmentationLoss",
+            lambda: SegmentationLoss([0.5, 2, 1], 0.7),
+            [scores, frames[..., :4, :5]],
+            [labels, noise(3, 2, 1, 4, 5)],
+        ),
     ]

@@ -28,6 +28,7 @@ from .tables import (
     SelectTable,
     SplitTable,
 )
+from .trace import trace
 from .warping import *  # noqa: F403
 from .warping import __all__ as _warping
 
@@ -59,6 +60,7 @@ __all__ = [
     "SpatialClassNLLCriterion",
     "SplitTable",
     "manual_seed",
+    "trace",
     *_layers,
     *_recurrent,
     *_warping,

@@ -3,6 +3,7 @@
 from .. import backend
 from ..module import Module
 from ..ops.stencils import channel_window_sum
+from ..ops.threads import in_cache, split_alone
 from ..random import default_generator
 
 
@@ -51,29 +52,47 @@ class BatchNormalization(Module):
         self.check_array(input, ndim=allowed, sizes={1 - self.batch_ndim: self.n})
         mean, var = self._train_statistics(input) if self.train else (self.running_mean, self.running_var)
         self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
-        self.output = self._normalized(input)
-        if self.weight is not None:
-            self.output *= self._spread(self.weight)
-            self.output += self._spread(self.bias)
+        output = self.xp.empty_like(input)
+
+        def write(some, at):
+            y = self._normalized(input, some, at)
+            if self.weight is not None:
+                y *= self._spread(self.weight[some])
+                y += self._spread(self.bias[some])
+            output[at] = y
+
+        self._by_features(write, input)
+        self.output = output
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         factor = self.save_std if self.weight is None else self.save_std * self.weight
-        if self.train:
-            axes, normalized = self._reduced_axes(input), self._normalized(input)
-            grad = grad_output - grad_output.mean(axes, keepdims=True)
-            grad -= normalized * (grad_output * normalized).mean(axes, keepdims=True)
-            self.grad_input = grad * self._spread(factor)
-        else:
-            self.grad_input = grad_output * self._spread(factor)
+        axes, grad_input = self._reduced_axes(input), self.xp.empty_like(input)
+
+        def write(some, at):
+            grad = grad_output[at]
+            if self.train:
+                normalized = self._normalized(input, some, at)
+                grad = grad - grad.mean(axes, keepdims=True)
+                normalized *= (grad_output[at] * normalized).mean(axes, keepdims=True)
+                grad -= normalized
+            self.xp.multiply(grad, self._spread(factor[some]), out=grad_input[at])
+
+        self._by_features(write, input)
+        self.grad_input = grad_input
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        if self.weight is not None:
-            axes = self._reduced_axes(input)
-            self.grad_weight += scale * (grad_output * self._normalized(input)).sum(axes)
-            self.grad_bias += scale * grad_output.sum(axes)
+        if self.weight is None:
+            return
+        axes = self._reduced_axes(input)
+
+        def accumulate(some, at):
+            self.grad_weight[some] += scale * (grad_output[at] * self._normalized(input, some, at)).sum(axes)
+
+        self._by_features(accumulate, input)
+        self.grad_bias += scale * grad_output.sum(axes)
 
     def _train_statistics(self, input):
         """Return mean and biased variance of each feature, and let the running statistics follow them."""
@@ -83,21 +102,37 @@ class BatchNormalization(Module):
                 f"{self.name}: training needs at least 2 values of each feature, got shape {input.shape}"
             )
         axes = self._reduced_axes(input)
-        mean = input.mean(axes)
-        centred = input - self._spread(mean)
-        var = (centred * centred).mean(axes)
+        mean, var = input.mean(axes), self.xp.empty(self.n, self.dtype)
+
+        def measure(some, at):
+            centred = input[at] - self._spread(mean[some])
+            var[some] = self.xp.multiply(centred, centred, out=centred).mean(axes)
+
+        self._by_features(measure, input)
         for running, new in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             running *= 1 - self.momentum
             running += self.momentum * new
         return mean, var
 
-    def _normalized(self, input):
-        """Return x̂ for the statistics of the last forward pass."""
-        return (input - self._spread(self.save_mean)) * self._spread(self.save_std)
+    def _by_features(self, work, input):
+        """Call work(some, at) until all features are through: a slice of them, and where they are in `input`.
+
+        Not all at once, because what is needed on the way would then take as much memory as several inputs.
+        """
+        before = (slice(None),) * (input.ndim + 1 - self.batch_ndim)
+
+        def piece(some):
+            work(some, (*before, some))
+
+        split_alone(in_cache(piece, max(input.nbytes // self.n, 1), self.xp), self.n, self.xp)
+
+    def _normalized(self, input, some, at):
+        """Return x̂ of some features, for the statistics of the last forward pass."""
+        return (input[at] - self._spread(self.save_mean[some])) * self._spread(self.save_std[some])
 
     def _spread(self, values):
         """Return one value a feature in a shape that broadcasts over the input."""
-        return values.reshape((self.n,) + (1,) * (self.batch_ndim - 2))
+        return values.reshape((-1,) + (1,) * (self.batch_ndim - 2))
 
     def _reduced_axes(self, input):
         """Return all axes of `input` but that of the features."""

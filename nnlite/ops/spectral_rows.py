@@ -22,7 +22,7 @@ from functools import lru_cache
 from ..backend import get_array_module
 from . import dft
 from .gemm import MOVE, output_size
-from .threads import split_alone
+from .threads import in_cache, split_alone
 from .windows import add_window, window
 
 #: The size of the spectra of a block of images: they stay in the cache of a CPU and are worth the launches of
@@ -91,8 +91,14 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0)):
     def work(images):
         total = xp.zeros((f, kh * 2 * n_out, 2 * n_in), x.dtype)
         for block in rows.blocks(images):
-            products = rows.shifted_copies(g[block]) @ rows.spectrum(x[block]).swapaxes(2, 3)
-            total += products.sum(axis=0) if len(products) > 1 else products[0]
+            copies, spectrum = rows.shifted_copies(g[block]), rows.spectrum(x[block]).swapaxes(2, 3)
+
+            def add(some, copies=copies, spectrum=spectrum):
+                products = copies[:, some] @ spectrum[:, some]
+                total[some] += products.sum(axis=0) if len(products) > 1 else products[0]
+
+            # All products at once would take as much memory as `total`, once an image.
+            in_cache(add, len(copies) * total[0].nbytes, xp)(slice(0, f))
         return total
 
     blocks = sum(split_alone(work, len(x), xp)).reshape(f, kh, 2, n_out, 2, n_in)

@@ -1,0 +1,107 @@
+"""SegNet-flow: weakly supervised segmentation of videos by label propagation (section 5.2, Figure 7)."""
+
+import nnlite as nn
+
+from .ae_convlstm_flow import AEConvLSTMFlow
+from .label_propagation import LabelPropagation
+from .segnet import SegNet
+
+
+class SegNetFlow(nn.Container):
+    """Segment each frame by SegNet, and carry the result on to the next along the flow that is predicted.
+
+        Ỹ, T = AE-ConvLSTM-flow(Y),   b = SegNet(Y),   s = propagation(b, T)
+
+    The flow from frame t - 1 to frame t comes from frames up to t - 1. It is trained by the error of the
+    predicted frames, like all of AE-ConvLSTM-flow, and by the labels: a label of one frame trains M, SegNet
+    on this frame and on those before it, and the flows that led to it.
+
+    Shapes: input frames (T, N, n_channels, H, W), H and W even; output the table of the scores s (T, N,
+    n_classes, H, W) and of the predicted next frames Ỹ (T, N, n_channels, H, W), entry t predicting frame
+    t + 1.
+    Backward: that of the three parts; the gradient of the flow from the labels joins the one from the
+    predicted frames behind H. `backward` drops what SegNet keeps, see there.
+    Errors: ValueError for an odd height or width and for an input of another shape.
+    Source: Pătrăucean et al. 2015, section 5.2 and Figure 7.
+
+    After a forward pass `scores`, `basic_scores`, `predicted` and `flow` tell all that there is to see. At
+    the first frame of a sequence, where there is nothing to propagate, `scores` are `basic_scores`.
+
+    height, width, n_channels, n_classes: as in `SegNet`. n_features, kernel: of SegNet. merge_kernel: of M.
+    video: options of `AEConvLSTMFlow`; its output is "linear" unless they say otherwise. 2,456,469 parameters
+    with the defaults, 1,040,394 more than SegNet: 1,038,205 in AE-ConvLSTM-flow on RGB and 2,189 in M.
+    """
+
+    def __init__(
+        self,
+        height=180,
+        width=240,
+        n_channels=3,
+        n_classes=11,
+        n_features=64,
+        kernel=7,
+        merge_kernel=3,
+        video=None,
+    ):
+        super().__init__()
+        video = {"output": "linear"} | (video or {})
+        self.video = AEConvLSTMFlow(height, width, n_channels, flow_output=True, **video)
+        self.segnet = SegNet(height, width, n_channels, n_classes, n_features, kernel)
+        self.propagation = LabelPropagation(n_classes, height, width, merge_kernel)
+        self.modules = [module for _, module in self.children()]
+
+    def children(self):
+        return [(name, getattr(self, name)) for name in ("video", "segnet", "propagation")]
+
+    def update_output(self, input):
+        predicted, flow = self.video.update_output(input)
+        scores = self.propagation.update_output([self.segnet.update_output(input), flow])
+        self.output = [scores, predicted]
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        return self._backwards(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        def accumulate(module, x, g):
+            module.acc_grad_parameters(x, g, scale)
+            return module.grad_input
+
+        self._backwards(input, grad_output, accumulate)
+
+    def backward(self, input, grad_output, scale=1.0):
+        grad_input = self._backwards(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+        for below in self.list_modules()[1:]:  # at the next step they would take memory to no purpose
+            below.grad_input = None
+        return grad_input
+
+    @property
+    def scores(self):
+        """The propagated scores s of the last forward pass, (T, N, n_classes, H, W)."""
+        return self.output[0]
+
+    @property
+    def basic_scores(self):
+        """SegNet's own scores b of each frame, (T, N, n_classes, H, W)."""
+        return self.segnet.output
+
+    @property
+    def predicted(self):
+        """The predicted next frames, (T, N, n_channels, H, W)."""
+        return self.output[1]
+
+    @property
+    def flow(self):
+        """The motion (u, v) from frame t to t + 1 in input pixels, (T, N, 2, H, W)."""
+        return self.video.flow
+
+    def _backwards(self, input, grad_output, back):
+        """Take the error back; `back(module, its input, its grad_output)` does one part."""
+        if self.output is None:
+            raise RuntimeError(f"{self.name}: call forward before backward")
+        self.check_table(grad_output, "grad_output", size=2)
+        g_scores, g_predicted = grad_output
+        fed = [self.segnet.output, self.video.output[1]]
+        g_basic, g_flow = back(self.propagation, fed, g_scores)
+        self.grad_input = back(self.segnet, input, g_basic) + back(self.video, input, [g_predicted, g_flow])
+        return self.grad_input
