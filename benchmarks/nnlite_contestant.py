@@ -63,10 +63,11 @@ class NnliteContestant(Contestant):
         """Leave the memory as it is."""
 
     def peak_device_memory(self):
-        """Return {"device": bytes that CuPy's pool took from the GPU} (nothing on the CPU)."""
+        """Return {"device": bytes that CuPy's pool and a graph's took from the GPU} (nothing on the CPU)."""
         if self.device == "cpu":
             return {}
-        return {"device": backend.array_module(self.device).get_default_memory_pool().total_bytes()}
+        common = backend.array_module(self.device).get_default_memory_pool().total_bytes()
+        return {"device": common + getattr(self.trainer.gradient, "memory", 0)}
 
     def save_gradients(self, name):
         """Write the gradients of the parameters into the folder; return the loss."""

@@ -45,7 +45,7 @@ def check(run, options, model):
     with tempfile.TemporaryDirectory() as folder:
         write_start(folder, model, batch=2, length=10, smooth=True)
         for name, child in (
-            ("nnlite", _start_nnlite("train", model, options, folder, tf32="none")),
+            ("nnlite", _start_nnlite("train", model, options, folder, fast=False)),
             ("torch", _start_torch("train", model, options, folder, "eager", "none")),
         ):
             loss[name] = child.ask("save_gradients", f"{name}.npz")
@@ -108,7 +108,7 @@ def profile(run, options, model, batch, length):
     """Add a table of nnlite's time by module to the run."""
     with tempfile.TemporaryDirectory() as folder:
         write_start(folder, model, batch, length)
-        child = _start_nnlite("train", model, options, folder)
+        child = _start_nnlite("train", model, options, folder, graph=False)  # a graph knows of no modules
         child.ask("warm_up", WARM_UP)
         rows = child.ask("profile", options.rounds)
         child.close()
@@ -141,7 +141,7 @@ def write_start(folder, name, batch, length, smooth=False):
 def _contestants(options, job, model, folder):
     """Yield (what the record says of a contestant, function that starts its process), nnlite first."""
     for native in {"as-set": (False,), "native": (True,), "both": (False, True)}[options.blas]:
-        name = "nnlite, native BLAS" if native else "nnlite"
+        name = "nnlite" + ", native BLAS" * native + ", CUDA graph" * (options.cuda_graph and job == "train")
         start = _start_nnlite, job, model, options, folder, native
         yield {"framework": "nnlite", "name": name}, _later(*start)
     for variant in options.variants or VARIANTS:
@@ -150,14 +150,21 @@ def _contestants(options, job, model, folder):
             yield {"framework": "torch", "name": f"PyTorch {variant}"}, _later(*start)
 
 
-def _start_nnlite(job, model, options, folder, native=None, tf32=None):
-    """Start nnlite; native: without the variable that tells OpenBLAS which processor to expect."""
+def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=True):
+    """Start nnlite.
+
+    native: without the variable that tells OpenBLAS which processor to expect. fast, graph: whether with
+    TF32, and with the training step as a CUDA graph, where the options ask for it.
+    """
     environment = dict(os.environ)
     if native or (native is None and options.blas == "native"):
         environment.pop("OPENBLAS_CORETYPE", None)
-    if (tf32 or options.tf32) == "all":
-        environment["CUPY_TF32"] = "1"
-    return Child("benchmarks.nnlite_contestant", _settings(job, model, options, folder), environment)
+    settings = _settings(job, model, options, folder)
+    settings["learning"] = LEARNING | {
+        "tf32": fast and options.tf32 == "all",
+        "cuda_graph": graph and options.cuda_graph and job == "train",
+    }
+    return Child("benchmarks.nnlite_contestant", settings, environment)
 
 
 def _start_torch(job, model, options, folder, variant, tf32):

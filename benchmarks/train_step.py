@@ -37,6 +37,8 @@ def main(argv=None):
     options = _options(argv)
     try:
         backend.array_module(options.device)
+        if options.cuda_graph and options.device == "cpu":
+            raise RuntimeError("CUDA graphs are for GPUs: leave --cuda-graph out, or run with --device cuda")
         if not options.profile and importlib.util.find_spec("torch") is None:
             raise RuntimeError("PyTorch is not installed: pip install 'nnlite[bench]'")
     except RuntimeError as error:
@@ -103,6 +105,9 @@ def _options(argv):
         choices=("none", "convolutions", "all"),
         default="none",
         help="what PyTorch may round to TF32 on a GPU; convolutions: its default; all: nnlite's products too",
+    )
+    parser.add_argument(
+        "--cuda-graph", action="store_true", help="run nnlite's training step as one CUDA graph (GPU only)"
     )
     parser.add_argument(
         "--blas",

@@ -72,6 +72,11 @@ def use_tf32(device):
     os.environ["CUPY_TF32"] = "1"
 
 
+def uses_tf32():
+    """Say whether products may round to TF32, by the variable that CuPy goes by as well."""
+    return int(os.environ.get("CUPY_TF32") or 0) > 0
+
+
 def is_array(x):
     """Say whether `x` is a NumPy or a CuPy array."""
     return isinstance(x, np.ndarray) or isinstance(x, get_array_module(x).ndarray)

@@ -100,6 +100,120 @@ def test_kernel(cupy):
         cupy.ElementwiseKernel("T i", "T y", "y = i")
 
 
+# ---- capturing ---------------------------------------------------------------------------------------------
+
+
+def captured(cupy, function):
+    """Return the graph of function() and what it returned, and the pool that keeps the graph's memory."""
+    pool, stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
+    cupy.cuda.get_current_stream().synchronize()
+    with stream, cupy.cuda.using_allocator(pool.malloc):
+        stream.begin_capture()
+        try:
+            result = function()
+        finally:
+            graph = stream.end_capture()
+    return graph, result, pool
+
+
+OPERATIONS = {
+    "ufunc": lambda cupy, x, i: x * 2 + 1,
+    "out": lambda cupy, x, i: cupy.tanh(x, out=x[::-1]),
+    "in place": lambda cupy, x, i: x.__iadd__(x),
+    "reduction": lambda cupy, x, i: x.sum(axis=0, keepdims=True),
+    "constant": lambda cupy, x, i: cupy.full(3, 7.0),
+    "fill": lambda cupy, x, i: x.fill(4),
+    "assignment": lambda cupy, x, i: x.__setitem__(slice(1, 2), x[2:]),
+    "indices": lambda cupy, x, i: x[i + 1],
+    "copy": lambda cupy, x, i: x.copy().reshape(3, 1).T,
+    "reshape": lambda cupy, x, i: cupy.broadcast_to(x, (2, 3)).reshape(6),
+    "dtype": lambda cupy, x, i: x.astype(np.float64),
+    "choice": lambda cupy, x, i: cupy.where(x > 1, x, 0.5),
+    "masked": lambda cupy, x, i: cupy.copyto(x, -1, where=x == 1),
+    "joined": lambda cupy, x, i: cupy.stack([x, 2 * x], axis=1),
+    "added up": lambda cupy, x, i: cupy.scatter_add(x, i, x[:2]),
+    "kernel": lambda cupy, x, i: cupy.ElementwiseKernel("T a", "T b", "b = a * b")(3.0, x),
+    "clipped": lambda cupy, x, i: x.clip(1, None),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_captured_is_done_by_the_launch(cupy, operation):
+    import cupyx
+
+    cupy.scatter_add = cupyx.scatter_add
+    x, i = cupy.asarray(HOST), cupy.asarray(np.array([1, 0], np.int32))
+    graph, result, _pool = captured(cupy, lambda: OPERATIONS[operation](cupy, x, i))
+    np.testing.assert_array_equal(x.get(), HOST)  # nothing was done
+    for start in (HOST, HOST[::-1] * 3):
+        x[...] = y = cupy.asarray(start)
+        expected = OPERATIONS[operation](cupy, y, i)
+        graph.launch()
+        np.testing.assert_array_equal(x.get(), y.get())
+        if result is not None:
+            np.testing.assert_array_equal(result.get(), expected.get())
+
+
+@pytest.mark.parametrize(
+    "operation, error, message",
+    [
+        (lambda cupy, x: float(x[0]), RuntimeError, "is capturing"),
+        (lambda cupy, x: x.get(), RuntimeError, "is capturing"),
+        (lambda cupy, x: x[x > 1], RuntimeError, "is capturing"),
+        (lambda cupy, x: cupy.cuda.Device().synchronize(), RuntimeError, "is capturing"),
+        (lambda cupy, x: x @ x, NotImplementedError, "calling cuBLAS API"),
+        (lambda cupy, x: cupy.einsum("a,a->", x, x), NotImplementedError, "calling cuBLAS API"),
+        (lambda cupy, x: cupy.asarray(HOST), RuntimeError, "copy from host memory"),
+        (lambda cupy, x: x[[1, 0]], RuntimeError, "copy from host memory"),
+        (lambda cupy, x: cupy.stack([x] * 9), RuntimeError, "copy from host memory"),
+    ],
+)
+def test_what_no_graph_can_hold(cupy, operation, error, message):
+    x = cupy.asarray(HOST)
+    with pytest.raises(error, match=message):
+        captured(cupy, lambda: operation(cupy, x))
+    assert not cupy.cuda.get_current_stream().is_capturing()
+    operation(cupy, cupy.asarray(HOST))
+
+
+def test_a_graph_has_memory_of_its_own(cupy):
+    x, stream = cupy.asarray(HOST), cupy.cuda.Stream(non_blocking=True)
+    cupy.cuda.get_current_stream().synchronize()
+    with pytest.raises(RuntimeError, match="memory of the default pool"), stream:
+        stream.begin_capture()
+        x + 1
+    graph, result, pool = captured(cupy, x.copy)
+    assert pool.total_bytes() == result.nbytes
+    del result
+    graph.launch()  # it is the pool that keeps the memory
+    del x
+    with pytest.raises(RuntimeError, match=r"an array \(3,\) that the graph uses has been given back"):
+        graph.launch()
+
+
+def test_streams(cupy):
+    """Their captures begin and end as CUDA's do, and work is waited for before another stream goes on."""
+    current, error = cupy.cuda.get_current_stream(), cupy.cuda.runtime.CUDARuntimeError
+    assert current is cupy.cuda.Stream.null and current.ptr == 0
+    for stream in (current, cupy.cuda.Stream()):
+        with pytest.raises(RuntimeError):
+            stream.begin_capture()
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with pytest.raises(error, match="IllegalState"):
+        stream.end_capture()
+    stream.begin_capture()
+    with pytest.raises(error, match="CaptureUnsupported"):
+        stream.synchronize()
+    with pytest.raises(error, match="CaptureInvalidated"):
+        stream.end_capture()
+    x = cupy.ones(3) + 1
+    with pytest.raises(RuntimeError, match="may not be ready yet"), stream:
+        pass
+    current.synchronize()
+    with pytest.raises(RuntimeError, match="may not be ready yet"), stream:
+        x += 1
+
+
 def test_it_has_nothing_that_cupy_has_not():
     """Where CuPy is installed (a GPU is not needed), compare names and signatures."""
     real = pytest.importorskip("cupy")
@@ -107,7 +221,7 @@ def test_it_has_nothing_that_cupy_has_not():
     for name, here in vars(double).items():
         if name.startswith("__"):
             continue
-        there = getattr(real, name)
+        there = importlib.import_module("cupy.cublas") if name == "cublas" else getattr(real, name)
         if name in functions.UFUNCS or name == "abs":
             assert isinstance(there, real.ufunc), name
         elif inspect.isfunction(here) and name not in ("einsum", "get_default_memory_pool"):
@@ -117,6 +231,9 @@ def test_it_has_nothing_that_cupy_has_not():
     assert set(vars(double.lib.stride_tricks)) <= set(dir(real.lib.stride_tricks))
     assert set(vars(functions.extras())) - {"__name__"} <= set(dir(pytest.importorskip("cupyx")))
     assert set(vars(double.cuda)) <= set(dir(real.cuda))
+    for name in ("Stream", "Graph", "MemoryPool"):
+        here, there = ({n for n in dir(getattr(c.cuda, name)) if n[0] != "_"} for c in (double, real))
+        assert here <= there, name
     assert set(vars(double.cuda.runtime)) <= set(dir(real.cuda.runtime))
     with pytest.raises(ValueError, match="Can not use 'i'"):
         real.ElementwiseKernel("T i", "T y", "y = i")

@@ -94,10 +94,10 @@ def frames(steps=3, batch=2, seed=1, height=12, width=16):
     return np.random.default_rng(seed).integers(0, 2, (steps, batch, 1, height, width)).astype(np.float32)
 
 
-def small(name):
+def small(name, **options):
     """Return a small model whose memory and flow are far from zero."""
     nn.manual_seed(3)
-    model = models.build(name, **SMALL, **OPTIONS.get(name, {}))
+    model = models.build(name, **SMALL, **OPTIONS.get(name, {}), **options)
     for part in ("memory", "regressor"):
         if hasattr(model, part):
             getattr(model, part).reset(0.3)
@@ -191,16 +191,17 @@ def test_checkpoint(tmp_path):
         same(a.get(), b, path)
 
 
-def trainer(device, folder, **options):
-    """Return a trainer of a small model with flow on a few sequences."""
+def trainer(device, folder, model=None, length=4, **options):
+    """Return a trainer of a small model, by default one with flow, on a few sequences of `length` frames."""
     folder.mkdir(exist_ok=True)
     options = {"sequences": 8, "epoch": 8, "batch": 2, "log_every": 3, "still": 2} | options
 
     def make_batch(indices):
-        x = np.concatenate([frames(4, 1, seed) for seed in indices], axis=1)
+        x = np.concatenate([frames(length, 1, seed) for seed in indices], axis=1)
         return x[:-1], x[1:]
 
-    model, criterion = small("ae_convlstm_flow").type(device=device), nn.BCECriterion(size_average=False)
+    model = (model or small("ae_convlstm_flow")).type(device=device)
+    criterion = nn.BCECriterion(size_average=False)
     return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, {})
 
 
@@ -248,7 +249,9 @@ def test_main_job(tmp_path, monkeypatch):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cuda", *sizes, "--out", str(run)]
     assert moving_mnist.main(command) == 0
     names = {entry.name for entry in run.iterdir()}
-    assert names == {"checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png"}
+    assert names == {
+        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html")
+    }
     hardware = json.loads((run / "result.json").read_text())["hardware"]
     assert hardware["device"] == "cuda" and hardware["gpu"] == "a double"
     scores = []

@@ -19,7 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from nnlite import backend, checkpoint, optim
-from nnlite.ops import threads
+from nnlite.cuda_graph import StepGraph
+from nnlite.ops import products, threads
 from nnlite.random import default_generator
 
 CHECKPOINT = "checkpoint.h5"
@@ -37,7 +38,8 @@ class LoopOptions:
     within 50 steps, near the limits that Θ clamps it to, and to stay there. Training ends after `sequences`
     sequences, or after `minutes` when these are given. Gradients are clipped to ±`clip`. `optimiser` is one
     of `nnlite.optim`, with its `optimiser_options`.
-    `loss_at` is "all" steps of a sequence or the "last". `tf32`: let a GPU round products to TF32.
+    `loss_at` is "all" steps of a sequence or the "last". On a GPU, `tf32` lets products round to TF32, and
+    `cuda_graph` lets forward and backward pass run as one CUDA graph.
     """
 
     sequences: int
@@ -53,6 +55,7 @@ class LoopOptions:
     clip: float = 50.0
     loss_at: str = "all"
     tf32: bool = False
+    cuda_graph: bool = False
     minutes: float | None = None
     seed: int = 0
     log_every: int = 10  # steps
@@ -65,8 +68,9 @@ class Trainer:
 
     model: maps frames (T, N, C, H, W) to the frames that follow; with fewer outputs than inputs these are the
     last ones. criterion: sums its loss over all elements. make_batch(indices): returns input and target, both
-    (T, N, C, H, W), of the numbered training sequences. metadata: goes into the checkpoint, as does
-    `model.config`, the {"name", "options"} it was built from.
+    (T, N, C, H, W), of the numbered training sequences; whole numbers, such as labels, reach the criterion as
+    they are. Output and target may be tables of such arrays for a criterion that takes them. metadata:
+    goes into the checkpoint, as does `model.config`, the {"name", "options"} it was built from.
     """
 
     def __init__(self, model, criterion, make_batch, options, folder, metadata):
@@ -74,8 +78,12 @@ class Trainer:
         self.options, self.folder, self.metadata = options, Path(folder), metadata
         if options.tf32:
             backend.use_tf32(model.device)
+        self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
+        if options.tf32 or options.cuda_graph:
+            products.use_cublas()  # CuPy rounds some products only, and lets none into a graph
         self.parameters, self.gradients = model.get_parameters()
-        self.flow_gradients = model.regressor.parameters()[1] if hasattr(model, "regressor") else []
+        predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+        self.flow_gradients = predictor.regressor.parameters()[1] if hasattr(predictor, "regressor") else []
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
         self.state = {}
         self.step, self.seconds = 0, 0.0
@@ -148,27 +156,41 @@ class Trainer:
         options = self.options
         indices = batch_indices(self.step, options.batch, options.epoch, options.seed)
         self.config["learning_rate"] = self._learning_rate()
-        input, target = (
-            backend.asarray(x, self.model.dtype, self.model.device) for x in self.make_batch(indices)
-        )
+        input, target = self._on_device(self.make_batch(indices))
         with threads.single_blas_thread():
-            self.gradients.fill(0)
-            output = self.model.forward(input)
-            if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
-                self._check_finite(output.sum())
-            loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
-            self.model.backward(input, grad_output)
+            loss, penalty = self.gradient(input, target)
             if self.sequences_seen < options.still:
                 for gradient in self.flow_gradients:
                     gradient.fill(0)
-            self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
-            optim.clip_by_value(self.gradients, options.clip)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step += 1
-        penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
-        for name, value in (("loss", loss / elements), ("penalty", penalty / options.batch), ("steps", 1)):
+        for name, value in (("loss", loss), ("penalty", penalty), ("steps", 1)):
             # On the GPU a float would wait for the step to be done.
             self.sums[name] = self.sums[name] + (value if hasattr(value, "get") else float(value))
+
+    def _gradient(self, input, target):
+        """Set `gradients` to the clipped gradient; return the loss a target value and the penalty a sequence.
+
+        What changes from step to step without being an array (the learning rate, `still`) stays out of it.
+        """
+        options = self.options
+        self.gradients.fill(0)
+        output = self.model.forward(input)
+        if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
+            self._check_finite(sum(y.sum() for y in _arrays(output)))
+        loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
+        self.model.backward(input, grad_output)
+        self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
+        optim.clip_by_value(self.gradients, options.clip)
+        penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
+        return loss / elements, penalty / options.batch
+
+    def _on_device(self, values):
+        """Return an array, or a table of them, where the model is and in its dtype but for whole numbers."""
+        if isinstance(values, list | tuple):
+            return [self._on_device(value) for value in values]
+        dtype = values.dtype if values.dtype.kind == "i" else self.model.dtype
+        return backend.asarray(values, dtype, self.model.device)
 
     def _learning_rate(self):
         """Return the learning rate of the next step."""
@@ -241,7 +263,11 @@ def loss_and_gradient(criterion, output, target, loss_at):
     """Return the loss, its derivative by output, and how many target values it sums over.
 
     output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
+    Of tables, which the criterion alone understands, everything counts.
     """
+    if isinstance(output, list | tuple):
+        elements = sum(array.size for array in _arrays(target))
+        return criterion.forward(output, target), criterion.backward(output, target), elements
     target = target[len(target) - len(output) :]
     if loss_at == "all":
         return criterion.forward(output, target), criterion.backward(output, target), target.size
@@ -249,6 +275,11 @@ def loss_and_gradient(criterion, output, target, loss_at):
     grad_output = backend.get_array_module(output).zeros_like(output)
     grad_output[-1:] = criterion.backward(output[-1:], target[-1:])
     return loss, grad_output, target[-1:].size
+
+
+def _arrays(value):
+    """Return an array, or the arrays of a table, as a table."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def read_log(folder):

@@ -1,8 +1,8 @@
 """The command line of `python -m train.moving_mnist`, as argparse wants it."""
 
 import argparse
-import json
-import math
+
+from .training_arguments import add_training_arguments, assignment, count, number
 
 
 def make_parser(models, presets, epilog):
@@ -85,83 +85,11 @@ def make_parser(models, presets, epilog):
     )
     model.add_argument(
         "--model-option",
-        type=_assignment,
+        type=assignment,
         action="append",
         metavar="NAME=VALUE",
         help="option of the architecture, such as n_memory=32 or penalty_weight=0.1; may be repeated",
     )
 
-    training = parser.add_argument_group("training")
-    training.add_argument("--sequences", type=count(1), metavar="N", help="sequences to train on in all")
-    training.add_argument(
-        "--minutes", type=number(0), metavar="M", help="end training after M minutes in all"
-    )
-    training.add_argument("--batch", type=count(1), help="sequences in a step")
-    training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad"))
-    training.add_argument(
-        "--lr", type=number(0), dest="learning_rate", metavar="RATE", help="learning rate at the start"
-    )
-    training.add_argument("--decay", type=number(0), help="factor on the learning rate every --decay-epochs")
-    training.add_argument("--decay-epochs", type=count(1), metavar="N", help="epochs between two decays (5)")
-    training.add_argument(
-        "--cooldown",
-        type=number(0),
-        metavar="SHARE",
-        help="share of the run, at its end, over which the learning rate falls to a tenth (0)",
-    )
-    training.add_argument(
-        "--still",
-        type=count(0),
-        metavar="N",
-        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0)",
-    )
-    training.add_argument("--clip", type=number(0), metavar="C", help="limit gradients to -C..C (50)")
-    training.add_argument(
-        "--loss-at", choices=("all", "last"), help="train on the predictions of all steps, or the last (all)"
-    )
-    training.add_argument(
-        "--tf32",
-        action="store_const",
-        const=True,
-        help="let a GPU round the factors of float32 products to 10 bits: faster, less exact",
-    )
-    training.add_argument(
-        "--seed", type=count(0), help="of initial weights, training sequences and their order (0)"
-    )
+    add_training_arguments(parser)
     return parser
-
-
-def count(least):
-    """Return the type of a whole number from `least` on."""
-
-    def parse(text):
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
-        return number
-
-    parse.__name__ = "whole number"
-    return parse
-
-
-def number(least):
-    """Return the type of a finite number from `least` on."""
-
-    def parse(text):
-        number = float(text)
-        if not (number >= least and math.isfinite(number)):
-            raise argparse.ArgumentTypeError(f"must be a number from {least} on, got {text}")
-        return number
-
-    parse.__name__ = "number"
-    return parse
-
-
-def _assignment(text):
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

@@ -4,6 +4,7 @@ import models
 from nnlite import backend
 
 from .moving_mnist_arguments import make_parser
+from .training_arguments import other_mode
 
 PAPERS_DATA = {"size": 64, "digits": 2, "speed": [3.6]}
 #: Better than the paper's: Adam whose rate falls to a tenth over the second half, and no sequence twice.
@@ -123,6 +124,7 @@ COMMON = {
     "seed": 0,
     "loss_at": "all",
     "tf32": False,
+    "cuda_graph": False,
     "clip": 50.0,
     "decay_epochs": 5,
     "optimiser_options": {},
@@ -176,15 +178,8 @@ def settle(argv):
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     if "speed" in given and len(given["speed"]) > 2:
         parser.error("--speed takes one number, or the two ends of a range")
-    for mode, companions in COMPANIONS.items():
-        if mode in given:
-            extra = sorted(set(given) - companions - {mode})
-            if extra:
-                names = ", ".join(
-                    "--" + name.replace("learning_rate", "lr").replace("_", "-") for name in extra
-                )
-                parser.error(f"--{mode} takes its settings from the run; leave out {names}")
-            return mode, given
+    if mode := other_mode(parser, given, COMPANIONS):
+        return mode, given
     given["model_options"] = dict(given.pop("model_option", []))
     model = given.pop("model", COMMON["model"])
     if model == "all":

@@ -13,6 +13,7 @@ Both work on blocks of images and rows that fit into a cache, and split the imag
 """
 
 from ..backend import get_array_module
+from .products import product
 from .threads import split_alone
 from .windows import window
 
@@ -76,7 +77,7 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1)):
             g_rows = g[some][images, :, rows].transpose(2, 1, 0, 3).reshape(len(patches), n_out, -1)
             for first in range(0, len(patches), at_once):
                 part = slice(first, first + at_once)
-                total += (g_rows[part] @ patches[part].swapaxes(1, 2)).sum(axis=0)
+                total += product(g_rows[part], patches[part].swapaxes(1, 2)).sum(axis=0)
         return total
 
     total = sum(split_alone(work, len(x), xp))
@@ -109,7 +110,7 @@ def _correlate(x, weight, first, stride, out):
     by_row = weight.transpose(0, 2, 1, 3).reshape(n_out, -1)
     for images, rows, patches in _patches(x, weight.shape[2:], first, stride, out.shape[2:]):
         block = out[images, :, rows].transpose(2, 1, 0, 3)
-        block[...] = (by_row @ patches).reshape(block.shape)
+        block[...] = product(by_row, patches).reshape(block.shape)
 
 
 def _multiplies_first(n_in, n_out, kh):
@@ -147,7 +148,7 @@ def _multiply_first(x, weight, first, out):
     for images, rows in _blocks(xp, len(x), height, kh, 1, len(taps) * wide * x.itemsize, 1):
         n_rows, top = rows.stop - rows.start, first[0] + rows.start
         read = window(x[images], (top, top + n_rows + kh - 1), (first[1], first[1] + wide))
-        products = (taps @ read.reshape(len(read), n_in, -1)).reshape(len(read), kh, kw, n_out, -1)
+        products = product(taps, read.reshape(len(read), n_in, -1)).reshape(len(read), kh, kw, n_out, -1)
         # In rows of the input's width, i rows and j columns further is i·wide + j entries further.
         by_image, by_i, by_j, by_map, step = products.strides
         count = (n_rows - 1) * wide + width

@@ -47,7 +47,7 @@ def grad_grids(images, grids, grad_output):
     pixels, rows = images.reshape(-1, depth), grad_output.reshape(-1, depth)
     grad = xp.empty((len(rows), 2), images.dtype)
     for axis, weights, size in ((0, _products(dy, wx), height), (1, _products(wy, dx), width)):
-        slope = xp.einsum("pd,pd->p", _gather(pixels, index, weights), rows)
+        slope = _dot_rows(_gather(pixels, index, weights), rows)
         grad[:, axis] = slope * (size - 1) / 2
     return grad.reshape(grids.shape)
 
@@ -102,6 +102,12 @@ def _gather(pixels, index, weights):
     weights = weights[..., None]
     # where: what is not read must not count, not even an infinite value
     return (weights * xp.where(weights == 0, 0, pixels[index])).sum(axis=1)
+
+
+def _dot_rows(a, b):
+    """Return Σ_d a[p, d] · b[p, d]."""
+    # CuPy would make matrix products of this einsum, each of one row with one column.
+    return np.einsum("pd,pd->p", a, b) if isinstance(a, np.ndarray) else (a * b).sum(axis=1)
 
 
 def _scatter(rows, index, weights, count):

@@ -16,6 +16,7 @@ Every stage is a real matrix product, so the derivatives are products with the t
 """
 
 from . import dft
+from .products import product
 from .threads import in_cache, split
 
 
@@ -61,11 +62,11 @@ class SpectralConvolution:
         xp = self.xp
         taps = xp.ascontiguousarray(weight.transpose(2, 3, 0, 1)).reshape(self.kernel[0], -1)
         rows = self.kernel_rows_hat
-        xp.matmul(self.rows_kernel, taps, out=rows.reshape(2 * self.half, -1))
+        product(self.rows_kernel, taps, out=rows.reshape(2 * self.half, -1))
         shape = (self.half, self.length, 2, self.n_out, self.n_in)
 
         def transform(f):
-            spectrum = xp.matmul(self.columns_kernel, rows[f]).reshape(-1, *shape[1:])
+            spectrum = product(self.columns_kernel, rows[f]).reshape(-1, *shape[1:])
             real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
             block = self.blocks[f]
             block[:, :, 0, :, 0] = block[:, :, 1, :, 1] = real
@@ -86,21 +87,21 @@ class SpectralConvolution:
         z_rows = self.z_rows.reshape(2 * self.half, -1)
 
         def rows(columns):
-            xp.matmul(self.rows_in, u_flat[:, columns], out=u_rows[:, columns])
+            product(self.rows_in, u_flat[:, columns], out=u_rows[:, columns])
 
         def frequencies(f):
             u_hat, z_hat = self.u_hat[f], self.z_hat[f]
-            xp.matmul(self.columns_in, self.u_rows[f], out=u_hat.reshape(len(u_hat), 2 * length, -1))
+            product(self.columns_in, self.u_rows[f], out=u_hat.reshape(len(u_hat), 2 * length, -1))
             if self.steps:
                 self.kept_u[f, :, :, step] = u_hat
-            xp.matmul(weights[f], u_hat, out=z_hat)
+            product(weights[f], u_hat, out=z_hat)
             if self.bias is not None and f.start == 0:
                 z_hat[0, 0, : self.n_out] += self.bias
-            xp.matmul(self.columns_out, z_hat.reshape(len(z_hat), 2 * length, -1), out=self.z_rows[f])
+            product(self.columns_out, z_hat.reshape(len(z_hat), 2 * length, -1), out=self.z_rows[f])
 
         def finish(columns):
             flat = _flat_columns(columns, z)
-            xp.matmul(self.rows_out, z_rows[:, flat], out=z.reshape(self.tile, -1)[:, flat])
+            product(self.rows_out, z_rows[:, flat], out=z.reshape(self.tile, -1)[:, flat])
             if then is not None:
                 then(columns)
 
@@ -115,20 +116,20 @@ class SpectralConvolution:
         u_rows = self.u_rows.reshape(2 * self.half, -1)
 
         def rows(columns):
-            xp.matmul(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
+            product(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
 
         def frequencies(f):
             u_hat, z_hat = self.u_hat[f], self.z_hat[f]
-            xp.matmul(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
+            product(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
             if self.steps:
                 self.kept_z[f, :, :, step % self.chunk] = z_hat
             if du is not None:
-                xp.matmul(weights[f], z_hat, out=u_hat)
-                xp.matmul(self.columns_in.T, u_hat.reshape(len(u_hat), 2 * length, -1), out=self.u_rows[f])
+                product(weights[f], z_hat, out=u_hat)
+                product(self.columns_in.T, u_hat.reshape(len(u_hat), 2 * length, -1), out=self.u_rows[f])
 
         def finish(columns):
             flat = _flat_columns(columns, du)
-            xp.matmul(self.rows_in.T, u_rows[:, flat], out=du.reshape(length, -1)[:, flat])
+            product(self.rows_in.T, u_rows[:, flat], out=du.reshape(length, -1)[:, flat])
 
         split(rows, dz_flat.shape[1], xp)
         split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
@@ -148,14 +149,15 @@ class SpectralConvolution:
             shape = (f.stop - f.start, self.length)
             u = self.kept_u[f, :, :, first : first + count].reshape(*shape, 2 * self.n_in, -1)
             z = self.kept_z[f, :, :, :count].reshape(*shape, 2 * self.n_out, -1)
-            blocks = xp.matmul(z, u.swapaxes(-1, -2)).reshape(-1, *self.blocks.shape[1:])
+            blocks = product(z, u.swapaxes(-1, -2)).reshape(-1, *self.blocks.shape[1:])
             spectrum = xp.empty((len(u), self.length, 2, self.n_out, self.n_in), blocks.dtype)
             xp.add(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1], out=spectrum[:, :, 0])
             xp.subtract(blocks[:, :, 0, :, 1], blocks[:, :, 1, :, 0], out=spectrum[:, :, 1])
-            xp.matmul(self.columns_kernel.T, spectrum.reshape(len(u), 2 * self.length, -1), out=rows[f])
+            product(self.columns_kernel.T, spectrum.reshape(len(u), 2 * self.length, -1), out=rows[f])
 
         split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
-        taps = (self.rows_kernel.T @ rows.reshape(2 * self.half, -1)).reshape(kh, kw, self.n_out, self.n_in)
+        taps = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
+        taps = taps.reshape(kh, kw, self.n_out, self.n_in)
         bias = self.kept_z[0, 0, : self.n_out, :count].sum(axis=(1, 2)) * self.length**2
         return taps.transpose(2, 3, 0, 1), bias
 

@@ -17,11 +17,12 @@ Images whose output is larger than SIDE are cut into pieces that overlap in what
 Stride 1, any padding; arrays and arguments are those of `convolution`.
 """
 
-from functools import lru_cache
+from functools import cache
 
 from ..backend import get_array_module
 from . import dft
 from .gemm import MOVE, output_size
+from .products import product
 from .threads import in_cache, split_alone
 from .windows import add_window, window
 
@@ -50,7 +51,7 @@ def conv2d(x, weight, padding=(0, 0)):
     def work(images):
         for block in rows.blocks(images):
             z = rows.add_shifted(weights, rows.spectrum(x[block]))
-            xp.matmul(z.swapaxes(1, 2), rows.inverse.T, out=_merge_rows(y[block]))
+            product(z.swapaxes(1, 2), rows.inverse.T, out=_merge_rows(y[block]))
 
     split_alone(work, len(x), xp)
     return y
@@ -71,9 +72,9 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0)):
 
     def work(images):
         for block in rows.blocks(images):
-            spectrum = weights @ rows.shifted_copies(g[block])
+            spectrum = product(weights, rows.shifted_copies(g[block]))
             spectrum = spectrum.reshape(len(spectrum), 2 * rows.frequencies, -1)
-            xp.matmul(spectrum.swapaxes(1, 2), rows.forward, out=_merge_rows(grad[block]))
+            product(spectrum.swapaxes(1, 2), rows.forward, out=_merge_rows(grad[block]))
 
     split_alone(work, len(g), xp)
     return grad
@@ -94,7 +95,7 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0)):
             copies, spectrum = rows.shifted_copies(g[block]), rows.spectrum(x[block]).swapaxes(2, 3)
 
             def add(some, copies=copies, spectrum=spectrum):
-                products = copies[:, some] @ spectrum[:, some]
+                products = product(copies[:, some], spectrum[:, some])
                 total[some] += products.sum(axis=0) if len(products) > 1 else products[0]
 
             # All products at once would take as much memory as `total`, once an image.
@@ -105,7 +106,7 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0)):
     real = blocks[:, :, 0, :, 0] + blocks[:, :, 1, :, 1]
     imaginary = blocks[:, :, 0, :, 1] - blocks[:, :, 1, :, 0]
     spectrum = xp.stack([real, imaginary], axis=1).reshape(2 * f, -1)
-    taps = (rows.kernel.T @ spectrum).reshape(kernel[1], kh, n_out, n_in)
+    taps = product(rows.kernel.T, spectrum).reshape(kernel[1], kh, n_out, n_in)
     return taps.transpose(2, 3, 1, 0)
 
 
@@ -157,14 +158,14 @@ class _Rows:
 
     def spectrum(self, x):
         """Return x̂ (N, F, 2·n_in, H) of x (N, n_in, H, W)."""
-        spectrum = self.forward @ _merge_rows(x).swapaxes(1, 2)
+        spectrum = product(self.forward, _merge_rows(x).swapaxes(1, 2))
         return spectrum.reshape(len(x), self.frequencies, 2 * self.n_in, self.height)
 
     def spectral_weight(self, weight):
         """Return Ŵ (F, kh·2·n_out, 2·n_in)."""
         xp, shape = self.xp, (self.frequencies, 2, self.kh, self.n_out, self.n_in)
         taps = weight.transpose(3, 2, 0, 1).reshape(weight.shape[3], -1)
-        spectrum = (self.kernel @ taps).reshape(shape)
+        spectrum = product(self.kernel, taps).reshape(shape)
         real, imaginary = spectrum[:, 0], spectrum[:, 1]
         blocks = xp.empty((self.frequencies, self.kh, 2, self.n_out, 2, self.n_in), self.dtype)
         blocks[:, :, 0, :, 0] = blocks[:, :, 1, :, 1] = real
@@ -176,7 +177,7 @@ class _Rows:
         """Return ẑ (N, 2F, n_out·H') of x̂: the products with every kernel row, shifted and added."""
         xp, n, f, r = self.xp, len(spectrum), self.frequencies, 2 * self.n_out
         products = xp.zeros((n, f, self.kh * r, self.padded_height), self.dtype)
-        xp.matmul(weights, spectrum, out=products[..., self.pad : self.pad + self.height])
+        product(weights, spectrum, out=products[..., self.pad : self.pad + self.height])
         # Entry (i, o, r) of this view is entry (i, o, r + i) of the products.
         by_image, by_frequency, by_row, step = products.strides
         shifted = xp.lib.stride_tricks.as_strided(
@@ -189,7 +190,7 @@ class _Rows:
     def shifted_copies(self, g):
         """Return the gradient by the products, (N, F, kh·2·n_out, H), of g (N, n_out, H', W')."""
         xp, n, f, r = self.xp, len(g), self.frequencies, 2 * self.n_out
-        spectrum = (self.inverse.T @ _merge_rows(g).swapaxes(1, 2)).reshape(n, f, r, -1)
+        spectrum = product(self.inverse.T, _merge_rows(g).swapaxes(1, 2)).reshape(n, f, r, -1)
         margin = self.kh - 1
         padded = xp.zeros((n, f, r, self.out_size[0] + 2 * margin), self.dtype)
         padded[..., margin : margin + self.out_size[0]] = spectrum
@@ -203,7 +204,7 @@ class _Rows:
         return shifted.reshape(n, f, self.kh * r, self.height)
 
 
-@lru_cache(maxsize=64)
+@cache  # and nothing ever dropped, as a CUDA graph may go on reading it
 def _matrices(xp, dtype, length, width, pad, out_width, kernel):
     """Return D of rows (2F, W), E (W', 2F) and D of kernel rows (2F, kw); they are not to be written to."""
     matrices = (

@@ -14,6 +14,8 @@ from itertools import pairwise
 
 from threadpoolctl import ThreadpoolController
 
+from .products import product
+
 #: About half of a core's second-level cache.
 CACHE_BYTES = 512 << 10
 
@@ -71,11 +73,11 @@ def matmul(a, b, xp):
     """Return a @ b of two matrices, the longer side of the result shared out among the workers."""
     out = xp.empty((a.shape[0], b.shape[1]), a.dtype)
     if a.shape[0] * a.shape[1] * b.shape[1] < LARGE_PRODUCT:
-        return xp.matmul(a, b, out=out)
+        return product(a, b, out=out)
     if out.shape[0] > out.shape[1]:
-        split_alone(lambda rows: xp.matmul(a[rows], b, out=out[rows]), out.shape[0], xp)
+        split_alone(lambda rows: product(a[rows], b, out=out[rows]), out.shape[0], xp)
     else:
-        split_alone(lambda columns: xp.matmul(a, b[:, columns], out=out[:, columns]), out.shape[1], xp)
+        split_alone(lambda columns: product(a, b[:, columns], out=out[:, columns]), out.shape[1], xp)
     return out
 
 

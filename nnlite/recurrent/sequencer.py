@@ -100,7 +100,13 @@ class Sequencer(Module):
 
     def _like(self, input, steps):
         """Return the list `steps` as an array (T, ...) when the input is one."""
-        return steps if isinstance(input, list | tuple) else self.xp.stack(steps)
+        if isinstance(input, list | tuple):
+            return steps
+        # Not `stack`: CuPy's uploads a list of more than eight places in memory, which no graph can capture.
+        joined = self.xp.empty((len(steps), *steps[0].shape), steps[0].dtype)
+        for t, step in enumerate(steps):
+            joined[t] = step
+        return joined
 
 
 def _copy(y):

@@ -15,6 +15,10 @@ Its arrays lie in host memory, but behave as CuPy's do where a program can go wr
   Of these it has what nnlite uses: for more, look CuPy's up and add it.
 - New memory is not zero: `empty` is full of NaN, or of a large integer.
 - An `ElementwiseKernel` is compiled by the host's C++ compiler, in the loop that CuPy puts around it.
+- While a stream captures, nothing is done but noted; `graph.launch` does it, on the same places in memory.
+  Then whatever makes the host wait raises, CuPy's own calls of cuBLAS do, and so does what CuPy allows but no
+  graph must do: copy from host memory, take memory of the default pool, use memory that was given back.
+- cuBLAS, loaded by ctypes, is `host_cublas`.
 
 The facts are CuPy 14.2's: signatures (`test_cupy_double.py` compares them where CuPy is installed) and,
 on docs.cupy.dev, "Differences between CuPy and NumPy", "User-Defined Kernels" (which names are reserved),
@@ -24,23 +28,37 @@ What it cannot show: a device's own numbers (fused multiply-adds, the order of a
 """
 
 import contextlib
+import ctypes
 import sys
+from types import SimpleNamespace
 from unittest import mock
 
-from . import functions
+from . import functions, streams
 from .array import synchronisations
+from .host_cublas import HostCublas
 
 
 @contextlib.contextmanager
 def installed():
     """Put the double in CuPy's place; give the list of what made the host wait, as "file:line name"."""
-    from nnlite.ops import gates_cuda
+    from nnlite.ops import cublas
 
-    cupy = functions.module()
-    gates_cuda._kernels.cache_clear()  # it keeps the kernels of whichever CuPy there was
+    replacements = {"cupy": functions.module(), "cupyx": functions.extras()}
+    host_ctypes = SimpleNamespace(**vars(ctypes) | {"CDLL": HostCublas})
     synchronisations.clear()
-    try:
-        with mock.patch.dict(sys.modules, {"cupy": cupy, "cupyx": functions.extras()}):
+    with mock.patch.dict(sys.modules, replacements), mock.patch.object(cublas, "ctypes", host_ctypes):
+        _forget()
+        try:
             yield synchronisations
-    finally:
-        gates_cuda._kernels.cache_clear()
+        finally:
+            _forget()
+
+
+def _forget():
+    """Drop what nnlite keeps of whichever CuPy there was."""
+    from nnlite.ops import cublas, gates_cuda, products, spectral_rows
+
+    for function in (gates_cuda._kernels, cublas._handle, spectral_rows._matrices):
+        function.cache_clear()
+    products.use_cublas(False)
+    streams.reset()

@@ -1,10 +1,14 @@
 """The device array: a NumPy array in a wrapper that lets nothing of the host in or out unasked."""
 
+import operator
 import traceback
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+
+from . import streams
 
 #: Where the host had to wait for the device, in order.
 synchronisations = []
@@ -15,6 +19,8 @@ _ROOT = _HERE.parents[1]
 
 def synchronise(what):
     """Note that the host waits here, with the place outside the double that made it wait."""
+    streams.refuse_to_wait()
+    streams.get_current_stream().pending = False
     frames = [frame for frame in traceback.extract_stack() if Path(frame.filename).parent != _HERE]
     path = Path(frames[-1].filename)
     place = path.relative_to(_ROOT) if path.is_relative_to(_ROOT) else path.name
@@ -30,21 +36,20 @@ def host(x):
     raise TypeError(f"Unsupported type {type(x)}")
 
 
-def device(x):
-    """Return a NumPy array or scalar as a device array."""
-    return ndarray(np.asarray(x))
+def make(function, *args):
+    """Return function(*args), of NumPy arrays, as a new device array."""
+    return ndarray(streams.make(function, *args))
 
 
 def compute(function, *args, out=None, **options):
     """Call a NumPy function on device arrays and scalars, at least one of them an array."""
     args = [host(x) for x in args]
-    if out is not None:
-        if not isinstance(out, ndarray):
-            raise TypeError("Output arguments type must be cupy.ndarray")
-        options["out"] = out._host
-    with np.errstate(all="ignore"):  # a GPU does not warn
-        result = function(*args, **options)
-    return device(result) if out is None else out
+    if out is None:
+        return make(partial(function, **options), *args)
+    if not isinstance(out, ndarray):
+        raise TypeError("Output arguments type must be cupy.ndarray")
+    streams.write(lambda out, *args: function(*args, out=out, **options), out._host, *args)
+    return out
 
 
 def _reduction(name, *keywords):
@@ -156,13 +161,17 @@ class ndarray:
     # ---- elements ------------------------------------------------------------------------------------
 
     def __getitem__(self, index):
-        return ndarray(np.asarray(self._host[_index(index)]))
+        index = _index(index)
+        if any(isinstance(entry, list | np.ndarray) for entry in index):
+            return make(operator.getitem, self._host, index)
+        return ndarray(self._host[index])
 
     def __setitem__(self, index, value):
         if isinstance(value, np.ndarray) and value.ndim:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        value = value if isinstance(value, np.ndarray) else host(value)
-        self._host[_index(index)] = value
+        # A number is copied into the kernel's arguments.
+        value = value.item() if isinstance(value, np.ndarray) else host(value)
+        streams.write(operator.setitem, self._host, _index(index), value)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -172,12 +181,17 @@ class ndarray:
 
     def nonzero(self):
         synchronise("nonzero")
-        return tuple(device(index) for index in self._host.nonzero())
+        return tuple(make(np.copy, index) for index in self._host.nonzero())
 
     # ---- forms ---------------------------------------------------------------------------------------
 
+    def _view_or_copy(self, form):
+        """Return form(array): a view if the array's memory allows it, else new memory."""
+        view = form(self._host)
+        return ndarray(view) if np.may_share_memory(view, self._host) else make(form, self._host)
+
     def reshape(self, *shape, order="C", copy=None):
-        return ndarray(self._host.reshape(*shape, order=order))
+        return self._view_or_copy(lambda x: x.reshape(*shape, order=order))
 
     def transpose(self, *axes):
         return ndarray(self._host.transpose(*axes))
@@ -189,20 +203,20 @@ class ndarray:
         return ndarray(self._host.squeeze(axis))
 
     def ravel(self, order="C"):
-        return ndarray(self._host.ravel(order))
+        return self._view_or_copy(lambda x: x.ravel(order))
 
     def repeat(self, repeats, axis=None):
         if isinstance(repeats, ndarray):
             raise ValueError("cupy.ndaray cannot be specified as `repeats` argument.")
-        return ndarray(self._host.repeat(repeats, axis))
+        return make(np.repeat, self._host, repeats, axis)
 
     def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
-        with np.errstate(all="ignore"):
-            array = self._host.astype(dtype, order, copy=copy)
-        return self if array is self._host else ndarray(array)
+        if not copy and self.dtype == dtype:
+            return self
+        return make(lambda x: x.astype(dtype, order), self._host)
 
     def copy(self, order="C"):
-        return ndarray(self._host.copy(order))
+        return make(np.copy, self._host, order)
 
     def __deepcopy__(self, memo):
         return self.copy()
@@ -225,9 +239,14 @@ class ndarray:
     def __invert__(self):
         return compute(np.invert, self)
 
+    def __matmul__(self, other):
+        import cupy
+
+        return cupy.matmul(self, other)
+
 
 def _bound(bound):
-    return device(np.inf) if bound is None else bound
+    return np.inf if bound is None else bound
 
 
 def _index(index):
@@ -238,9 +257,12 @@ def _index(index):
             if entry.dtype == bool:
                 synchronise("boolean index")
             entries[k] = entry._host
+        elif isinstance(entry, list | np.ndarray) and np.ndim(entry):
+            entries[k] = np.asarray(entry)
+            streams.upload(entries[k].nbytes)
         elif hasattr(entry, "__index__") or entry is None or entry is Ellipsis or isinstance(entry, slice):
             continue
-        elif not isinstance(entry, list | np.ndarray):
+        else:
             raise IndexError(f"unsupported index {entry!r}")
     if not any(entry is Ellipsis for entry in entries):
         entries.append(Ellipsis)
@@ -271,5 +293,5 @@ for _name, _function in _OPERATORS.items():
     setattr(ndarray, f"__{_name}__", _binary(_function))
     setattr(ndarray, f"__r{_name}__", _binary(_function, swapped=True))
     setattr(ndarray, f"__i{_name}__", _in_place(_function))
-for _name, _function in {**_COMPARISONS, "matmul": np.matmul}.items():
+for _name, _function in _COMPARISONS.items():
     setattr(ndarray, f"__{_name}__", _binary(_function))

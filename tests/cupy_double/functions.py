@@ -1,10 +1,13 @@
 """The functions of the `cupy` module, with CuPy 14's signatures."""
 
+from builtins import sum as sum_of
+from functools import partial
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from .array import compute, device, host, ndarray, synchronise
+from . import memory, streams
+from .array import compute, host, make, ndarray, synchronise
 from .kernels import ElementwiseKernel
 
 UFUNCS = (
@@ -35,52 +38,59 @@ def empty(shape, dtype=float, order="C"):
     made.fill(
         np.nan if made.dtype.kind in "fc" else np.iinfo(made.dtype).max if made.dtype.kind in "iu" else 1
     )
-    return ndarray(made)
+    return ndarray(streams.new(made))
 
 
 def zeros(shape, dtype=float, order="C"):
-    return ndarray(np.zeros(shape, dtype, order))
+    return make(np.zeros, shape, dtype, order)
 
 
 def ones(shape, dtype=float, order="C"):
-    return ndarray(np.ones(shape, dtype, order))
+    return make(np.ones, shape, dtype, order)
 
 
 def full(shape, fill_value, dtype=None, order="C"):
-    return ndarray(np.full(shape, host(fill_value), dtype, order))
+    return make(np.full, shape, host(fill_value), dtype, order)
 
 
 def empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
-    return ndarray(np.full_like(host(prototype), _rubbish(prototype, dtype), dtype, order, shape=shape))
+    rubbish = empty((), prototype.dtype if dtype is None else dtype)._host
+    return ndarray(streams.new(np.full_like(host(prototype), rubbish, dtype, order, shape=shape)))
 
 
 def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
-    return ndarray(np.zeros_like(host(a), dtype, order, shape=shape))
+    return make(partial(np.zeros_like, shape=shape), host(a), dtype, order)
 
 
 def full_like(a, fill_value, dtype=None, order="K", subok=None, shape=None):
-    return ndarray(np.full_like(host(a), host(fill_value), dtype, order, shape=shape))
+    return make(partial(np.full_like, shape=shape), host(a), host(fill_value), dtype, order)
 
 
 def arange(start, stop=None, step=1, dtype=None):
-    return ndarray(np.arange(0, start, step, dtype) if stop is None else np.arange(start, stop, step, dtype))
+    return make(np.arange, *((0, start) if stop is None else (start, stop)), step, dtype)
 
 
 def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
     """Copy to the device: from the host, from a list of numbers, or on the device."""
-    return ndarray(np.array(obj._host if isinstance(obj, ndarray) else obj, dtype, order=order, ndmin=ndmin))
+    if isinstance(obj, ndarray):
+        return make(partial(np.array, order=order, ndmin=ndmin), obj._host, dtype)
+    obj = np.array(obj, dtype, order=order, ndmin=ndmin)
+    if obj.ndim:  # a single number is copied into a kernel's arguments
+        streams.upload(obj.nbytes)
+    return make(np.copy, obj)
 
 
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
-    if isinstance(a, ndarray) and dtype in (None, a.dtype) and not copy:
+    # Not `dtype in (None, a.dtype)`: for NumPy None is float64.
+    if isinstance(a, ndarray) and (dtype is None or dtype == a.dtype) and not copy:
         return a
     return array(a, dtype, order=order or "K")
 
 
 def ascontiguousarray(a, dtype=None):
-    if isinstance(a, ndarray) and a.flags.c_contiguous and dtype in (None, a.dtype):
+    if isinstance(a, ndarray) and a.flags.c_contiguous and (dtype is None or dtype == a.dtype):
         return a
-    return ndarray(np.array(host(a), dtype, order="C"))
+    return make(partial(np.array, order="C"), host(a), dtype)
 
 
 def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
@@ -88,8 +98,8 @@ def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
 
 
 def copyto(dst, src, casting="same_kind", where=None):
-    options = {} if where is None else {"where": where._host}
-    np.copyto(dst._host, host(src), casting=casting, **options)
+    where = True if where is None else where._host
+    streams.write(lambda *args: np.copyto(*args[:2], casting, args[2]), dst._host, host(src), where)
 
 
 # ---- arithmetic and comparison -----------------------------------------------------------------------
@@ -113,15 +123,18 @@ def matmul(*args, axes=None, out=None):
     a, b = args
     if not (isinstance(a, ndarray) and isinstance(b, ndarray)):
         raise TypeError(f"matmul takes device arrays, got {type(a)} and {type(b)}")
+    streams.refuse_cublas()
     return compute(np.matmul, a, b, out=out, **({} if axes is None else {"axes": axes}))
 
 
 def einsum(*operands, dtype=None, optimize=False):
-    return device(np.einsum(operands[0], *(host(x) for x in operands[1:]), dtype=dtype, optimize=optimize))
+    streams.refuse_cublas()  # most of them end there
+    form = partial(np.einsum, dtype=dtype, optimize=optimize)
+    return make(form, operands[0], *(host(x) for x in operands[1:]))
 
 
 def array_equal(a1, a2, equal_nan=False):
-    return device(np.array_equal(host(a1), host(a2), equal_nan))
+    return make(np.array_equal, host(a1), host(a2), equal_nan)
 
 
 def isscalar(element):
@@ -142,10 +155,13 @@ def concatenate(tup, axis=0, out=None, *, dtype=None, casting="same_kind"):
 def _join(function, arrays, axis, out, dtype, casting):
     if not all(isinstance(x, ndarray) for x in arrays):
         raise TypeError("Only cupy arrays can be concatenated")
-    joined = function(
-        [x._host for x in arrays], axis, None if out is None else host(out), dtype=dtype, casting=casting
-    )
-    return ndarray(joined) if out is None else out
+    if len(arrays) > 8 and sum_of(x.nbytes for x in arrays) < len(arrays) * 2**21:
+        streams.upload(8 * len(arrays))  # one kernel copies all, and needs a list of where they are
+    parts, options = tuple(x._host for x in arrays), {"dtype": dtype, "casting": casting}
+    if out is None:
+        return make(lambda parts: function(parts, axis, **options), parts)
+    streams.write(lambda out, parts: function(parts, axis, out, **options), host(out), parts)
+    return out
 
 
 def repeat(a, repeats, axis=None):
@@ -161,10 +177,6 @@ def as_strided(x, shape=None, strides=None):
 
 
 # ---- the module --------------------------------------------------------------------------------------
-
-
-class CUDARuntimeError(RuntimeError):
-    """What CUDA's calls raise."""
 
 
 class Device:
@@ -185,7 +197,7 @@ def _own_functions():
 def module():
     """Return a module that can stand in `sys.modules` for `cupy`."""
     cupy = ModuleType("cupy")
-    private = {"module", "extras", "as_strided", "CUDARuntimeError", "Device"}
+    private = {"module", "extras", "as_strided", "Device"}
     vars(cupy).update({name: f for name, f in _own_functions().items() if name not in private})
     vars(cupy).update({name: _ufunc(name) for name in UFUNCS})
     for name in (
@@ -194,6 +206,7 @@ def module():
         "int16",
         "int32",
         "int64",
+        "uint8",
         "bool_",
         "finfo",
         "iinfo",
@@ -208,10 +221,23 @@ def module():
     runtime = SimpleNamespace(
         getDeviceCount=lambda: 1,
         getDeviceProperties=lambda device: {"name": b"a double", "major": 9, "minor": 0},
-        CUDARuntimeError=CUDARuntimeError,
+        runtimeGetVersion=lambda: 13000,
+        CUDARuntimeError=streams.CUDARuntimeError,
     )
-    cupy.cuda = SimpleNamespace(runtime=runtime, Device=Device, is_available=lambda: True)
+    cupy.cuda = SimpleNamespace(
+        runtime=runtime,
+        Device=Device,
+        is_available=lambda: True,
+        Stream=streams.Stream,
+        Graph=streams.Graph,
+        get_current_stream=streams.get_current_stream,
+        MemoryPool=memory.MemoryPool,
+        using_allocator=memory.using_allocator,
+        set_pinned_memory_allocator=streams.set_pinned_memory_allocator,
+    )
     cupy.get_default_memory_pool = lambda: SimpleNamespace(total_bytes=lambda: 0)
+    cupy.get_default_pinned_memory_pool = lambda: SimpleNamespace(malloc=lambda size: None)
+    cupy.cublas = ModuleType("cupy.cublas")
     cupy.__version__ = "14 (a double)"
     return cupy
 
@@ -222,11 +248,7 @@ def extras():
 
     def scatter_add(a, slices, value):
         slices = tuple(host(s) for s in slices) if isinstance(slices, tuple) else host(slices)
-        np.add.at(host(a), slices, host(value))
+        streams.write(np.add.at, host(a), slices, host(value))
 
     cupyx.scatter_add = scatter_add
     return cupyx
-
-
-def _rubbish(like, dtype):
-    return empty((), like.dtype if dtype is None else dtype)._host

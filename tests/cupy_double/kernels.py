@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from . import streams
 from .array import host, ndarray
 
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double", np.dtype(np.int32): "int"}
@@ -59,15 +60,11 @@ class ElementwiseKernel:
         if any(output.shape != shape for output in args[self.n_in :]):
             raise ValueError("Out shape is mismatched")
         # A scalar takes the type that its parameter has by the arrays.
-        arrays = [np.asarray(host(arg), dtypes[t]) for arg, t in zip(args, self.types)]
-        arrays = [np.broadcast_to(array, shape) for array in arrays[: self.n_in]] + arrays[self.n_in :]
-        strides = np.array([array.strides for array in arrays], np.int64)
-        addresses = np.array([array.__array_interface__["data"][0] for array in arrays], np.uint64)
-        _compiled(self._source(dtypes))(
-            ctypes.c_ssize_t(arrays[-1].size),
-            ctypes.c_int(len(shape)),
-            *(ctypes.c_void_p(x.ctypes.data) for x in (np.array(shape, np.int64), addresses, strides)),
-        )
+        values = [
+            arg._host if isinstance(arg, ndarray) else dtypes[t].type(host(arg))
+            for arg, t in zip(args, self.types)
+        ]
+        streams.write(_run, _compiled(self._source(dtypes)), shape, *values)
 
     def _dtypes(self, args):
         """Return the dtype that each type letter stands for; TypeError where two arrays disagree."""
@@ -89,6 +86,18 @@ class ElementwiseKernel:
             count=len(self.names),
             operation=self.operation,
         )
+
+
+def _run(kernel, shape, *values):
+    """Run a compiled kernel on arrays and scalars, broadcast to a shape."""
+    arrays = [np.broadcast_to(value, shape) for value in values]
+    strides = np.array([array.strides for array in arrays], np.int64)
+    addresses = np.array([array.__array_interface__["data"][0] for array in arrays], np.uint64)
+    kernel(
+        ctypes.c_ssize_t(arrays[-1].size),
+        ctypes.c_int(len(shape)),
+        *(ctypes.c_void_p(x.ctypes.data) for x in (np.array(shape, np.int64), addresses, strides)),
+    )
 
 
 @cache

@@ -1,0 +1,133 @@
+"""A function of arrays as a CUDA graph: captured once, then launched as a whole.
+
+A training step is thousands of small kernels, and launching them one by one from Python takes longer than
+they run. While a stream captures, what is asked of the GPU is not done but noted, as a graph of kernels with
+their arguments: sizes, numbers and places in memory. Launching the graph does it all at once, as often as
+wanted, on whatever lies in those places then.
+
+So the graph has memory of its own, a pool that nothing else takes from: the inputs are copied into it, the
+results are left in it, and all that is made on the way stays where it was.
+"""
+
+import itertools
+from contextlib import contextmanager, suppress
+
+from . import backend
+from .ops import products
+
+#: Runs before the capture. The first compiles kernels and makes constants and buffers; the second finds them
+#: there, as the captured run does.
+WARM_UPS = 2
+
+
+class StepGraph:
+    """A function that runs a model on the GPU, captured when first called and replayed from then on.
+
+    function(*inputs): takes arrays and returns a tuple of arrays, or of numbers that never change. It must
+    not wait for the GPU nor bring anything from host memory, and what it depends on may change in place only.
+    Its products go straight to cuBLAS (`ops.products`).
+    model: what it runs. It is captured anew when the inputs' shapes or dtypes, a module's mode, or the places
+    of parameters, gradients and buffers change. Before, `function` runs several times, but that leaves no
+    trace in the model's buffers, such as running means.
+    Errors: ValueError on the CPU, and for a model that goes on from the sequence before (`remember`);
+    RuntimeError, with the cause, when something in `function` cannot be captured.
+    """
+
+    def __init__(self, function, model):
+        if model.device == "cpu":
+            raise ValueError("CUDA graphs are for GPUs: leave them out, or run with device 'cuda'")
+        self.function, self.model = function, model
+        self._captured_for = self._pool = self._stream = self._graph = self._inputs = self._outputs = None
+
+    def __call__(self, *inputs):
+        """Return function(*inputs) by the graph, in arrays that the next call overwrites."""
+        wanted = self._form(inputs)
+        if self._captured_for != wanted:
+            self._captured_for = None
+            self._capture(inputs)
+            self._captured_for = wanted
+        for mine, new in zip(self._inputs, inputs):
+            mine[...] = new
+        self._graph.launch()
+        return self._outputs
+
+    @property
+    def memory(self):
+        """The bytes that the graph took from the GPU."""
+        return 0 if self._pool is None else self._pool.total_bytes()
+
+    def _form(self, inputs):
+        """Return all that a captured graph takes for granted."""
+        for x in inputs:
+            if not backend.is_array(x):
+                raise TypeError(f"the inputs of a CUDA graph must be arrays, got {type(x).__name__}")
+        modes = [(module.train, _remembers(module)) for module in self.model.list_modules()]
+        arrays = [
+            *itertools.chain(*self.model.parameters()),
+            *(array for _, array in self.model.named_buffers()),
+        ]
+        return [(x.shape, x.dtype) for x in inputs], modes, [backend.pointer(array) for array in arrays]
+
+    def _capture(self, inputs):
+        """Make everything anew: memory, inputs, graph and outputs."""
+        if any(_remembers(module) for module in self.model.list_modules()):
+            raise ValueError("CUDA graphs start every sequence from zero: switch remember() off in the model")
+        cupy = backend.array_module("cuda")
+        buffers = [(buffer, buffer.copy()) for _, buffer in self.model.named_buffers()]
+        # Another stream takes over, and an earlier graph may be running still.
+        cupy.cuda.get_current_stream().synchronize()
+        self._graph = self._inputs = self._outputs = None
+        self._pool, self._stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
+        # What modules keep for their next call is to be made again, in this pool: memory of another would be
+        # given to somebody else as soon as a module, but not the graph, has no more use for it.
+        self.model.clear_state()
+        before = products.use_cublas(True)
+        try:
+            with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
+                self._inputs = [x.copy() for x in inputs]
+                for _ in range(WARM_UPS):
+                    self.function(*self._inputs)
+                self._stream.synchronize()
+                self._graph, self._outputs = self._record(cupy)
+        finally:
+            products.use_cublas(before)
+        for buffer, kept in buffers:
+            buffer[...] = kept
+
+    def _record(self, cupy):
+        """Return the graph of one run and what it returned."""
+        self._stream.begin_capture()
+        try:
+            with _no_uploads(cupy):
+                outputs = self.function(*self._inputs)
+            return self._stream.end_capture(), outputs
+        except BaseException as error:
+            with suppress(cupy.cuda.runtime.CUDARuntimeError):  # if the error has ended the capture already
+                self._stream.end_capture()
+            self.model.clear_state()  # nothing of it was computed
+            if not isinstance(error, Exception):
+                raise
+            raise RuntimeError(f"{self.model.name} cannot be captured as a CUDA graph: {error}") from error
+
+
+def _remembers(module):
+    """Say whether a recurrent module goes on from the sequence before, in its present mode."""
+    return getattr(module, "_remember", "neither") in ("both", "train" if module.train else "eval")
+
+
+@contextmanager
+def _no_uploads(cupy):
+    """Let every copy from host memory raise RuntimeError in this context.
+
+    A graph would copy again at each launch, from a place that meanwhile holds something else. CuPy does not
+    object, but it takes page-locked memory for each such copy.
+    """
+
+    def refuse(size):
+        raise RuntimeError(f"{size} bytes of host memory were to be copied to the GPU")
+
+    cupy.cuda.set_pinned_memory_allocator(refuse)
+    try:
+        yield
+    finally:
+        cupy.cuda.set_pinned_memory_allocator(cupy.get_default_pinned_memory_pool().malloc)
