@@ -52,7 +52,9 @@ def finished(tmp_path_factory):
 
 def test_run_folder(finished):
     names = {entry.name for entry in finished.iterdir()}
-    assert names == {"checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png"}
+    assert names == {
+        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html")
+    }
     for name in ("curves.png", "predictions.png"):
         assert min(plt.imread(finished / name).shape[:2]) > 200
     log = read_log(finished)

@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from . import suite
-from .moving_mnist_arguments import count
 from .moving_mnist_experiment import describe_data
 from .moving_mnist_options import PRESETS, settings_for
 from .portable import portable_result
 from .report import write_json
 from .table1 import format_hardware, format_markdown, format_time
+from .training_arguments import count
 
 PROGRAM = "python -m train.ablations"
 KIND = "ablations"

@@ -8,8 +8,9 @@
     python -m train.moving_mnist --figures RUN          Figures 3 and 5, and ten frames predicted beyond one
     python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 
-A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png and predictions.png; with --model all it
-has one such folder for each architecture, and table1.md and table1.json.
+A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, predictions.png and inspect.html, the
+page of `python -m train.inspect`; with --model all it has one such folder for each architecture, and
+table1.md and table1.json.
 """
 
 import shlex
@@ -29,7 +30,8 @@ from .moving_mnist_experiment import (
     score,
 )
 from .moving_mnist_options import settle
-from .moving_mnist_run import RESULT, Run, now
+from .moving_mnist_run import RESULT, Run
+from .run_folder import now
 
 PROGRAM = "python -m train.moving_mnist"
 PRETRAINED = "pretrained"

@@ -1,17 +1,12 @@
 """One training run on moving digits, from a new or half-finished folder to the result."""
 
-import signal
-import sys
-import time
-from dataclasses import asdict, fields, replace
-from datetime import datetime
 from pathlib import Path
 
 import nnlite as nn
 from nnlite import backend
 
-from . import evaluation, report
-from .loop import CHECKPOINT, LOG, LoopOptions, Trainer, read_log
+from . import evaluation, inspection_report, report, run_folder
+from .loop import CHECKPOINT, Trainer, read_log
 from .moving_mnist_experiment import (
     EXPERIMENT,
     build_model,
@@ -22,6 +17,7 @@ from .moving_mnist_experiment import (
     load_data,
     score,
 )
+from .run_folder import now
 
 RESULT = "result.json"
 #: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
@@ -43,18 +39,12 @@ class Run:
     @classmethod
     def new(cls, settings, command):
         """Return a new run in a folder of its own."""
-        folder = Path(settings["out"] or f"runs/moving_mnist-{datetime.now():%Y%m%d-%H%M%S}")
-        if (folder / CHECKPOINT).exists():
-            raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
-        options = {
-            field.name: settings[field.name] for field in fields(LoopOptions) if field.name in settings
-        }
-        options = LoopOptions(**options, epoch=settings["train_sequences"])
+        folder = run_folder.choose_folder(settings["out"], "moving_mnist")
+        options = run_folder.new_options(settings, epoch=settings["train_sequences"])
         experiment = {name: settings[name] for name in EXPERIMENT}
         metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
         run = cls(folder, metadata | {"started": now()}, options, settings["device"])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOG).unlink(missing_ok=True)
+        run_folder.make_folder(folder)
         return run
 
     @classmethod
@@ -62,14 +52,8 @@ class Run:
         """Return the run in a folder as its checkpoint left it."""
         folder = Path(settings["resume"])
         saved = load_checkpoint(folder / CHECKPOINT, settings)
-        saved.metadata["commands"].append(command)
-        commits = saved.metadata.setdefault("commits", [])
-        if report.commit() not in commits:
-            commits.append(report.commit())
-        changes = {
-            name: settings[name] for name in ("sequences", "minutes", "save_every") if name in settings
-        }
-        options = replace(LoopOptions(**saved.metadata["loop"]), **changes)
+        run_folder.note_resumption(saved.metadata, command)
+        options = run_folder.resumed_options(saved, settings)
         run = cls(folder, saved.metadata, options, settings.get("device", "auto"))
         run.trainer.restore(saved)
         return run
@@ -96,17 +80,8 @@ class Run:
             self.test_data,
             rows=min(6, experiment["test_sequences"]),
         )
-        result |= {
-            "commands": self.metadata["commands"],
-            "commits": self.metadata["commits"],
-            "options": asdict(options),
-            "sequences_seen": trainer.sequences_seen,
-            "steps": trainer.step,
-            "training_seconds": round(trainer.seconds, 1),
-            "sequences_per_second": round(trainer.sequences_seen / max(trainer.seconds, 1e-9), 2),
-            "command_seconds": round(time.monotonic() - began, 1),
-            "started": self.metadata["started"],
-            "finished": now(),
+        page = inspection_report.page_of_run(self.folder, self.test_data.sequences([0]).frames)
+        result |= run_folder.history(trainer, self.metadata, began) | {
             "curve": [
                 {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
                 for line in log
@@ -116,35 +91,14 @@ class Run:
         report.write_json(self.folder / RESULT, result)
         print(
             f"\n{trainer.sequences_seen} sequences in {trainer.seconds:.0f} s of training, "
-            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}"
+            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
+            f"Every gradient of a test sequence, to open in a browser: {page}"
         )
 
     def to_the_end(self, began, go_on):
         """Train and finish; return the exit status. go_on: the command that resumes, in case of a stop."""
-        trainer = self.trainer
-        try:
-            stopped = self.train()
-            if stopped:
-                print(
-                    f"\nStopped after {trainer.sequences_seen} of {trainer.options.sequences} sequences; ",
-                    end="",
-                )
-                print(f"the run is saved. Go on with\n  {go_on}")
-                return 128 + stopped
-            self.finish(began)
-        except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print(f"\nStopped at once; the last checkpoint stands. Go on with\n  {go_on}")
-            return 128 + signal.SIGINT
-        return 0
+        return run_folder.to_the_end(self, began, go_on)
 
     def _make_batch(self, indices):
         frames = self.train_data.sequences(indices).frames
         return frames[:-1], frames[1:]
-
-
-def now():
-    """Return the time as text."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")

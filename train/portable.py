@@ -10,7 +10,8 @@ from .moving_mnist_experiment import MNIST
 _PATHS = (
     *("--data", "--sequences-file", "--train-sequences-file"),
     *("--out", "--resume", "--evaluate", "--figures", "--export"),
-    *("--sintel", "--middlebury"),
+    *("--sintel", "--middlebury", "--camvid", "--weights"),
+    *("--videos", "--test", "--splits", "--predict", "--save-flow", "--render"),
 )
 
 
@@ -25,13 +26,14 @@ def portable_experiment(experiment):
 
 def portable_command(command):
     """Return a command line whose files and folders are named without those that they lie in."""
-    words = []
+    words, paths = [], False
     for word in shlex.split(command):
         option, equals, value = word.partition("=")
-        if words and words[-1] in _PATHS:
+        if word.startswith("--"):
+            paths = word in _PATHS
+            word = f"{option}={Path(value).name}" if equals and option in _PATHS else word
+        elif paths:
             word = Path(word).name
-        elif equals and option in _PATHS:
-            word = f"{option}={Path(value).name}"
         words.append(word)
     return shlex.join(words)
 

@@ -86,7 +86,7 @@ def draw_curves(path, panels, smooth=0.02):
         if len(y):
             means = _trailing_mean(np.asarray(y), max(1, round(smooth * len(y))))
             axis.plot(x, means, color="0.6", label="training")
-        axis.plot(*panel["unseen"], "o-", label="unseen digits")
+        axis.plot(*panel["unseen"], "o-", label="unseen")
         for number, (name, value) in enumerate(panel["levels"].items()):
             axis.axhline(value, linestyle=("--", ":")[number % 2], color=f"C{number + 1}", label=name)
         axis.set(title=panel["title"], ylabel=panel["label"], xlabel="training sequences", ylim=(0, None))

@@ -33,18 +33,19 @@ def change(folder, kind, changes):
     """Note new settings for all runs; ValueError when the folder is of another kind of suite."""
     suite = _read(folder)
     if suite["kind"] != kind:
-        program = {"table1": "train.moving_mnist", "ablations": "train.ablations"}[suite["kind"]]
-        raise ValueError(f"{folder} was begun by python -m {program}; resume it with that")
+        program = {"table1": "moving_mnist", "ablations": "ablations", "camvid": "camvid"}[suite["kind"]]
+        raise ValueError(f"{folder} was begun by python -m train.{program}; resume it with that")
     for settings in suite["runs"].values():
         settings |= {name: value for name, value in changes.items() if name in settings}
     write_json(Path(folder) / SUITE, suite)
 
 
-def train(folder, go_on, command, write):
+def train(folder, go_on, command, write, runs=Run):
     """Train the runs that are not finished; return the exit status.
 
     go_on: the command that resumes, for the message when it is stopped. write(folder, results): called when a
-    run has finished, with `results(folder)`. A run that fails does not keep the others from training.
+    run has finished, with `results(folder)`. runs: the class of the runs, with `new` and `resumed`. A run
+    that fails does not keep the others from training.
     """
     folder, status = Path(folder), 0
     for name, settings in _read(folder)["runs"].items():
@@ -55,9 +56,9 @@ def train(folder, go_on, command, write):
         if (folder / name / CHECKPOINT).exists():
             kept = ("sequences", "minutes", "save_every", "device")
             given = {"resume": folder / name} | {key: settings[key] for key in kept}
-            run = Run.resumed(given | ({"data": settings["data"]} if settings["data"] else {}), command)
+            run = runs.resumed(given | ({"data": settings["data"]} if settings["data"] else {}), command)
         else:
-            run = Run.new(settings | {"out": folder / name}, command)
+            run = runs.new(settings | {"out": folder / name}, command)
         outcome = run.to_the_end(began, go_on)
         if outcome > 128:  # a signal
             return outcome

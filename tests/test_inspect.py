@@ -1,0 +1,456 @@
+"""The microscope: its numbers are those of the run, its page stands alone, and it says what is wrong."""
+
+import base64
+import functools
+import inspect as standard_inspect
+import json
+import math
+import re
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_inspection import OPTIONS, STEPS, content_of, save
+
+import models
+import nnlite as nn
+from nnlite import checkpoint
+from train import (
+    inspect,
+    inspection_page,
+    inspection_report,
+    inspection_sources,
+    moving_mnist,
+    moving_mnist_experiment,
+)
+from train.inspection import Problem, Reading, as_maps, energy, numbers
+from train.inspection_checks import compare
+from train.inspection_film import film
+from train.inspection_memory import memories
+from train.inspection_subject import Sequence, Subject, load
+
+
+@pytest.fixture(scope="module", autouse=True)
+def digits_drawn_once():
+    """Draw digits once for all tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (inspection_sources, moving_mnist_experiment):
+            patch.setattr(module, "load_digits", functools.cache(module.load_digits))
+        yield
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory):
+    """Return a function that runs the command on a small checkpoint, once for the same arguments.
+
+    It returns the content of the page, the subject and the sequence.
+    """
+
+    @functools.cache
+    def run(name, *options):
+        folder = tmp_path_factory.mktemp("look")
+        path, page = save(folder / "checkpoint.h5", name), folder / "page.html"
+        arguments = [str(path), "--out", str(page), "--frames", str(STEPS), "--entries", "1", *options]
+        assert inspect.main(arguments) == 0
+        subject = load(path)
+        sequence = inspection_sources.sequence_for(subject, steps=STEPS)
+        return json.loads(content_of(page)[0]), subject, sequence
+
+    return run
+
+
+def row_of(content, path):
+    return next(row for row in content["modules"] if row["path"] == path)
+
+
+def norm_of(content, number):
+    return content["readings"][number]["norm"]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_numbers_are_those_of_a_plain_run(look, name):
+    content, subject, sequence = look(name)
+    problem = Problem(subject, sequence, "all")
+    loss = problem.loss()
+    grad_input = problem.backward()
+    assert content["loss"] == loss
+    assert norm_of(content, content["input"]) == np.linalg.norm(grad_input.astype(np.float64))
+
+    parameters = {row["path"]: row for row in content["parameters"]}
+    assert list(parameters) == [path for path, _, _ in problem.model.named_parameters()]
+    for path, weight, grad in problem.model.named_parameters():
+        row = parameters[path]
+        assert norm_of(content, row["weight"]) == pytest.approx(np.linalg.norm(weight), rel=1e-6)
+        assert norm_of(content, row["gradient"]) == pytest.approx(np.linalg.norm(grad), rel=1e-5, abs=1e-12)
+
+    whole = row_of(content, "")["signals"]
+    for label, array in (("input", problem.input), ("grad_input", grad_input)):
+        for t, number in whole[label].items():
+            assert norm_of(content, number) == pytest.approx(np.linalg.norm(array[int(t)]), rel=1e-6)
+    assert set(whole["input"]) == set(map(str, range(STEPS)))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_derivatives_agree_with_finite_differences_of_every_parameter_and_the_input(look, name):
+    content, subject, _ = look(name)
+    paths = ["input", *(path for path, _, _ in subject.model.named_parameters())]
+    assert [check["what"] for check in content["checks"]] == paths
+    smooth = [check for check in content["checks"] if not check["kink"]]
+    assert len(smooth) >= len(paths) - 3
+    assert max(check["error"] for check in smooth) < 1e-5
+
+
+def test_every_step_of_a_module_is_told_apart(look):
+    content, subject, sequence = look("ae_convlstm_flow")
+    problem = Problem(subject, sequence, "all")
+    with nn.trace(problem.model, arrays=True) as trace:
+        problem.loss()
+        problem.backward()
+    for path in ("encoder.1", "memory", "regressor.0", "sampler.0", "decoder"):
+        signals = row_of(content, path)["signals"]
+        for method, label in (("update_output", "output"), (None, "grad_output"), (None, "grad_input")):
+            calls = trace.select(path, method)
+            call = next(c for c in calls if getattr(c, label) and (method or c.grad_input))
+            arrays = getattr(call, label).array
+            for i, array in enumerate(arrays if isinstance(arrays, list) else [arrays]):
+                name = f"{label}[{i}]" if isinstance(arrays, list) else label
+                assert list(signals[name]) == list(map(str, range(STEPS)))
+                for t, number in signals[name].items():
+                    expected = np.linalg.norm(array[int(t)].astype(np.float64))
+                    assert norm_of(content, number) == pytest.approx(expected, rel=1e-12)
+    assert row_of(content, "memory")["gradients"].keys() == {
+        "memory.i2g.weight",
+        "memory.i2g.bias",
+        "memory.o2g.weight",
+    }
+    assert row_of(content, "memory")["docs"].startswith("docs/gradients/recurrent.md#seqconvlstm")
+
+
+def test_the_label_propagation_begins_at_the_second_frame(look):
+    content, subject, sequence = look("segnet_flow")
+    problem = Problem(subject, sequence, "all")
+    with nn.trace(problem.model, arrays=True) as trace:
+        problem.loss()
+        problem.backward()
+    signals = row_of(content, "propagation.merge")["signals"]
+    forth = trace.select("propagation.merge", "update_output")
+    back = trace.select("propagation.merge", "update_grad_input")
+    assert len(forth) == len(back) == STEPS - 1
+    for label, calls in (("output", forth), ("grad_output", back[::-1])):
+        assert sorted(signals[label]) == [str(t) for t in range(1, STEPS)]
+        for t, call in enumerate(calls, 1):
+            assert norm_of(content, signals[label][str(t)]) == pytest.approx(getattr(call, label).norm)
+    assert [row["name"] for row in content["film"]][-2:] == ["labels, predicted", "labels, trained on"]
+
+
+def test_ae_conv_has_its_frames_in_one_column(look):
+    content, _, _ = look("ae_conv")
+    assert content["columns"] == ["all", *map(str, range(STEPS))]
+    assert list(row_of(content, "encoder.0")["signals"]["output"]) == ["all"]
+    prediction = next(row for row in content["film"] if row["name"] == "next frame, predicted")
+    assert list(prediction["steps"]) == [str(STEPS - 1)]
+
+
+def test_the_loss_of_the_last_prediction_alone(look):
+    content, _, _ = look("ae_convlstm_flow", "--loss-at", "last")
+    arriving = [norm_of(content, n) for n in row_of(content, "decoder")["signals"]["grad_output"].values()]
+    assert arriving[:-1] == [0] * (STEPS - 1) and arriving[-1] > 0
+    through = [norm_of(content, n) for n in row_of(content, "memory")["signals"]["grad_input"].values()]
+    assert min(through) > 0  # the memory has carried it back
+
+
+def run_memory(module, x, g):
+    with nn.trace(module, arrays=True) as trace:
+        module.forward(x)
+        module.backward(x, g)
+    ((_, values, derivatives),) = memories(trace)
+    return values, derivatives
+
+
+def test_gates_and_cell_of_both_spellings_of_the_memory_agree():
+    whole, steps = nn.SeqConvLSTM(2, 3, 3).double(), nn.ConvLSTM(2, 3, 9, 3, 3)
+    assembled = nn.Sequencer(steps).double()
+    for k, name in enumerate(("input_gate", "cell_gate", "forget_gate", "output_gate")):
+        gate, rows = getattr(steps, name), slice(3 * k, 3 * k + 3)
+        gate.input2gate.weight[...] = whole.i2g.weight[rows]
+        gate.input2gate.bias[...] = whole.i2g.bias[rows]
+        gate.output2gate.weight[...] = whole.o2g.weight[rows]
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal((4, 1, 2, 5, 6)), rng.standard_normal((4, 1, 3, 5, 6))
+    one, other = run_memory(whole, x, g), run_memory(assembled, x, g)
+    for kind in (0, 1):
+        for symbol in "ifgoch":
+            assert one[kind][symbol].shape == (4, 3, 5, 6)
+            np.testing.assert_allclose(one[kind][symbol], other[kind][symbol], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(one[0]["h"], whole.output[:, 0], rtol=1e-9)
+
+
+def test_an_untied_first_step_forgets_nothing():
+    module = nn.Sequencer(nn.UntiedConvLSTM(2, 3, 9, 3, 3)).double()
+    rng = np.random.default_rng(0)
+    values, derivatives = run_memory(
+        module, rng.standard_normal((3, 1, 2, 4, 4)), rng.standard_normal((3, 1, 3, 4, 4))
+    )
+    assert not values["f"][0].any() and values["f"][1:].all()
+    np.testing.assert_allclose(values["c"][0], values["i"][0] * values["g"][0], rtol=1e-12)
+    np.testing.assert_allclose(derivatives["i"][0], derivatives["c"][0] * values["g"][0], rtol=1e-9)
+
+
+class Toy:
+    """A problem for the finite differences: L = Σ r ⊙ f(x)."""
+
+    def __init__(self, model, x):
+        self.model, self.input = model.double(), x
+        self.r = np.random.default_rng(1).uniform(1, 2, model.forward(x).shape)
+
+    def loss(self):
+        return float((self.r * self.model.forward(self.input)).sum())
+
+    def backward(self):
+        self.model.zero_grad_parameters()
+        return self.model.backward(self.input, self.r)
+
+
+def test_a_kink_is_marked_and_a_smooth_place_is_not():
+    x = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5]])
+    found = {tuple(check["index"]): check for check in compare(Toy(nn.Abs(), x), entries=6)}
+    assert len(found) >= 5
+    assert all(check["kink"] == (index[0] == 0) for index, check in found.items())
+    at_zero = next(check for index, check in found.items() if index[0] == 0)
+    assert at_zero["left"] == pytest.approx(-at_zero["right"]) and at_zero["right"] > 0.9
+
+
+class WrongLinear(nn.Linear):
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        super().acc_grad_parameters(input, grad_output, 2 * scale)
+
+
+def test_a_wrong_gradient_is_seen_and_is_no_kink():
+    x = np.random.default_rng(0).standard_normal((2, 3))
+    for module, wrong in ((nn.Linear(3, 2), False), (WrongLinear(3, 2), True)):
+        checks = compare(Toy(nn.Sequential(module, nn.Tanh()), x), entries=2)
+        assert [check["what"] for check in checks] == ["input"] * 2 + ["0.weight"] * 2 + ["0.bias"] * 2
+        assert not any(check["kink"] for check in checks)
+        for check in checks:
+            assert (check["error"] > 0.4) == (wrong and check["what"] != "input"), check
+
+
+def test_the_model_is_as_before_after_the_finite_differences():
+    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))
+    toy = Toy(model, np.random.default_rng(0).standard_normal((2, 3)))
+    before = [weight.copy() for weight in model.parameters()[0]]
+    compare(toy, entries=2)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.parameters()[0]))
+    assert not any("update_output" in vars(module) for module in model.list_modules())
+
+
+def test_arrays_become_maps():
+    sizes = {(4, 6)}
+    picture = np.arange(2 * 4 * 6.0).reshape(2, 4, 6)
+    assert np.array_equal(as_maps(picture[None], sizes), picture)
+    assert np.array_equal(as_maps(np.moveaxis(picture, 0, -1)[None], sizes), picture)  # the sampler's
+    assert as_maps(np.zeros((5, 3, 7, 7)), sizes).shape == (15, 7, 7)
+    assert as_maps(np.zeros((8, 9)), sizes).shape == (1, 8, 9)
+    assert as_maps(np.arange(12.0), sizes).tolist() == np.arange(12.0).reshape(1, 3, 4).tolist()
+    assert as_maps(np.zeros(13), sizes).shape == (1, 1, 13)
+
+
+def test_numbers_of_an_array():
+    x = np.array([[-4.0, 0.0, 0.0], [1.0, 2.0, 4.0]], np.float32)
+    found = numbers(x)
+    assert found["norm"] == math.sqrt(37) and found["mean"] == 0.5
+    assert (found["min"], found["max"], found["zeros"]) == (-4, 4, 2 / 6)
+    counts = found["histogram"]
+    assert sum(counts) == 6 and counts[20] == 2 and counts[0] == 1 and counts[-1] == 1
+    assert math.isnan(numbers(np.array([np.nan, 1.0]))["norm"])
+
+
+def reading(maps):
+    return Reading(maps, numbers(maps), energy(maps))
+
+
+def stored(page):
+    data, pictures = content_of(page)
+    return json.loads(data), zlib.decompress(base64.b64decode(pictures))
+
+
+def maps_in(raw, place):
+    count = math.prod(place["shape"])
+    levels = np.frombuffer(raw, np.int8, count, place["at"]).reshape(place["shape"])
+    return levels * np.array(place["scales"])[:, None, None] / 127
+
+
+def test_pictures_keep_eight_bits_of_each_map(tmp_path):
+    maps = np.random.default_rng(0).standard_normal((3, 5, 6)).astype(np.float32)
+    maps[1] *= 1e-6  # the scale is each map's own
+    maps[2] = 0
+    inspection_page.write(tmp_path / "p.html", {"title": "t"}, [reading(maps)], [])
+    content, raw = stored(tmp_path / "p.html")
+    back = maps_in(raw, content["readings"][0]["maps"])
+    for got, expected in zip(back, maps):
+        assert np.abs(got - expected).max() <= np.abs(expected).max() * (0.5 / 127 + 1e-3)
+
+
+def test_of_too_many_maps_the_most_important_are_kept_and_large_ones_are_averaged(tmp_path):
+    maps = np.ones((9, 256, 130), np.float32) * np.arange(9)[:, None, None]
+    item = reading(maps)
+    item.importance = np.array([0, 5, 0, 0, 7, 0, 0, 0, 6])
+    inspection_page.write(tmp_path / "p.html", {"title": "t"}, [item], [], pixels=32768)
+    place = stored(tmp_path / "p.html")[0]["readings"][0]["maps"]
+    assert place["shape"] == [3, 128, 65] and place["full"] == [256, 130]
+    assert place["chosen"] == [1, 4, 8] and place["scales"] == [1, 4, 8] and place["of"] == 9
+
+
+def test_a_page_stays_below_its_limit(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).standard_normal((40, 64, 64)).astype(np.float32)
+    readings = [reading(np.roll(noise, k, axis=1)) for k in range(4)]
+    monkeypatch.setattr(inspection_page, "LIMIT", 400_000)
+    inspection_page.write(tmp_path / "p.html", {"title": "t"}, readings, [])
+    assert (tmp_path / "p.html").stat().st_size < 400_000
+    content, _ = stored(tmp_path / "p.html")
+    assert [r["maps"]["of"] for r in content["readings"]] == [40] * 4
+    assert [p.name for p in tmp_path.iterdir()] == ["p.html"]
+
+
+def test_json_cannot_break_out_of_its_element():
+    text = inspection_page.as_json({"a": "</script><b>", "b": [float("nan"), 1.5]})
+    assert "</" not in text and json.loads(text) == {"a": "</script><b>", "b": [None, 1.5]}
+
+
+def test_the_page_needs_nothing_else(look):
+    _, subject, _ = look("ae_convlstm_flow")
+    page = subject.folder / "page.html"
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 10e6
+    addresses = set(re.findall(r"https?://[^\"'\s)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, nothing is fetched from there
+    assert not re.search(r"<(script|img|iframe|link)[^>]*\b(src|href)=(?!\"data:)", text)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+    assert "{{" not in text.split('id="data"')[0]
+    assert str(subject.folder) not in text
+
+
+def test_a_run_leaves_its_page(tmp_path, capsys):
+    run = tmp_path / "run"
+    options = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--sequences", "8"]
+    assert moving_mnist.main([*options, "--test-sequences", "4", "--out", str(run)]) == 0
+    assert str(run / "inspect.html") in capsys.readouterr().out
+    content, _ = stored(run / "inspect.html")
+    assert {row["name"] for row in content["film"]} >= {"frame", "flow"}
+    assert dict(content["facts"])["weights"] == "run/checkpoint.h5 at step 1"
+    assert dict(content["facts"])["made by"] == "python -m train.inspect run"
+
+    assert inspect.main([str(run), "--entries", "1", "--sequence", "2"]) == 0  # into the same folder
+    content, _ = stored(run / "inspect.html")
+    assert dict(content["facts"])["sequence"] == "test sequence 2, 1 moving drawn digits"
+
+
+def test_the_default_is_the_pretrained_model_or_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "PRETRAINED", tmp_path)
+    subject = load()
+    assert subject.name == "ae_convlstm_flow" and "not trained" in subject.weights
+    path = save(tmp_path / "ae_convlstm_flow.h5", "ae_convlstm_flow")
+    subject = load()
+    assert "pretrained" in subject.weights
+    saved = checkpoint.load(path).parameters
+    assert all(np.array_equal(saved[p], weight) for p, weight, _ in subject.model.named_parameters())
+    assert load(name="segnet").options["height"] == 64
+
+
+def test_a_video_is_shown_in_stretches(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k in range(11):
+        Image.fromarray(np.full((32, 32, 3), 20 * k, np.uint8)).save(folder / f"{k:03d}.png")
+    subject = load(save(tmp_path / "checkpoint.h5", "ae_convlstm_flow"))
+    sequence = inspection_sources.sequence_for(subject, 1, folder, STEPS)
+    assert sequence.frames.shape == (5, 1, 1, 32, 32)
+    assert np.allclose(sequence.frames[:, 0, 0, 0, 0], np.arange(5, 10) * 20 / 255, atol=1e-3)
+    assert sequence.words == "frames 5 to 9 of frames, in 32x32"
+    with pytest.raises(ValueError, match="has only 11 frames; --sequence 2 needs those from 10 to 14"):
+        inspection_sources.sequence_for(subject, 2, folder, STEPS)
+
+
+def test_models_of_real_video_see_frames_around_zero(tmp_path):
+    path = save(tmp_path / "c.h5", "ae_convlstm_flow", {"experiment": {"signature": "x"}}, output="linear")
+    frames = np.random.default_rng(0).random((5, 1, 1, 32, 32)).astype(np.float32)
+    problem = Problem(load(path), Sequence(frames, "noise"), "all")
+    np.testing.assert_allclose(problem.input, frames[:-1] - 0.5, atol=1e-7)
+    assert type(problem.criterion).__name__ == "MSECriterion"
+    problem.loss()
+    shown = film(problem)[0]["steps"]["2"]
+    assert np.abs(shown[..., 0] - frames[2, 0, 0] * 255).max() <= 0.51
+
+
+def test_models_of_crops_see_the_middle(tmp_path):
+    frames = np.random.default_rng(0).random((5, 1, 1, 40, 34)).astype(np.float32)
+    problem = Problem(load(save(tmp_path / "c.h5", "ae_convlstm")), Sequence(frames, "noise"), "all")
+    np.testing.assert_array_equal(problem.input, frames[:-1, ..., 4:36, 1:33])
+
+
+def test_what_is_moved_as_input_stays_as_target(look):
+    for name in ("ae_convlstm_flow", "segnet_flow"):
+        _, subject, sequence = look(name)
+        problem = Problem(subject, sequence, "all")
+        targets = problem.target if isinstance(problem.target, list) else [problem.target]
+        assert not any(np.shares_memory(problem.input, target) for target in targets)
+        assert not np.shares_memory(problem.input, sequence.frames)
+
+
+def test_a_batch_normalisation_of_the_caller_keeps_its_statistics(tmp_path):
+    model = models.build("segnet", **OPTIONS["segnet"])
+    before = [array.copy() for _, array in model.named_buffers()]
+    frames = np.random.default_rng(0).random((2, 1, 3, 32, 32)).astype(np.float32)
+    labels = np.zeros((2, 1, 32, 32), np.int64)
+    Problem(Subject(model, "new", {}), Sequence(frames, "noise", labels), "all").loss()
+    assert before and all(np.array_equal(a, b) for a, (_, b) in zip(before, model.named_buffers()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{folder}/none.h5"], "there is no checkpoint"),
+        (["{folder}/text.h5"], "no checkpoint"),
+        (["{folder}/bare.h5"], "does not say which architecture"),
+        (["{folder}/conv.h5", "--model", "ae_fclstm"], "is of ae_conv, not of --model ae_fclstm"),
+        (["{folder}/conv.h5", "--frames", "7"], "--frames: ae_conv takes 4 frames, got 7"),
+        (["{folder}/conv.h5", "--video", "{folder}/none.mp4"], "none.mp4"),
+        (["{folder}/segnet.h5", "--video", "{folder}/film"], "learns from labels"),
+        (["{folder}/suite"], "holds several runs; choose one with --model: ae_conv, ae_fclstm"),
+        (["--model", "nothing"], "unknown model 'nothing'; choose from ae_conv"),
+    ],
+)
+def test_bad_input(tmp_path, capsys, arguments, message):
+    save(tmp_path / "conv.h5", "ae_conv")
+    save(tmp_path / "segnet.h5", "segnet")
+    (tmp_path / "text.h5").write_text("no HDF5")
+    checkpoint.save(tmp_path / "bare.h5", nn.Linear(2, 2))
+    for name in ("ae_conv", "ae_fclstm"):
+        (tmp_path / "suite" / name).mkdir(parents=True)
+        save(tmp_path / "suite" / name / "checkpoint.h5", name)
+    (tmp_path / "film").mkdir()
+    for k in range(5):
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "film" / f"{k}.png")
+    out = tmp_path / "page.html"
+    arguments = [argument.format(folder=tmp_path) for argument in arguments]
+    assert inspect.main([*arguments, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error
+    assert not out.exists()
+
+
+def test_the_folder_of_several_runs_with_a_model(tmp_path):
+    (tmp_path / "suite" / "ae_conv").mkdir(parents=True)
+    save(tmp_path / "suite" / "ae_conv" / "checkpoint.h5", "ae_conv")
+    assert load(tmp_path / "suite", "ae_conv").name == "ae_conv"
+
+
+def test_the_command_does_not_stand_in_the_way_of_the_standard_library():
+    assert hasattr(standard_inspect, "signature")
+    done = subprocess.run(
+        [sys.executable, "-m", "train.inspect", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "CHECKPOINT" in done.stdout and inspection_report.PAGE in done.stdout
