@@ -67,7 +67,8 @@ class CamVidSequences:
         seen = {frame for window, seen in self.windows for frame, s in zip(window, seen) if s}
         hidden = {frame for window, _ in self.windows for frame in window if frame.label} - seen
         labels = f"{len(seen)} labelled frames" + (f", {len(hidden)} more to measure on" if hidden else "")
-        text = f"{self.split}: {len(self)} sequences of {length} frames, {labels}."
+        frames = "one frame" if length == 1 else f"{length} frames"
+        text = f"{self.split}: {len(self)} sequences of {frames}, {labels}."
         if length == 1:
             return text
         if kinds["whole"]:

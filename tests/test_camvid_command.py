@@ -35,7 +35,7 @@ def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
     arguments = [*TOY, "--camvid", str(camvid_folder), "--sequences", "8", "--out", str(folder)]
     assert camvid.main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "Training: CamVid train: 5 sequences of 1 frames, 5 labelled frames." in printed
+    assert "Training: CamVid train: 5 sequences of one frame, 5 labelled frames." in printed
     assert "Stills, as the frames before are not there: 5." in printed
     page = (folder / "table2.md").read_text()
     for row in ("| SegNet, paper ", "| SegNet-flow, paper ", "| SegNet ", "| SegNet-flow "):

@@ -128,8 +128,13 @@ def test_second_interrupt_is_immediate(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
         return toy_batch(indices)
 
-    with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path, make_batch).run()
+    # Where a shell has started the tests in the background they ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer(tmp_path, make_batch).run()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_restore_drops_what_was_logged_after_the_checkpoint(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nnlite import backend
 
-from . import report, run_folder
+from . import inspection_report, report, run_folder
 from .camvid_experiment import (
     EXPERIMENT,
     TITLES,
@@ -81,6 +81,7 @@ class Run:
         draw_curves(self.folder / "curves.png", log)
         draw_confusions(self.folder, {name: result})
         draw_results(self.folder, {TITLES[name]: trainer.model}, self.data, self.experiment)
+        page = self._inspect()
         result |= run_folder.history(trainer, self.metadata, began) | {
             "curve": [
                 line["evaluation"] | {key: line[key] for key in ("sequences", "seconds")}
@@ -91,12 +92,21 @@ class Run:
         report.write_json(self.folder / RESULT, result)
         print(
             f"\n{trainer.sequences_seen} sequences in {trainer.seconds:.0f} s of training, "
-            f"{result['command_seconds']:.0f} s in all. Scores and pictures are in {self.folder}"
+            f"{result['command_seconds']:.0f} s in all. Scores and pictures are in {self.folder}\n"
+            f"Every gradient of a test sequence, to open in a browser: {page}"
         )
 
     def to_the_end(self, began, go_on):
         """Train and finish; return the exit status. go_on: the command that resumes, in case of a stop."""
         return run_folder.to_the_end(self, began, go_on)
+
+    def _inspect(self):
+        """Write the page of `train.inspect` on the first test sequence; return its path."""
+        video = self.data.test.sequences([0])
+        frames, target = make_batch(self.experiment["model"], video)
+        labels = target[0] if isinstance(target, list) else target
+        criterion = self.trainer.criterion
+        return inspection_report.page_of_run(self.folder, frames, labels, criterion)
 
     def _watch(self):
         """Return the averages on a few test sequences, for the log."""

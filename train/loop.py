@@ -8,7 +8,6 @@ that is resumed takes exactly the steps that it would have taken without the int
 import json
 import math
 import os
-import signal
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,8 @@ from nnlite import backend, checkpoint, optim
 from nnlite.cuda_graph import StepGraph
 from nnlite.ops import products, threads
 from nnlite.random import default_generator
+
+from .interruption import Interruption
 
 CHECKPOINT = "checkpoint.h5"
 LOG = "log.jsonl"
@@ -131,7 +132,7 @@ class Trainer:
         milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
         started = saved = time.monotonic()
         started -= self.seconds
-        with _Interruption() as interruption, self._progress_bar() as bar:
+        with Interruption() as interruption, self._progress_bar() as bar:
             if self.step == 0:
                 self._monitor(monitor)
                 self.save()
@@ -287,22 +288,3 @@ def read_log(folder):
     path = Path(folder) / LOG
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
-class _Interruption:
-    """Within this context the first SIGINT or SIGTERM only sets `signal`; a second one acts as usual."""
-
-    def __enter__(self):
-        self.signal = None
-        self._usual = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._usual.items():
-            signal.signal(number, handler)
-
-    def _note(self, number, _):
-        self.signal = number
-        self.__exit__()

@@ -1,0 +1,54 @@
+"""Crops to train on: exact parts of the frames, where something moves, the same for the same seed."""
+
+import numpy as np
+
+from train.crops import random_crops
+
+
+def numbered(count=5, clips=3, channels=2, height=20, width=30):
+    """Return clips whose every value tells where it comes from."""
+    shape = (count, clips, channels, height, width)
+    return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def test_crops_are_parts_of_their_clips():
+    frames = numbered()
+    crops = random_crops(frames, (8, 12), np.random.default_rng(0))
+    assert crops.shape == (5, 3, 2, 8, 12) and crops.dtype == np.float32
+    mirrored = 0
+    for n in range(3):
+        crop = crops[:, n]
+        if crop[0, 0, 0, 0] > crop[0, 0, 0, -1]:
+            crop = crop[..., ::-1]
+            mirrored += 1
+        _, _, _, y, x = np.argwhere(frames == crop[0, 0, 0, 0])[0]
+        np.testing.assert_array_equal(crop, frames[:, n, :, y : y + 8, x : x + 12])
+    assert 0 <= mirrored <= 3
+
+
+def test_both_ways_and_all_places_come_up():
+    frames, random = numbered(2, 1, 1, 6, 6), np.random.default_rng(0)
+    crops = [random_crops(frames, (5, 5), random)[0, 0, 0] for _ in range(100)]
+    assert {crop[0].min() for crop in crops} == {0, 1, 6, 7}
+    assert {bool(crop[0, 0] > crop[0, 1]) for crop in crops} == {False, True}
+
+
+def test_the_same_for_the_same_seed():
+    frames = numbered()
+    first, again, other = (random_crops(frames, (8, 12), np.random.default_rng(s)) for s in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_whole_frames_are_crops_too():
+    frames = numbered(2, 1)
+    crop = random_crops(frames, (20, 30), np.random.default_rng(0))
+    assert np.array_equal(np.sort(crop.ravel()), frames.ravel())
+
+
+def test_where_something_moves_is_preferred():
+    frames = np.zeros((2, 1, 1, 40, 40), np.float32)
+    frames[1, 0, 0, :10, :10] = 1
+    random = np.random.default_rng(0)
+    moving = np.mean([random_crops(frames, (10, 10), random)[1].any() for _ in range(300)])
+    # One place at random sees some of it with probability (10/31)² = 0.10, the best of four 0.36.
+    assert 0.25 < moving < 0.47

@@ -1,0 +1,23 @@
+"""A handful of videos drawn by the project itself, for where there are no real ones."""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data.moving_shapes import MovingShapes
+from data.video_writer import write_video
+
+COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
+
+
+def draw_videos(folder, count=COUNT):
+    """Draw textured shapes moving over a texture as MP4 files in `folder`, but for those that are there."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    scenes = MovingShapes(SIZE, number=3, speed=(0.5, 2.5), frames=FRAMES, noise=0, lost=0)
+    for number in tqdm(range(count), "drawing videos", disable=None):
+        path = folder / f"shapes_{number:02d}.mp4"
+        if not path.exists():
+            pictures = np.moveaxis(scenes.sequences([number]).frames[:, 0], 1, -1)
+            write_video(path, np.rint(255 * pictures).astype(np.uint8), RATE)

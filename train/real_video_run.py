@@ -1,0 +1,198 @@
+"""One training run on real video, from a new or half-finished folder to the result."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+import nnlite as nn
+from data.prefetch import Prefetch
+from nnlite import backend
+
+from . import report, run_folder
+from .crops import random_crops
+from .loop import CHECKPOINT, Trainer, batch_indices, read_log
+from .portable import portable_command
+from .real_video_experiment import (
+    EXPERIMENT,
+    GREY,
+    build_model,
+    choose_clips,
+    describe,
+    find_videos,
+    load_checkpoint,
+    load_clips,
+    portable_experiment,
+)
+from .real_video_figures import draw_figure6
+from .real_video_scores import format_tables, model_errors, moves_most, score, summary, video_name
+
+RESULT = "result.json"
+#: Test clips scored now and then during training, for the curves. Nothing is chosen by them.
+WATCHED = 20
+#: Rows of Figure 6.
+ROWS = 6
+
+
+class Run:
+    """One training run on real video: its folder, clips, model and trainer."""
+
+    def __init__(self, folder, metadata, options, device):
+        """options: called with the number of training clips, returns the `LoopOptions`."""
+        self.folder, self.metadata, self.experiment = folder, metadata, metadata["experiment"]
+        device = backend.resolve_device(device)
+        size, crop = self.experiment["size"], self.experiment["crop"]
+        if crop and not (crop[0] <= size[0] and crop[1] <= size[1]):
+            raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
+        self.whole = build_model(self.experiment, device)
+        model = build_model(self.experiment, device, crop)
+        self.whole_parameters, _ = self.whole.get_parameters()
+        train, test = find_videos(self.experiment, folder)
+        self.clips = load_clips(train, self.experiment, self.experiment["stride"])
+        print(f"To train on: {self.clips.describe()}")
+        self.test = TestClips(test, self.experiment)
+        signature = self.experiment.setdefault("signature", self.clips.signature)
+        if signature != self.clips.signature:
+            raise ValueError(
+                f"the training videos are not those that the run in {folder} began with, or were changed; "
+                "name their folders with --videos"
+            )
+        self.batches = self._batch
+        criterion = nn.MSECriterion(size_average=False)
+        self.trainer = Trainer(model, criterion, self._make_batch, options(len(self.clips)), folder, metadata)
+
+    @classmethod
+    def new(cls, settings, command):
+        """Return a new run in a folder of its own."""
+        folder = run_folder.choose_folder(settings["out"], "real_video")
+        experiment = {name: settings[name] for name in EXPERIMENT}
+        metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
+        run = cls(
+            folder,
+            metadata | {"started": run_folder.now()},
+            lambda clips: run_folder.new_options(settings, clips),
+            settings["device"],
+        )
+        run_folder.make_folder(folder)
+        return run
+
+    @classmethod
+    def resumed(cls, settings, command):
+        """Return the run in a folder as its checkpoint left it."""
+        folder = Path(settings["resume"])
+        saved = load_checkpoint(folder / CHECKPOINT, settings)
+        run_folder.note_resumption(saved.metadata, command)
+        options = run_folder.resumed_options(saved, settings)
+        run = cls(folder, saved.metadata, lambda clips: options, settings.get("device", "auto"))
+        run.trainer.restore(saved)
+        return run
+
+    def train(self):
+        """Train to the end of the budget; return the signal that stopped it before, or None."""
+        trainer, options = self.trainer, self.trainer.options
+        print(describe(trainer.model, self.experiment))
+        print(f"Training to {options.sequences} clips in {self.folder}", flush=True)
+        (self.folder / RESULT).unlink(missing_ok=True)  # of less training
+        watched = self.test.chosen[:: math.ceil(len(self.test.chosen) / WATCHED)]
+        schedule = (
+            [step, *batch_indices(step, options.batch, options.epoch, options.seed)]
+            for step in range(trainer.step, math.ceil(options.sequences / options.batch))
+        )
+        with Prefetch(self._batch, schedule) as self.batches:
+            return trainer.run(lambda: summary(model_errors(self.trained(), self.test.clips, watched)))
+
+    def finish(self, began):
+        """Score the trained model; print the tables, write result.json, curves and Figure 6."""
+        trainer, log = self.trainer, read_log(self.folder)
+        result = self.test.score(self.trained(), self.experiment)
+        print("\n" + format_tables(result) + "\n")
+        _draw_curves(self.folder / "curves.png", log, result["scores"])
+        self.test.draw(self.folder / "figure6.png", self.whole)
+        result |= run_folder.history(trainer, self.metadata, began) | {
+            "commands": [portable_command(command) for command in self.metadata["commands"]],
+            "curve": [
+                {key: line[key] for key in ("sequences", "seconds", "evaluation")}
+                for line in log
+                if "evaluation" in line
+            ],
+        }
+        report.write_json(self.folder / RESULT, result)
+        self.result = result
+        print(
+            f"{trainer.sequences_seen} clips in {trainer.seconds:.0f} s of training, "
+            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}"
+        )
+
+    def trained(self):
+        """Return the model for whole frames with the parameters that training has come to."""
+        self.whole_parameters[...] = self.trainer.parameters
+        return self.whole
+
+    def _make_batch(self, indices):
+        frames = self.batches([self.trainer.step, *indices])
+        return frames[:-1], frames[1:]
+
+    def _batch(self, step_and_indices):
+        """Return the frames of a step, (T, N, C, H, W), zero for middle grey."""
+        step, *indices = step_and_indices
+        frames = self.clips.batch(indices) - np.float32(GREY)
+        if not self.experiment["crop"]:
+            return frames
+        random = np.random.Generator(np.random.PCG64([self.experiment["seed"], step]))
+        return random_crops(frames, self.experiment["crop"], random)
+
+
+class TestClips:
+    """The clips to score: of each test video some that are evenly spread and don't overlap."""
+
+    def __init__(self, sources, experiment):
+        self.clips = load_clips(sources, experiment, experiment["frames"])
+        self.chosen = choose_clips(self.clips, experiment["test_clips"])
+        self.sources = [self.clips.place(i)[0] for i in self.chosen]
+        print(f"To test on: {self.clips.describe()}; {len(self.chosen)} of them are scored")
+
+    def score(self, model, experiment):
+        """Return the scores of model and baselines, ready for JSON."""
+        about = {"experiment": portable_experiment(experiment)}
+        hardware = {"hardware": report.hardware(model.device)}
+        return about | score(model, self.clips, self.chosen) | hardware
+
+    def draw(self, path, model):
+        """Draw Figure 6: of each video the chosen clip whose last two frames differ most."""
+        change = [self._last_change(i) for i in self.chosen]
+        best = {}
+        for k, source in enumerate(self.sources):
+            if source not in best or change[k] > change[best[source]]:
+                best[source] = k
+        rows = sorted(best.values(), key=lambda k: -change[k])[:ROWS]
+        titles = [video_name(self.sources[k])[:24] for k in rows]
+        draw_figure6(path, model, self.clips, [self.chosen[k] for k in rows], titles)
+
+    def source_that_moves_most(self, result):
+        """Return the path of the video that changes most from frame to frame."""
+        name = moves_most(result)
+        return next(source for source in self.sources if video_name(source) == name)
+
+    def _last_change(self, i):
+        *_, before, last = self.clips.clip(i)
+        return float(((last - before) ** 2).mean())
+
+
+def _draw_curves(path, log, scores):
+    """Draw the squared error over the run, beside that of copying and of carrying the motion on."""
+    training = [line for line in log if "loss" in line]
+    checks = [line for line in log if "evaluation" in line]
+    panel = {
+        "title": "Prediction, mean of all steps",
+        "label": "squared error a pixel",
+        "training": ([line["sequences"] for line in training], [line["loss"] for line in training]),
+        "unseen": (
+            [line["sequences"] for line in checks[1:]],
+            [line["evaluation"]["all"]["squared"] for line in checks[1:]],
+        ),
+        "levels": {
+            "last frame copied": scores["copy"]["all"]["squared"],
+            "motion carried on": scores["motion"]["all"]["squared"],
+        },
+    }
+    report.draw_curves(path, [panel])
