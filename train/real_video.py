@@ -54,8 +54,16 @@ def main(argv=None):
 def train(settings, command):
     """Train a model; return the exit status."""
     began = time.monotonic()
-    videos = settings["videos"] or usual_folders()
-    return _to_the_end(Run.new(settings | {"videos": videos}, command), began, settings["render"])
+    # Absolute, for the run may be resumed from elsewhere.
+    folders = {
+        name: [str(Path(folder).resolve()) for folder in settings[name]]
+        for name in ("videos", "test")
+        if settings[name]
+    }
+    if settings["splits"]:
+        folders["splits"] = str(Path(settings["splits"]).resolve())
+    run = Run.new({**settings, "videos": usual_folders(), **folders}, command)
+    return _to_the_end(run, began, settings["render"])
 
 
 def resume(settings, command):

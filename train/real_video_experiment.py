@@ -28,7 +28,7 @@ DRAWN = "drawn"
 def usual_folders():
     """Return videos/ and sequences/ in the folder that NNLITE_DATA names, those that are there, or None."""
     root = os.environ.get("NNLITE_DATA")
-    folders = [Path(root, name) for name in ("videos", "sequences")] if root else []
+    folders = [Path(root, name).resolve() for name in ("videos", "sequences")] if root else []
     return [str(folder) for folder in folders if folder.is_dir()] or None
 
 

@@ -13,7 +13,7 @@ PRESETS = {
         "crop": [48, 64],
         "rate": 12.5,
         "stride": 3,
-        "sequences": 3200,
+        "sequences": 4500,
         "batch": 4,
         "optimiser": "adam",
         "learning_rate": 1e-3,
@@ -90,7 +90,7 @@ COMPANIONS = {
 EPILOG = """\
 presets:
   default  the paper's model on grey frames of 128x96 pixels, 12.5 a second, so that things move by some
-           pixels from one to the next. It learns from 3,200 clips of 13 frames, one every 3 frames, those
+           pixels from one to the next. It learns from 4,500 clips of 13 frames, one every 3 frames, those
            there are several times, each time another crop of 64x48; Adam at 1e-3, falling to 1e-4 over the
            second half, batches of 4, and a flow that keeps still for the first 300. About ten minutes on
            two processor cores.

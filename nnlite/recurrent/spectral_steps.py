@@ -10,7 +10,7 @@ from ..ops.threads import in_cache, split
 from ..ops.tiles import Tiling
 
 #: Bytes of output-gradient spectra to keep before they are turned into weight gradients.
-CHUNK_BYTES = 96 << 20
+CHUNK_BYTES = 72 << 20
 
 
 class SpectralSteps:
