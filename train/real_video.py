@@ -10,7 +10,8 @@
 The model and its loss, eq. 4, are the paper's: the squared error summed over the pixels, plus the Huber
 penalty of the flow with the weight 0.01. Its output is linear, and 0 stands for middle grey.
 
-A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png and prediction.mp4.
+A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
+inspect.html.
 """
 
 import shlex

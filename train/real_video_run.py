@@ -9,7 +9,7 @@ import nnlite as nn
 from data.prefetch import Prefetch
 from nnlite import backend
 
-from . import report, run_folder
+from . import inspection_report, report, run_folder
 from .crops import random_crops
 from .loop import CHECKPOINT, Trainer, batch_indices, read_log
 from .portable import portable_command
@@ -108,6 +108,8 @@ class Run:
         print("\n" + format_tables(result) + "\n")
         _draw_curves(self.folder / "curves.png", log, result["scores"])
         self.test.draw(self.folder / "figure6.png", self.whole)
+        clip = self.test.clips.batch(self.test.chosen[:1])
+        page = inspection_report.page_of_run(self.folder, clip, words="test clip 0")
         result |= run_folder.history(trainer, self.metadata, began) | {
             "commands": [portable_command(command) for command in self.metadata["commands"]],
             "curve": [
@@ -120,7 +122,8 @@ class Run:
         self.result = result
         print(
             f"{trainer.sequences_seen} clips in {trainer.seconds:.0f} s of training, "
-            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}"
+            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
+            f"Every gradient of a test clip, to open in a browser: {page}"
         )
 
     def trained(self):
