@@ -214,6 +214,7 @@ def test_paper_preset_is_the_papers():
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--evaluate", "file", "--preset", "tiny"], "leave out --preset"),
         (["--resume", "a", "--evaluate", "b"], "leave out --evaluate"),
+        (["--model", "all", "--weights", "file"], "--weights are of one architecture; name it with --model"),
     ],
 )
 def test_bad_options(arguments, message, capsys):

@@ -4,6 +4,7 @@
     python -m train.moving_mnist --model all            the four of Table 1; presets quick, cpu, best, paper
     python -m train.moving_mnist --preset paper         sections 4 and 5.1 of the paper, for a GPU
     python -m train.moving_mnist --resume RUN           go on where a run was stopped
+    python -m train.moving_mnist --weights pretrained   start with trained weights instead of drawn ones
     python -m train.moving_mnist --evaluate CHECKPOINT  score a trained model, or all that are `pretrained`
     python -m train.moving_mnist --figures RUN          Figures 3 and 5, and ten frames predicted beyond one
     python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
@@ -32,9 +33,9 @@ from .moving_mnist_experiment import (
 from .moving_mnist_options import settle
 from .moving_mnist_run import RESULT, Run
 from .run_folder import now
+from .starting_weights import PRETRAINED
 
 PROGRAM = "python -m train.moving_mnist"
-PRETRAINED = "pretrained"
 
 
 def main(argv=None):

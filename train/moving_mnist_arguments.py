@@ -84,6 +84,12 @@ def make_parser(models, presets, epilog):
         "folders of one run, and sets them beside the paper's figures",
     )
     model.add_argument(
+        "--weights",
+        metavar="CHECKPOINT",
+        help="start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
+        "that come with the package; another --seed then brings other training sequences",
+    )
+    model.add_argument(
         "--model-option",
         type=assignment,
         action="append",

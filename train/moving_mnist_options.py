@@ -117,6 +117,7 @@ PRESETS = {
 COMMON = {
     "model": "ae_convlstm_flow",
     "model_options": {},
+    "weights": None,
     "data": None,
     "sequences_file": None,
     "train_sequences_file": None,
@@ -183,6 +184,8 @@ def settle(argv):
     given["model_options"] = dict(given.pop("model_option", []))
     model = given.pop("model", COMMON["model"])
     if model == "all":
+        if "weights" in given:
+            parser.error("--weights are of one architecture; name it with --model")
         preset = given.pop("preset", "quick")
         return "all", {name: settings_for(name, preset, given) for name in models.names()}
     return "train", settings_for(model, given.pop("preset", "default"), given)

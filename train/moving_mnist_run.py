@@ -18,6 +18,7 @@ from .moving_mnist_experiment import (
     score,
 )
 from .run_folder import now
+from .starting_weights import start_with, with_earlier
 
 RESULT = "result.json"
 #: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
@@ -44,6 +45,8 @@ class Run:
         experiment = {name: settings[name] for name in EXPERIMENT}
         metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
         run = cls(folder, metadata | {"started": now()}, options, settings["device"])
+        if settings["weights"]:
+            run.metadata["earlier"] = start_with(run.trainer.model, settings["weights"], experiment)
         run_folder.make_folder(folder)
         return run
 
@@ -82,12 +85,9 @@ class Run:
         )
         page = inspection_report.page_of_run(self.folder, self.test_data.sequences([0]).frames)
         result |= run_folder.history(trainer, self.metadata, began) | {
-            "curve": [
-                {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
-                for line in log
-                if "evaluation" in line
-            ],
+            "curve": run_folder.learning_curve(log),
         }
+        result = with_earlier(result, self.metadata.get("earlier"))
         report.write_json(self.folder / RESULT, result)
         print(
             f"\n{trainer.sequences_seen} sequences in {trainer.seconds:.0f} s of training, "

@@ -58,12 +58,21 @@ def history(trainer, metadata, began):
         "options": asdict(trainer.options),
         "sequences_seen": trainer.sequences_seen,
         "steps": trainer.step,
-        "training_seconds": round(trainer.seconds, 1),
+        "training_seconds": round(trainer.seconds, 3),
         "sequences_per_second": round(trainer.sequences_seen / max(trainer.seconds, 1e-9), 2),
         "command_seconds": round(time.monotonic() - began, 1),
         "started": metadata["started"],
         "finished": now(),
     }
+
+
+def learning_curve(log):
+    """Return the errors on test sequences in the log of a run on moving digits, by sequences and seconds."""
+    return [
+        {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
+        for line in log
+        if "evaluation" in line
+    ]
 
 
 def to_the_end(run, began, go_on):

@@ -1,0 +1,111 @@
+"""Runs on moving digits that begin with trained weights: what they begin with, what their results count."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+import models
+from nnlite import checkpoint
+from train import moving_mnist, moving_mnist_experiment
+
+TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "4", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_drawing():
+    """Draw the digits once for all runs in this process."""
+    usual = moving_mnist_experiment.load_digits
+    moving_mnist_experiment.load_digits = functools.cache(usual)
+    yield
+    moving_mnist_experiment.load_digits = usual
+
+
+def run(folder, *options):
+    assert moving_mnist.main([*TOY, *options, "--out", str(folder)]) == 0
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """The folder of a run of 16 sequences, with its weights packed."""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    run(folder, "--sequences", "16")
+    assert moving_mnist.main(["--export", str(folder), "--out", str(folder / "packed")]) == 0
+    return folder
+
+
+def packed(folder):
+    return folder / "packed" / "ae_convlstm_flow.h5"
+
+
+def errors(result):
+    return [(point["sequences"], point["bce"]["all"]) for point in result["curve"]]
+
+
+def test_without_learning_the_weights_are_those_of_the_checkpoint(first, tmp_path):
+    for path in (first / "checkpoint.h5", packed(first)):
+        folder = tmp_path / path.name
+        run(folder, "--weights", str(path), "--sequences", "8", "--seed", "1", "--lr", "0")
+        before, after = (checkpoint.load(file).parameters for file in (path, folder / "checkpoint.h5"))
+        assert before.keys() == after.keys()
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("which", ["checkpoint", "packed"])
+def test_the_result_counts_the_training_behind_the_weights(which, first, tmp_path):
+    path = first / "checkpoint.h5" if which == "checkpoint" else packed(first)
+    earlier = json.loads((first / "result.json").read_text())
+    second = run(tmp_path / "second", "--weights", str(path), "--sequences", "24", "--seed", "1")
+    assert second["sequences_seen"] == 16 + 24 and second["steps"] == 3
+    assert second["training_seconds"] > earlier["training_seconds"]
+    assert len(second["commands"]) == 2 and "--weights" in second["commands"][1]
+    # The curve goes on where it was: the last point of the first run is the first of the second.
+    assert errors(second)[: len(errors(earlier))] == errors(earlier)
+    assert [point["sequences"] for point in second["curve"]] == [0, 8, 16, 24, 32, 40]
+    third = run(
+        tmp_path / "third", "--weights", str(tmp_path / "second" / "checkpoint.h5"), "--sequences", "8"
+    )
+    assert third["sequences_seen"] == 16 + 24 + 8 and len(third["commands"]) == 3
+    assert errors(third)[:6] == errors(second)
+
+
+def test_the_count_outlives_an_interruption(first, tmp_path):
+    folder = tmp_path / "run"
+    run(folder, "--weights", str(packed(first)), "--sequences", "8")
+    assert moving_mnist.main(["--resume", str(folder), "--sequences", "16"]) == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert result["sequences_seen"] == 32 and len(result["commands"]) == 3
+
+
+def test_the_curve_of_other_test_sequences_is_left_out(first, tmp_path):
+    result = run(tmp_path / "run", "--weights", str(packed(first)), "--sequences", "8", "--speed", "2")
+    assert result["curve"][0]["sequences"] == 16 and result["sequences_seen"] == 24
+
+
+def test_pretrained_is_what_comes_with_the_package(first, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "PRETRAINED", first / "packed")
+    result = run(tmp_path / "run", "--weights", "pretrained", "--sequences", "8")
+    assert result["sequences_seen"] == 24
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--weights", "nowhere.h5"], "there is no checkpoint nowhere.h5"),
+        (["--model", "ae_fclstm", "--weights", "pretrained"], "there is no pretrained model 'ae_fclstm'"),
+        (["--model", "ae_conv", "--weights", "PACKED"], "(of ae_convlstm_flow) does not fit this"),
+        (["--weights", "OTHER"], "is a checkpoint, but not one of train.moving_mnist"),
+    ],
+)
+def test_weights_that_cannot_be(arguments, message, first, tmp_path, capsys):
+    other = tmp_path / "other.h5"
+    checkpoint.save_parameters(other, models.load_pretrained("ae_conv"))
+    places = {"PACKED": str(packed(first)), "OTHER": str(other)}
+    arguments = [places.get(argument, argument) for argument in arguments]
+    options = [] if "--model" not in arguments else ["--model-option", "kernel=7"]
+    assert moving_mnist.main([*TOY, *options, *arguments, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,70 @@
+"""Trained weights to begin a run on moving digits with, and the training behind them."""
+
+from pathlib import Path
+
+import models
+from data.moving_mnist import DRAWN
+from nnlite import checkpoint
+
+from .loop import read_log
+from .run_folder import learning_curve
+
+#: In place of a checkpoint: the weights that come with the package.
+PRETRAINED = "pretrained"
+#: What two experiments have to share for their curves to be of the same test sequences.
+_TESTED_ON = ("size", "digits", "speed", "frames", "sequences_file")
+
+
+def start_with(model, where, experiment):
+    """Copy trained weights into the model of an experiment; return the training behind them.
+
+    where: a checkpoint of train.moving_mnist, or "pretrained". The training is what `with_earlier` takes: its
+    commands, commits, sequences, seconds, and its curve where that is of the same test sequences. ValueError
+    when there are no such weights or they do not fit.
+    """
+    path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
+    saved = checkpoint.load(path)
+    if not {"experiment", "loop", "commands"} <= set(saved.metadata):
+        raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
+    checkpoint.load_parameters(model, saved)
+    training, theirs = _training(saved), saved.metadata["experiment"]
+    same_digits = (theirs["data"] == DRAWN) == (experiment["data"] == DRAWN)
+    if not same_digits or any(theirs.get(name) != experiment[name] for name in _TESTED_ON):
+        training["curve"] = []
+    return training
+
+
+def with_earlier(result, earlier):
+    """Return a run's result with the training that its weights began with counted in, if there was any."""
+    if earlier is None:
+        return result
+    sequences, seconds = earlier["sequences_seen"], earlier["training_seconds"]
+    own = [
+        point | {"sequences": sequences + point["sequences"], "seconds": seconds + point["seconds"]}
+        for point in result["curve"]
+    ]
+    return result | {
+        "commands": earlier["commands"] + result["commands"],
+        "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
+        "sequences_seen": sequences + result["sequences_seen"],
+        "training_seconds": seconds + result["training_seconds"],
+        # Where one ends the other begins, with the same weights.
+        "curve": [point for point in earlier["curve"] if point["sequences"] < sequences] + own,
+    }
+
+
+def _training(saved):
+    """Return how the weights in a checkpoint came about."""
+    metadata, position = saved.metadata, saved.position
+    if "result" in metadata:  # of a finished run, packed by `export`
+        kept = ("commits", "sequences_seen", "training_seconds", "curve")
+        return {"commands": metadata["commands"]} | {name: metadata["result"][name] for name in kept}
+    log = [line for line in read_log(saved.path.parent) if line["step"] <= position["step"]]
+    own = {
+        "commands": metadata["commands"],
+        "commits": metadata["commits"],
+        "sequences_seen": position["step"] * metadata["loop"]["batch"],
+        "training_seconds": position["seconds"],
+        "curve": learning_curve(log),
+    }
+    return with_earlier(own, metadata.get("earlier"))
