@@ -25,6 +25,16 @@ def columns_forward(length, columns, offset=0):
     return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], axis=1).reshape(-1, 2 * columns)
 
 
+def columns_forward_twice(length, columns, offset=0):
+    """Return the (L·4, 2·columns) matrix that gives x̂ as `columns_forward` does, and -i x̂ after it.
+
+    Rows are (frequency, re/im/im/-re).
+    """
+    once = columns_forward(length, columns, offset).reshape(length, 2, -1)
+    real, imaginary = once[:, 0], once[:, 1]
+    return np.stack([real, imaginary, imaginary, -real], axis=1).reshape(-1, 2 * columns)
+
+
 def rows_inverse(length, rows, offset=0):
     """Return the (rows, 2F) matrix that takes a half spectrum back to real rows offset.. offset + rows - 1.
 

@@ -5,14 +5,18 @@ becomes one (256 x 64) complex product for each of the L · (L/2 + 1) frequencie
 A tile yields m x m outputs, m = L - k + 1, from L x L inputs: neighbouring tiles share k - 1 of them.
 
 Layout. Input tiles u are (L, L, n_in, B), output tiles z are (m, m, n_out, B): B counts all tiles of all
-images of a batch, so that one product per frequency serves them all. With R, C the forward and R', C'
-the inverse DFT matrices of `dft`, and Ŵ(f) the 2x2 real block form of the conjugate spectrum of the kernel,
+images of a batch, so that one product per frequency serves them all. R, C are the forward and R', C' the
+inverse DFT matrices of `dft`. Of the kernel's conjugate spectrum, (n_out, n_in) for each frequency f, real
+and imaginary part lie side by side, Ŵ(f) = [Re Im]. Read as n_in real and n_in imaginary parts, û(f) gives
+with Ŵ(f) the real parts of ẑ(f), and -iû(f) its imaginary parts; so C makes both of these, ũ = (û, -iû):
 
-    û = C (R u),    ẑ(f) = Ŵ(f) û(f),    z = R' (C' ẑ).
+    ũ = C (R u),    ẑ(f) = Ŵ(f) ũ(f),    z = R' (C' ẑ).
 
 Every stage is a real matrix product, so the derivatives are products with the transposes:
 
-    dẑ = C'ᵀ (R'ᵀ dz),    dû(f) = Ŵ(f)ᵀ dẑ(f),    du = Rᵀ (Cᵀ dû),    dŴ(f) = Σ over steps dẑ(f) û(f)ᵀ.
+    dẑ = C'ᵀ (R'ᵀ dz),    dũ(f) = Ŵ(f)ᵀ dẑ(f),    du = Rᵀ (Cᵀ dũ),    dŴ(f) = Σ over steps dẑ(f) ũ(f)ᵀ.
+
+The weights' spectra are the most that a step reads when there are few tiles; this way each is read once.
 """
 
 from . import dft
@@ -26,7 +30,7 @@ class SpectralConvolution:
     `set_weight` transforms the weights once a sequence. `forward` and `backward` run one step each. With
     `steps` > 0 they keep the spectra, of inputs for all `steps` steps and of output gradients for the last
     `chunk` steps, and `weight_gradient` turns these into the gradients of weight and bias in one product
-    per frequency. Buffers are allocated once.
+    per frequency. All buffers but the spectra of a few frequencies are allocated once.
 
     n_in, n_out: maps. kernel: (kh, kw). tile: outputs (m, m) a tile. batch: B, tiles times images.
     """
@@ -41,21 +45,19 @@ class SpectralConvolution:
             return xp.asarray(matrix.astype(dtype))
 
         self.rows_in = constant(dft.rows_forward(length, length))
-        self.columns_in = constant(dft.columns_forward(length, length))
+        self.columns_in = constant(dft.columns_forward_twice(length, length))
         self.rows_out = constant(dft.rows_inverse(length, tile))
         self.columns_out = constant(dft.columns_inverse(length, tile))
         self.rows_kernel = constant(dft.rows_forward(length, kernel[0]))
         self.columns_kernel = constant(dft.columns_forward(length, kernel[1]))
 
         self.kernel_rows_hat = xp.empty((half, 2 * kernel[1], n_out * n_in), dtype)
-        self.blocks = xp.empty((half, length, 2, n_out, 2, n_in), dtype)
+        self.spectrum = xp.empty((half, length, n_out, 2, n_in), dtype)
         self.u_rows = xp.empty((half, 2 * length, n_in * batch), dtype)
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
-        self.u_hat = xp.empty((half, length, 2 * n_in, batch), dtype)
-        self.z_hat = xp.empty((half, length, 2 * n_out, batch), dtype)
         self.kept_u = xp.empty((half, length, 2 * n_in, steps, batch), dtype)
         self.chunk = steps if chunk is None else min(steps, chunk)
-        self.kept_z = xp.empty((half, length, 2 * n_out, self.chunk, batch), dtype)
+        self.kept_z = xp.empty((half, length, 2, n_out, self.chunk, batch), dtype)
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
@@ -66,12 +68,7 @@ class SpectralConvolution:
         shape = (self.half, self.length, 2, self.n_out, self.n_in)
 
         def transform(f):
-            spectrum = product(self.columns_kernel, rows[f]).reshape(-1, *shape[1:])
-            real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
-            block = self.blocks[f]
-            block[:, :, 0, :, 0] = block[:, :, 1, :, 1] = real
-            block[:, :, 0, :, 1] = imaginary
-            xp.negative(imaginary, out=block[:, :, 1, :, 0])
+            self.spectrum[f] = product(self.columns_kernel, rows[f]).reshape(-1, *shape[1:]).swapaxes(2, 3)
 
         split(in_cache(transform, rows[0].nbytes, xp), self.half, xp)
         self.bias = None if bias is None else (bias * self.length**2)[:, None]
@@ -82,7 +79,7 @@ class SpectralConvolution:
         step: where to keep the spectrum for `weight_gradient`. then: called as then(columns) on each slice of
         z's second axis as soon as it is complete, from the worker that has it in its cache.
         """
-        xp, length, weights = self.xp, self.length, self._matrices()
+        xp, length, weights = self.xp, self.length, self._weights()
         u_flat, u_rows = u.reshape(length, -1), self.u_rows.reshape(2 * self.half, -1)
         z_rows = self.z_rows.reshape(2 * self.half, -1)
 
@@ -90,13 +87,13 @@ class SpectralConvolution:
             product(self.rows_in, u_flat[:, columns], out=u_rows[:, columns])
 
         def frequencies(f):
-            u_hat, z_hat = self.u_hat[f], self.z_hat[f]
-            product(self.columns_in, self.u_rows[f], out=u_hat.reshape(len(u_hat), 2 * length, -1))
+            u_hat, z_hat = self._spectra(f)
+            product(self.columns_in, self.u_rows[f], out=u_hat.reshape(len(u_hat), 4 * length, -1))
             if self.steps:
-                self.kept_u[f, :, :, step] = u_hat
+                self.kept_u[f, :, :, step] = u_hat[:, :, 0]  # û
             product(weights[f], u_hat, out=z_hat)
             if self.bias is not None and f.start == 0:
-                z_hat[0, 0, : self.n_out] += self.bias
+                z_hat[0, 0, 0] += self.bias
             product(self.columns_out, z_hat.reshape(len(z_hat), 2 * length, -1), out=self.z_rows[f])
 
         def finish(columns):
@@ -111,7 +108,7 @@ class SpectralConvolution:
 
     def backward(self, dz, du, step=0):
         """Compute du (L, L, n_in, B) from dz (m, m, n_out, B), or only keep dz's spectrum when du is None."""
-        xp, length, weights = self.xp, self.length, self._matrices().swapaxes(-1, -2)
+        xp, length, weights = self.xp, self.length, self._weights().swapaxes(-1, -2)
         dz_flat, z_rows = dz.reshape(self.tile, -1), self.z_rows.reshape(2 * self.half, -1)
         u_rows = self.u_rows.reshape(2 * self.half, -1)
 
@@ -119,13 +116,13 @@ class SpectralConvolution:
             product(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
 
         def frequencies(f):
-            u_hat, z_hat = self.u_hat[f], self.z_hat[f]
+            u_hat, z_hat = self._spectra(f)
             product(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
             if self.steps:
-                self.kept_z[f, :, :, step % self.chunk] = z_hat
+                self.kept_z[f, :, :, :, step % self.chunk] = z_hat
             if du is not None:
                 product(weights[f], z_hat, out=u_hat)
-                product(self.columns_in.T, u_hat.reshape(len(u_hat), 2 * length, -1), out=self.u_rows[f])
+                product(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
 
         def finish(columns):
             flat = _flat_columns(columns, du)
@@ -148,8 +145,8 @@ class SpectralConvolution:
         def frequencies(f):
             shape = (f.stop - f.start, self.length)
             u = self.kept_u[f, :, :, first : first + count].reshape(*shape, 2 * self.n_in, -1)
-            z = self.kept_z[f, :, :, :count].reshape(*shape, 2 * self.n_out, -1)
-            blocks = product(z, u.swapaxes(-1, -2)).reshape(-1, *self.blocks.shape[1:])
+            z = self.kept_z[f, :, :, :, :count].reshape(*shape, 2 * self.n_out, -1)
+            blocks = product(z, u.swapaxes(-1, -2)).reshape(*shape, 2, self.n_out, 2, self.n_in)
             spectrum = xp.empty((len(u), self.length, 2, self.n_out, self.n_in), blocks.dtype)
             xp.add(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1], out=spectrum[:, :, 0])
             xp.subtract(blocks[:, :, 0, :, 1], blocks[:, :, 1, :, 0], out=spectrum[:, :, 1])
@@ -158,16 +155,22 @@ class SpectralConvolution:
         split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
         taps = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
         taps = taps.reshape(kh, kw, self.n_out, self.n_in)
-        bias = self.kept_z[0, 0, : self.n_out, :count].sum(axis=(1, 2)) * self.length**2
+        bias = self.kept_z[0, 0, 0, :, :count].sum(axis=(1, 2)) * self.length**2
         return taps.transpose(2, 3, 0, 1), bias
+
+    def _spectra(self, f):
+        """Return arrays for ũ and ẑ of a slice of row frequencies: so few at a time stay in the cache."""
+        shape, dtype = (f.stop - f.start, self.length, 2), self.spectrum.dtype
+        u_hat = self.xp.empty((*shape, 2 * self.n_in, self.batch), dtype)
+        return u_hat, self.xp.empty((*shape, self.n_out, self.batch), dtype)
 
     def _row_bytes(self):
         """Return how much memory the spectra of one row frequency take."""
-        return self.z_hat[0].nbytes + self.u_hat[0].nbytes
+        return self.length * 2 * (2 * self.n_in + self.n_out) * self.batch * self.spectrum.itemsize
 
-    def _matrices(self):
-        """Return Ŵ as (F, L, 2 n_out, 2 n_in)."""
-        return self.blocks.reshape(self.half, self.length, 2 * self.n_out, 2 * self.n_in)
+    def _weights(self):
+        """Return Ŵ as (F, L, 1, n_out, 2 n_in), to be multiplied by ũ and its like."""
+        return self.spectrum.reshape(self.half, self.length, 1, self.n_out, 2 * self.n_in)
 
 
 def _flat_columns(columns, tiles):
