@@ -43,7 +43,7 @@ def test_folder_of_both(both):
     for name in ("segnet", "segnet_flow"):
         assert {entry.name for entry in (both / name).iterdir()} == {
             *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure8.png", "sequence.png"),
-            *(f"confusion_{name}.png", "inspect.html"),
+            *(f"confusion_{name}.png", "inspect.html", ".lock"),
         }
     for path in both.rglob("*.png"):
         assert_drawn(path)

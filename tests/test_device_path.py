@@ -250,7 +250,8 @@ def test_main_job(tmp_path, monkeypatch):
     assert moving_mnist.main(command) == 0
     names = {entry.name for entry in run.iterdir()}
     assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html")
+        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
+        ".lock",
     }
     hardware = json.loads((run / "result.json").read_text())["hardware"]
     assert hardware["device"] == "cuda" and hardware["gpu"] == "a double"

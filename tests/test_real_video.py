@@ -41,7 +41,8 @@ def result_of(folder):
 
 def test_run_folder(finished):
     names = {"checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure6.png", "prediction.mp4"} | {
-        "inspect.html"
+        "inspect.html",
+        ".lock",
     }
     assert {entry.name for entry in finished.iterdir()} == names
     for name in ("curves.png", "figure6.png"):

@@ -53,7 +53,8 @@ def finished(tmp_path_factory):
 def test_run_folder(finished):
     names = {entry.name for entry in finished.iterdir()}
     assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html")
+        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
+        ".lock",
     }
     for name in ("curves.png", "predictions.png"):
         assert min(plt.imread(finished / name).shape[:2]) > 200

@@ -50,18 +50,20 @@ class Run:
         run = cls(folder, metadata | {"started": now()}, options, settings["device"])
         if settings["weights"] != NONE:
             start_with(run.trainer.model, settings["weights"])
-        run_folder.make_folder(folder)
+        run.claim = run_folder.make_folder(folder)
         return run
 
     @classmethod
     def resumed(cls, settings, command):
         """Return the run in a folder as its checkpoint left it."""
         folder = Path(settings["resume"])
+        claimed = run_folder.claim_run(folder)
         saved = load_checkpoint(folder / CHECKPOINT, settings)
         run_folder.note_resumption(saved.metadata, command)
         options = run_folder.resumed_options(saved, settings)
         run = cls(folder, saved.metadata, options, settings.get("device", "auto"))
         run.trainer.restore(saved)
+        run.claim = claimed
         return run
 
     def train(self):

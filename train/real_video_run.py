@@ -73,18 +73,20 @@ class Run:
             lambda clips: run_folder.new_options(settings, clips),
             settings["device"],
         )
-        run_folder.make_folder(folder)
+        run.claim = run_folder.make_folder(folder)
         return run
 
     @classmethod
     def resumed(cls, settings, command):
         """Return the run in a folder as its checkpoint left it."""
         folder = Path(settings["resume"])
+        claimed = run_folder.claim_run(folder)
         saved = load_checkpoint(folder / CHECKPOINT, settings)
         run_folder.note_resumption(saved.metadata, command)
         options = run_folder.resumed_options(saved, settings)
         run = cls(folder, saved.metadata, lambda clips: options, settings.get("device", "auto"))
         run.trainer.restore(saved)
+        run.claim = claimed
         return run
 
     def train(self):

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from . import report
+from .claim import claim
 from .loop import CHECKPOINT, LOG, LoopOptions
 
 
@@ -25,9 +26,18 @@ def choose_folder(out, experiment):
 
 
 def make_folder(folder):
-    """Make the folder of a new run, without the log of one that came to nothing."""
+    """Make the folder of a new run, without the log of one that came to nothing; return the claim on it."""
     folder.mkdir(parents=True, exist_ok=True)
+    claimed = claim(folder)
     (folder / LOG).unlink(missing_ok=True)
+    return claimed
+
+
+def claim_run(folder):
+    """Return the claim on the folder of a run that is to be resumed; FileNotFoundError when it holds none."""
+    if not (folder / CHECKPOINT).exists():
+        raise FileNotFoundError(f"there is no checkpoint {folder / CHECKPOINT}")
+    return claim(folder)
 
 
 def new_options(settings, epoch):
@@ -78,7 +88,8 @@ def learning_curve(log):
 def to_the_end(run, began, go_on):
     """Train and finish a run; return the exit status.
 
-    run: has `trainer`, `train()`, which returns the signal that stopped it or None, and `finish(began)`.
+    run: has `trainer`, `train()`, which returns the signal that stopped it or None, `finish(began)`, and the
+    `claim` on its folder, which ends here.
     go_on: the command that resumes, in case of a stop.
     """
     trainer = run.trainer
@@ -98,4 +109,6 @@ def to_the_end(run, began, go_on):
     except KeyboardInterrupt:
         print(f"\nStopped at once; the last checkpoint stands. Go on with\n  {go_on}")
         return 128 + signal.SIGINT
+    finally:
+        run.claim.close()
     return 0
