@@ -16,6 +16,7 @@ class AEConvLSTMFlow(nn.Container):
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
     the memory that chose where to sample; H adds the gradient of its smoothness penalty on the way.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
+    While the attribute `still` is True, T is zero, a constant: memory and Θ are not run and learn nothing.
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E and D. n_memory: maps of the
     memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
@@ -43,6 +44,7 @@ class AEConvLSTMFlow(nn.Container):
     ):
         super().__init__()
         check_size(self, height, width)
+        self.still = False
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
         self.flow_output = flow_output
@@ -67,8 +69,7 @@ class AEConvLSTMFlow(nn.Container):
     def update_output(self, input):
         self.check_array(input, ndim=5, sizes={-3: self.n_channels, -2: self.height, -1: self.width})
         x = self.encoder.forward(_fold(input))
-        h = self.memory.forward(_unfold(x, input))
-        flow = self.penalty.forward(self.regressor.forward(_fold(h)))
+        flow = self.penalty.forward(self._regressed(_unfold(x, input)))
         warped = self.sampler.forward([self.image.forward(x), self.grid.forward(flow)])
         frames = _unfold(self.decoder.forward(warped), input)
         self.output = [frames, _unfold(flow, input)] if self.flow_output else frames
@@ -98,24 +99,37 @@ class AEConvLSTMFlow(nn.Container):
         flow = self.penalty.output
         h, w = flow.shape[-2:]
         motion = self.xp.stack([-(w - 1) * flow[:, 1], -(h - 1) * flow[:, 0]], axis=1)
-        return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), self.memory.output)
+        frames = self.output[0] if self.flow_output else self.output
+        return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), frames)
+
+    def _regressed(self, x):
+        """Return what Θ makes of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
+        if self.still:
+            t, n, _, h, w = x.shape
+            return self.xp.zeros((t * n, 2, h, w), x.dtype)
+        return self.regressor.forward(_fold(self.memory.forward(x)))
 
     def _backwards(self, input, grad_output, back):
         """Take the error from D back to E; `back(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
-        x, h = self.encoder.output, _fold(self.memory.output)
+        x = self.encoder.output
         images_and_grid = [self.image.output, self.grid.output]
         g_warped = back(self.decoder, self.sampler.output, _fold(g_frames))
         g_image, g_grid = back(self.sampler, images_and_grid, g_warped)
+        g_x = back(self.image, x, g_image)
+        if not self.still:
+            g_x = g_x + _fold(self._backwards_through_memory(_unfold(x, input), g_grid, g_flow_output, back))
+        self.grad_input = _unfold(back(self.encoder, _fold(input), g_x), input)
+        return self.grad_input
+
+    def _backwards_through_memory(self, x, g_grid, g_flow_output, back):
+        """Take the error from the grid, and from T where it is an output, back to the features x."""
         g_flow = back(self.grid, self.penalty.output, g_grid)
         if g_flow_output is not None:
             g_flow = g_flow + _fold(g_flow_output)
         g_regressed = back(self.penalty, self.regressor.output, g_flow)
-        g_h = back(self.regressor, h, g_regressed)
-        g_memory = back(self.memory, _unfold(x, input), _unfold(g_h, input))
-        g_x = back(self.image, x, g_image) + _fold(g_memory)
-        self.grad_input = _unfold(back(self.encoder, _fold(input), g_x), input)
-        return self.grad_input
+        g_h = back(self.regressor, _fold(self.memory.output), g_regressed)
+        return back(self.memory, x, _unfold(g_h, x))
 
     def _checked_grad_output(self, grad_output):
         """Return the derivatives by the frames and by T, None for the latter where T is no output."""

@@ -38,6 +38,13 @@ def _flow_model(**options):
     return build
 
 
+def _still_model():
+    """Return a small AE-ConvLSTM-flow that keeps its flow at zero."""
+    model = _flow_model()()
+    model.still = True
+    return model
+
+
 def _set_moving(model):
     """Draw the parameters of an AE-ConvLSTM-flow so that its flow is far from zero; return it."""
     for part in (model.encoder, model.regressor):
@@ -98,6 +105,7 @@ def cases():
         _case("AEConvLSTMFlow", _flow_model(), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow untied", _flow_model(untied=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow flow_output", _flow_model(flow_output=True), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow still", _still_model, noise(3, 2, 1, 12, 16)),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("Predictor", _without_memory, frames[..., :4, :6]),

@@ -61,7 +61,8 @@ class StepGraph:
         for x in inputs:
             if not backend.is_array(x):
                 raise TypeError(f"the inputs of a CUDA graph must be arrays, got {type(x).__name__}")
-        modes = [(module.train, _remembers(module)) for module in self.model.list_modules()]
+        modules = self.model.list_modules()
+        modes = [(module.train, getattr(module, "still", False), _remembers(module)) for module in modules]
         arrays = [
             *itertools.chain(*self.model.parameters()),
             *(array for _, array in self.model.named_buffers()),

@@ -281,19 +281,22 @@ def test_learning_rate_cools_down_at_the_end(tmp_path):
 
 def test_flow_keeps_still_at_first(tmp_path):
     class WithFlow(Toy):
-        """A toy whose bias stands for a flow regressor."""
+        """A toy that notes at every forward pass whether it is to keep still."""
 
-        @property
-        def regressor(self):
-            part = nn.Identity()
-            part.own_parameters = lambda: iter([("bias", self.bias, self.grad_bias)])
-            return part
+        still, noted = False, []
+
+        def update_output(self, input):
+            self.noted.append(self.still)
+            return super().update_output(input)
 
     run = trainer(tmp_path, model=WithFlow(), sequences=15, still=9)
-    biases = [float(run.parameters[1])]
     for _ in range(5):
         run.train_step()
-        biases.append(float(run.parameters[1]))
-    assert biases[:4] == [biases[0]] * 4
-    assert len({*biases[3:]}) == 3
-    assert run.parameters[0] != 0
+        assert run.model.still is False  # whoever looks at it sees the whole model
+    assert run.model.noted == [True] * 3 + [False] * 2
+
+
+def test_a_model_without_flow_has_nothing_to_keep_still(tmp_path):
+    run = trainer(tmp_path, sequences=6, still=6)
+    run.run()
+    assert not hasattr(run.model, "still") and run.parameters[0] != 0

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -33,12 +34,12 @@ class LoopOptions:
     """How to train, whatever the model and the data.
 
     The learning rate is `learning_rate` · `decay` ** (epoch // `decay_epochs`), an epoch being `epoch`
-    sequences; over the last share `cooldown` of the run it falls linearly to a tenth of that. The flow
-    regressor of a model that has one learns only after `still` sequences: until then its flow is zero and
-    the decoder learns to copy. Without that, the flow was seen to grow to several times the true motion
-    within 50 steps, near the limits that Θ clamps it to, and to stay there. Training ends after `sequences`
-    sequences, or after `minutes` when these are given. Gradients are clipped to ±`clip`. `optimiser` is one
-    of `nnlite.optim`, with its `optimiser_options`.
+    sequences; over the last share `cooldown` of the run it falls linearly to a tenth of that. A model
+    with a flow keeps it at zero for the first `still` sequences, in which the decoder learns to copy; memory
+    and Θ, on which nothing depends meanwhile, are not run. Without that, the flow was seen to grow to several
+    times the true motion within 50 steps, near the limits that Θ clamps it to, and to stay there. Training
+    ends after `sequences` sequences, or after `minutes` when these are given. Gradients are clipped to
+    ±`clip`. `optimiser` is one of `nnlite.optim`, with its `optimiser_options`.
     `loss_at` is "all" steps of a sequence or the "last". On a GPU, `tf32` lets products round to TF32, and
     `cuda_graph` lets forward and backward pass run as one CUDA graph.
     """
@@ -83,8 +84,7 @@ class Trainer:
         if options.tf32 or options.cuda_graph:
             products.use_cublas()  # CuPy rounds some products only, and lets none into a graph
         self.parameters, self.gradients = model.get_parameters()
-        predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-        self.flow_gradients = predictor.regressor.parameters()[1] if hasattr(predictor, "regressor") else []
+        self.predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
         self.state = {}
         self.step, self.seconds = 0, 0.0
@@ -158,11 +158,8 @@ class Trainer:
         indices = batch_indices(self.step, options.batch, options.epoch, options.seed)
         self.config["learning_rate"] = self._learning_rate()
         input, target = self._on_device(self.make_batch(indices))
-        with threads.single_blas_thread():
+        with threads.single_blas_thread(), self._still(self.sequences_seen < options.still):
             loss, penalty = self.gradient(input, target)
-            if self.sequences_seen < options.still:
-                for gradient in self.flow_gradients:
-                    gradient.fill(0)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step += 1
         for name, value in (("loss", loss), ("penalty", penalty), ("steps", 1)):
@@ -172,7 +169,7 @@ class Trainer:
     def _gradient(self, input, target):
         """Set `gradients` to the clipped gradient; return the loss a target value and the penalty a sequence.
 
-        What changes from step to step without being an array (the learning rate, `still`) stays out of it.
+        What changes from step to step without being an array, the learning rate, stays out of it.
         """
         options = self.options
         self.gradients.fill(0)
@@ -185,6 +182,18 @@ class Trainer:
         optim.clip_by_value(self.gradients, options.clip)
         penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
         return loss / elements, penalty / options.batch
+
+    @contextmanager
+    def _still(self, still):
+        """Return a context in which the flow of a model that has one is zero, if `still`."""
+        if not (still and hasattr(self.predictor, "still")):
+            yield
+            return
+        self.predictor.still = True
+        try:
+            yield
+        finally:
+            self.predictor.still = False
 
     def _on_device(self, values):
         """Return an array, or a table of them, where the model is and in its dtype but for whole numbers."""
