@@ -96,7 +96,7 @@ PRESETS = {
         "batch": None,
         "still": 2400,
         "evaluations": 20,
-        "sequences": 230000,
+        "sequences": 200000,
         "by_model": {"ae_conv": {"sequences": 400000}, "ae_fclstm": {"save_every": 600.0}},
     },
     "ablation": OUR_RECIPE
@@ -105,7 +105,7 @@ PRESETS = {
         "digits": 1,
         "speed": [3.6],
         "test_sequences": 300,
-        "sequences": 2300,
+        "sequences": 2000,
         "batch": 4,
         "still": 400,
         "evaluations": 2,
