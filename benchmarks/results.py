@@ -1,7 +1,7 @@
 """What the benchmark found, as JSON and as Markdown.
 
-`benchmarks.json` is a list of runs; `benchmarks.md` is made from it. A run replaces the earlier one of the
-same command on the same machine.
+`benchmarks.json` is a list of runs, the newest first; `benchmarks.md` is made from it. A run replaces the
+earlier one of the same command on the same kind of machine.
 """
 
 import json
@@ -35,7 +35,7 @@ def save(folder, run):
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "benchmarks.json"
     runs = json.loads(path.read_text()) if path.exists() else []
-    runs = [old for old in runs if _identity(old) != _identity(run)] + [run]
+    runs = [run, *(old for old in runs if _identity(old) != _identity(run))]
     write_json(path, runs)
     (folder / "benchmarks.md").write_text("\n".join([INTRODUCTION, *map(format_run, runs)]))
 
@@ -99,7 +99,10 @@ def format_run(run):
     """Return a section of Markdown about a run."""
     machine = run["machine"]
     place = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
+    place = ", ".join([place, *_instructions(run)])
     lines = [f"## {place}, {run['date'][:10]}", "", f"`{run['command']}`, begun {run['date']}", ""]
+    if run.get("commit"):
+        lines += [f"- commit {run['commit']}"]
     lines += [f"- {machine['system']}, {_joined(machine['versions'])}"]
     if run["environment"]:
         lines += ["- environment: " + " ".join(f"{k}={v}" for k, v in run["environment"].items())]
@@ -220,8 +223,15 @@ def _libraries(measurements):
     return [f"- {name}: {what}" for name, what in seen]
 
 
+def _instructions(run):
+    """Return the set of vector instructions that PyTorch uses on this processor, if it ran, in a list."""
+    entries = (entry for measurement in run["measurements"] for entry in measurement["contestants"])
+    found = (entry.get("libraries", {}).get("instructions") for entry in entries)
+    return list(dict.fromkeys(name for name in found if name))
+
+
 def _identity(run):
-    return run["command"], run["machine"]["cpu"], run["machine"].get("gpu")
+    return run["command"], run["machine"]["cpu"], run["machine"].get("gpu"), _instructions(run)
 
 
 def _short(name):

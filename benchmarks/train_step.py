@@ -19,7 +19,7 @@ from datetime import datetime
 from functools import partial
 
 from nnlite import backend
-from train.report import hardware
+from train.report import commit, hardware
 
 from . import results
 from .contestant import ChildFailed
@@ -47,6 +47,7 @@ def main(argv=None):
     run = {
         "command": shlex.join(["python", "-m", "benchmarks.train_step", *argv]),
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": commit(),
         "machine": hardware(options.device),
         "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(THREADING)},
         "tf32": options.tf32,

@@ -65,7 +65,8 @@ def run(command="c"):
         "others": 0.01,
         "contestants": [
             entry("nnlite", "nnlite", [[1.0], [2.0], [3.0]], 100 << 20),
-            entry("torch", "PyTorch eager", [[8.0], [8.0], [8.0]], 200 << 20),
+            entry("torch", "PyTorch eager", [[8.0], [8.0], [8.0]], 200 << 20)
+            | {"libraries": {"torch": "2", "instructions": "AVX2"}},
             entry("torch", "PyTorch compiled", [[4.0], [5.0], [4.0]], 300 << 20),
             {"framework": "torch", "name": "PyTorch graph", "failed": "no compiler"},
         ],
@@ -76,6 +77,7 @@ def run(command="c"):
     return {
         "command": command,
         "date": "2026-01-02T03:04:05",
+        "commit": "abc123",
         "machine": machine,
         "environment": {},
         "tf32": "none",
@@ -99,11 +101,12 @@ def test_tables(tmp_path):
     results.save(tmp_path, run("second"))
     results.save(tmp_path, run("second"))
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
-    assert [old["command"] for old in saved] == ["first", "second"]
+    assert [old["command"] for old in saved] == ["second", "first"]  # the newest first
     text = (tmp_path / "benchmarks.md").read_text()
     expected = "| 8 | 10 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.35 | 100 | 200 (eager) | 0.50 | 1.00 |"
     assert expected in text
     assert "failed: no compiler" in text
+    assert "## x, 2 cores, AVX2, 2026-01-02" in text and "- commit abc123" in text
     assert "| memory | 100.0 | 300.0 | 100.0% |" in text
 
 
