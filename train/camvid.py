@@ -26,8 +26,7 @@ from .camvid_figures import draw_confusions, draw_results
 from .camvid_options import BOTH, NONE, SEGNET, settle
 from .camvid_run import Run
 from .loop import CHECKPOINT
-from .moving_mnist_run import RESULT
-from .run_folder import now
+from .resumable_run import RESULT, now
 
 PROGRAM = "python -m train.camvid"
 KIND = "camvid"

@@ -1,10 +1,8 @@
 """One training run of a segmenter, from a new or half-finished folder to the result."""
 
-from pathlib import Path
-
 from nnlite import backend
 
-from . import inspection_report, report, run_folder
+from . import inspection_report, report
 from .camvid_experiment import (
     EXPERIMENT,
     TITLES,
@@ -19,9 +17,8 @@ from .camvid_experiment import (
 )
 from .camvid_figures import draw_confusions, draw_curves, draw_results
 from .camvid_options import NONE
-from .loop import CHECKPOINT, Trainer, read_log
-from .moving_mnist_run import RESULT
-from .run_folder import now
+from .loop import Trainer, read_log
+from .resumable_run import RESULT, ResumableRun
 from .segmentation_evaluation import averages, evaluate
 from .table2 import format_results
 
@@ -29,49 +26,29 @@ from .table2 import format_results
 WATCHED = 24
 
 
-class Run:
-    """One training run: its folder, data, model and trainer."""
+class Run(ResumableRun):
+    """One training run of a segmenter: its folder, data, model and trainer."""
+
+    kind, settings_kept, load_checkpoint = "camvid", EXPERIMENT, staticmethod(load_checkpoint)
 
     def __init__(self, folder, metadata, options, device):
-        self.folder, self.metadata, self.experiment = folder, metadata, metadata["experiment"]
+        super().__init__(folder, metadata)
         self.data = load_data(self.experiment)
         options.epoch = self.experiment["train_sequences"]
         model = build_model(self.experiment, self.data, backend.resolve_device(device))
         loss = build_loss(self.experiment, self.data)
         self.trainer = Trainer(model, loss, self._make_batch, options, folder, metadata)
 
-    @classmethod
-    def new(cls, settings, command):
-        """Return a new run in a folder of its own."""
-        folder = run_folder.choose_folder(settings["out"], "camvid")
-        options = run_folder.new_options(settings, epoch=settings["train_sequences"])
-        experiment = {name: settings[name] for name in EXPERIMENT}
-        metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
-        run = cls(folder, metadata | {"started": now()}, options, settings["device"])
+    def begin(self, settings):
+        """Start with trained weights, if that is asked for."""
         if settings["weights"] != NONE:
-            start_with(run.trainer.model, settings["weights"])
-        run.claim = run_folder.make_folder(folder)
-        return run
-
-    @classmethod
-    def resumed(cls, settings, command):
-        """Return the run in a folder as its checkpoint left it."""
-        folder = Path(settings["resume"])
-        claimed = run_folder.claim_run(folder)
-        saved = load_checkpoint(folder / CHECKPOINT, settings)
-        run_folder.note_resumption(saved.metadata, command)
-        options = run_folder.resumed_options(saved, settings)
-        run = cls(folder, saved.metadata, options, settings.get("device", "auto"))
-        run.trainer.restore(saved)
-        run.claim = claimed
-        return run
+            start_with(self.trainer.model, settings["weights"])
 
     def train(self):
         """Train to the end of the budget; return the signal that stopped it before, or None."""
         trainer = self.trainer
         print(describe(trainer.model, self.experiment, self.data))
         print(f"Training to {trainer.options.sequences} sequences in {self.folder}", flush=True)
-        (self.folder / RESULT).unlink(missing_ok=True)  # of less training
         return trainer.run(self._watch)
 
     def finish(self, began):
@@ -84,7 +61,7 @@ class Run:
         draw_confusions(self.folder, {name: result})
         draw_results(self.folder, {TITLES[name]: trainer.model}, self.data, self.experiment)
         page = self._inspect()
-        result |= run_folder.history(trainer, self.metadata, began) | {
+        result |= self.history(began) | {
             "curve": [
                 line["evaluation"] | {key: line[key] for key in ("sequences", "seconds")}
                 for line in log
@@ -97,10 +74,6 @@ class Run:
             f"{result['command_seconds']:.0f} s in all. Scores and pictures are in {self.folder}\n"
             f"Every gradient of a test sequence, to open in a browser: {page}"
         )
-
-    def to_the_end(self, began, go_on):
-        """Train and finish; return the exit status. go_on: the command that resumes, in case of a stop."""
-        return run_folder.to_the_end(self, began, go_on)
 
     def _inspect(self):
         """Write the page of `train.inspect` on the first test sequence; return its path."""

@@ -9,8 +9,8 @@ from nnlite import checkpoint
 from . import suite
 from .loop import CHECKPOINT, LoopOptions
 from .moving_mnist_experiment import describe, evaluation_batch, load_data, load_trained, score
-from .moving_mnist_run import RESULT
 from .portable import portable_result
+from .resumable_run import RESULT
 
 #: What a repository can hold, in bytes a file.
 LIMIT = 6e6

@@ -45,7 +45,7 @@ class LoopOptions:
     """
 
     sequences: int
-    epoch: int
+    epoch: int = 0  # set by whoever knows the data
     batch: int = 8
     optimiser: str = "adam"
     optimiser_options: dict = field(default_factory=dict)

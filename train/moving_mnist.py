@@ -31,8 +31,8 @@ from .moving_mnist_experiment import (
     score,
 )
 from .moving_mnist_options import settle
-from .moving_mnist_run import RESULT, Run
-from .run_folder import now
+from .moving_mnist_run import Run
+from .resumable_run import RESULT, now
 from .starting_weights import PRETRAINED
 
 PROGRAM = "python -m train.moving_mnist"

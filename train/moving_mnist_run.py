@@ -1,12 +1,10 @@
 """One training run on moving digits, from a new or half-finished folder to the result."""
 
-from pathlib import Path
-
 import nnlite as nn
 from nnlite import backend
 
-from . import evaluation, inspection_report, report, run_folder
-from .loop import CHECKPOINT, Trainer, read_log
+from . import evaluation, inspection_report, report
+from .loop import Trainer, read_log
 from .moving_mnist_experiment import (
     EXPERIMENT,
     build_model,
@@ -17,19 +15,21 @@ from .moving_mnist_experiment import (
     load_data,
     score,
 )
-from .run_folder import now
-from .starting_weights import start_with, with_earlier
+from .resumable_run import RESULT, ResumableRun
+from .starting_weights import learning_curve, start_with, with_earlier
 
-RESULT = "result.json"
 #: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
 WATCHED = 100
 
 
-class Run:
+class Run(ResumableRun):
     """One training run on moving digits: its folder, data, model and trainer."""
 
+    kind, settings_kept, load_checkpoint = "moving_mnist", EXPERIMENT, staticmethod(load_checkpoint)
+
     def __init__(self, folder, metadata, options, device):
-        self.folder, self.metadata, self.experiment = folder, metadata, metadata["experiment"]
+        super().__init__(folder, metadata)
+        options.epoch = self.experiment["train_sequences"]
         device = backend.resolve_device(device)
         self.train_data, self.test_data = load_data(self.experiment)
         model = build_model(self.experiment, device)
@@ -37,31 +37,11 @@ class Run:
             model, nn.BCECriterion(size_average=False), self._make_batch, options, folder, metadata
         )
 
-    @classmethod
-    def new(cls, settings, command):
-        """Return a new run in a folder of its own."""
-        folder = run_folder.choose_folder(settings["out"], "moving_mnist")
-        options = run_folder.new_options(settings, epoch=settings["train_sequences"])
-        experiment = {name: settings[name] for name in EXPERIMENT}
-        metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
-        run = cls(folder, metadata | {"started": now()}, options, settings["device"])
+    def begin(self, settings):
+        """Start with trained weights, if that is asked for."""
         if settings["weights"]:
-            run.metadata["earlier"] = start_with(run.trainer.model, settings["weights"], experiment)
-        run.claim = run_folder.make_folder(folder)
-        return run
-
-    @classmethod
-    def resumed(cls, settings, command):
-        """Return the run in a folder as its checkpoint left it."""
-        folder = Path(settings["resume"])
-        claimed = run_folder.claim_run(folder)
-        saved = load_checkpoint(folder / CHECKPOINT, settings)
-        run_folder.note_resumption(saved.metadata, command)
-        options = run_folder.resumed_options(saved, settings)
-        run = cls(folder, saved.metadata, options, settings.get("device", "auto"))
-        run.trainer.restore(saved)
-        run.claim = claimed
-        return run
+            model = self.trainer.model
+            self.metadata["earlier"] = start_with(model, settings["weights"], self.experiment)
 
     def train(self):
         """Train to the end of the budget; return the signal that stopped it before, or None."""
@@ -69,7 +49,6 @@ class Run:
         watched = min(WATCHED, self.experiment["test_sequences"])
         print(describe(trainer.model, self.experiment))
         print(f"Training to {trainer.options.sequences} sequences in {self.folder}", flush=True)
-        (self.folder / RESULT).unlink(missing_ok=True)  # of less training
         return trainer.run(lambda: evaluation.evaluate(trainer.model, self.test_data, watched, batch))
 
     def finish(self, began):
@@ -86,9 +65,7 @@ class Run:
             rows=min(6, experiment["test_sequences"]),
         )
         page = inspection_report.page_of_run(self.folder, self.test_data.sequences([0]).frames)
-        result |= run_folder.history(trainer, self.metadata, began) | {
-            "curve": run_folder.learning_curve(log),
-        }
+        result |= self.history(began) | {"curve": learning_curve(log)}
         result = with_earlier(result, self.metadata.get("earlier"))
         report.write_json(self.folder / RESULT, result)
         print(
@@ -96,10 +73,6 @@ class Run:
             f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
             f"Every gradient of a test sequence, to open in a browser: {page}"
         )
-
-    def to_the_end(self, began, go_on):
-        """Train and finish; return the exit status. go_on: the command that resumes, in case of a stop."""
-        return run_folder.to_the_end(self, began, go_on)
 
     def _make_batch(self, indices):
         frames = self.train_data.sequences(indices).frames

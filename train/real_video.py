@@ -29,9 +29,9 @@ from .portable import portable_command
 from .real_video_experiment import describe, find_videos, load_trained, usual_folders
 from .real_video_figures import panels
 from .real_video_options import settle
-from .real_video_run import RESULT, Run, TestClips
+from .real_video_run import Run, TestClips
 from .real_video_scores import format_tables
-from .run_folder import now, to_the_end
+from .resumable_run import RESULT, now
 from .video_prediction import Tally, flow_writer, predict_stream
 from .warping_report import psnr
 
@@ -74,7 +74,7 @@ def resume(settings, command):
 
 
 def _to_the_end(run, began, video):
-    status = to_the_end(run, began, f"{PROGRAM} --resume {shlex.quote(str(run.folder))}")
+    status = run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(run.folder))}")
     if status == 0 and video != NO_VIDEO:
         video = video or run.test.source_that_moves_most(run.result)
         render(run.whole, run.experiment, video, run.folder / "prediction.mp4")

@@ -1,7 +1,6 @@
 """One training run on real video, from a new or half-finished folder to the result."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 
@@ -9,9 +8,9 @@ import nnlite as nn
 from data.prefetch import Prefetch
 from nnlite import backend
 
-from . import inspection_report, report, run_folder
+from . import inspection_report, report
 from .crops import random_crops
-from .loop import CHECKPOINT, Trainer, batch_indices, read_log
+from .loop import Trainer, batch_indices, read_log
 from .portable import portable_command
 from .real_video_experiment import (
     EXPERIMENT,
@@ -26,20 +25,21 @@ from .real_video_experiment import (
 )
 from .real_video_figures import draw_figure6
 from .real_video_scores import format_tables, model_errors, moves_most, score, summary, video_name
+from .resumable_run import RESULT, ResumableRun
 
-RESULT = "result.json"
 #: Test clips scored now and then during training, for the curves. Nothing is chosen by them.
 WATCHED = 20
 #: Rows of Figure 6.
 ROWS = 6
 
 
-class Run:
+class Run(ResumableRun):
     """One training run on real video: its folder, clips, model and trainer."""
 
+    kind, settings_kept, load_checkpoint = "real_video", EXPERIMENT, staticmethod(load_checkpoint)
+
     def __init__(self, folder, metadata, options, device):
-        """options: called with the number of training clips, returns the `LoopOptions`."""
-        self.folder, self.metadata, self.experiment = folder, metadata, metadata["experiment"]
+        super().__init__(folder, metadata)
         device = backend.resolve_device(device)
         size, crop = self.experiment["size"], self.experiment["crop"]
         if crop and not (crop[0] <= size[0] and crop[1] <= size[1]):
@@ -59,42 +59,14 @@ class Run:
             )
         self.batches = self._batch
         criterion = nn.MSECriterion(size_average=False)
-        self.trainer = Trainer(model, criterion, self._make_batch, options(len(self.clips)), folder, metadata)
-
-    @classmethod
-    def new(cls, settings, command):
-        """Return a new run in a folder of its own."""
-        folder = run_folder.choose_folder(settings["out"], "real_video")
-        experiment = {name: settings[name] for name in EXPERIMENT}
-        metadata = {"experiment": experiment, "commands": [command], "commits": [report.commit()]}
-        run = cls(
-            folder,
-            metadata | {"started": run_folder.now()},
-            lambda clips: run_folder.new_options(settings, clips),
-            settings["device"],
-        )
-        run.claim = run_folder.make_folder(folder)
-        return run
-
-    @classmethod
-    def resumed(cls, settings, command):
-        """Return the run in a folder as its checkpoint left it."""
-        folder = Path(settings["resume"])
-        claimed = run_folder.claim_run(folder)
-        saved = load_checkpoint(folder / CHECKPOINT, settings)
-        run_folder.note_resumption(saved.metadata, command)
-        options = run_folder.resumed_options(saved, settings)
-        run = cls(folder, saved.metadata, lambda clips: options, settings.get("device", "auto"))
-        run.trainer.restore(saved)
-        run.claim = claimed
-        return run
+        options.epoch = len(self.clips)
+        self.trainer = Trainer(model, criterion, self._make_batch, options, folder, metadata)
 
     def train(self):
         """Train to the end of the budget; return the signal that stopped it before, or None."""
         trainer, options = self.trainer, self.trainer.options
         print(describe(trainer.model, self.experiment))
         print(f"Training to {options.sequences} clips in {self.folder}", flush=True)
-        (self.folder / RESULT).unlink(missing_ok=True)  # of less training
         watched = self.test.chosen[:: math.ceil(len(self.test.chosen) / WATCHED)]
         schedule = (
             [step, *batch_indices(step, options.batch, options.epoch, options.seed)]
@@ -112,7 +84,7 @@ class Run:
         self.test.draw(self.folder / "figure6.png", self.whole)
         clip = self.test.clips.batch(self.test.chosen[:1])
         page = inspection_report.page_of_run(self.folder, clip, words="test clip 0")
-        result |= run_folder.history(trainer, self.metadata, began) | {
+        result |= self.history(began) | {
             "commands": [portable_command(command) for command in self.metadata["commands"]],
             "curve": [
                 {key: line[key] for key in ("sequences", "seconds", "evaluation")}

@@ -7,7 +7,6 @@ from data.moving_mnist import DRAWN
 from nnlite import checkpoint
 
 from .loop import read_log
-from .run_folder import learning_curve
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
@@ -51,6 +50,15 @@ def with_earlier(result, earlier):
         # Where one ends the other begins, with the same weights.
         "curve": [point for point in earlier["curve"] if point["sequences"] < sequences] + own,
     }
+
+
+def learning_curve(log):
+    """Return the errors on test sequences in the log of a run, by sequences and seconds."""
+    return [
+        {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
+        for line in log
+        if "evaluation" in line
+    ]
 
 
 def _training(saved):

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from .loop import CHECKPOINT
-from .moving_mnist_run import RESULT, Run
+from .moving_mnist_run import Run
 from .report import write_json
+from .resumable_run import RESULT
 
 SUITE = "suite.json"
 
