@@ -224,7 +224,9 @@ def _libraries(measurements):
 
 
 def _instructions(run):
-    """Return the set of vector instructions that PyTorch uses on this processor, if it ran, in a list."""
+    """Return the set of vector instructions that PyTorch uses on a processor, if it ran there, in a list."""
+    if run["machine"]["device"] != "cpu":
+        return []
     entries = (entry for measurement in run["measurements"] for entry in measurement["contestants"])
     found = (entry.get("libraries", {}).get("instructions") for entry in entries)
     return list(dict.fromkeys(name for name in found if name))

@@ -102,6 +102,11 @@ class AEConvLSTMFlow(nn.Container):
         frames = self.output[0] if self.flow_output else self.output
         return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), frames)
 
+    @property
+    def moves(self):
+        """Whether T can be other than zero: the last layer of Θ has left the zeros that it starts with."""
+        return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
+
     def _regressed(self, x):
         """Return what Θ makes of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
         if self.still:

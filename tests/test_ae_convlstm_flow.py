@@ -125,7 +125,9 @@ def test_keeping_still_is_learning_without_a_flow(flow_output, dtype):
 
 def test_keeping_still_ends_as_it_began():
     model = models.build("ae_convlstm_flow", height=8, width=8, n_memory=4, kernel=3, flow_kernel=5).double()
+    assert not model.moves
     model.regressor[2].bias[...] = (0.5, -1)
+    assert model.moves
     x = frames(2, 1, 1, 8, 8)
     moving = model.forward(x).copy()
     model.still = True

@@ -23,6 +23,7 @@ sys.stdin.read()
 """
 TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "2", "--sequences", "8", "--device", "cpu"]
 
+pytestmark = pytest.mark.usefixtures("one_drawing")
 pytest.importorskip("fcntl", reason="nobody is kept out on this system")
 
 

@@ -1,6 +1,5 @@
 """Runs on moving digits that begin with trained weights: what they begin with, what their results count."""
 
-import functools
 import json
 
 import numpy as np
@@ -8,18 +7,10 @@ import pytest
 
 import models
 from nnlite import checkpoint
-from train import moving_mnist, moving_mnist_experiment
+from train import moving_mnist
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "4", "--device", "cpu"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_drawing():
-    """Draw the digits once for all runs in this process."""
-    usual = moving_mnist_experiment.load_digits
-    moving_mnist_experiment.load_digits = functools.cache(usual)
-    yield
-    moving_mnist_experiment.load_digits = usual
+pytestmark = pytest.mark.usefixtures("one_drawing")
 
 
 def run(folder, *options):
@@ -28,7 +19,7 @@ def run(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
+def first(one_drawing, tmp_path_factory):
     """The folder of a run of 16 sequences, with its weights packed."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     run(folder, "--sequences", "16")
@@ -82,6 +73,19 @@ def test_the_count_outlives_an_interruption(first, tmp_path):
 def test_the_curve_of_other_test_sequences_is_left_out(first, tmp_path):
     result = run(tmp_path / "run", "--weights", str(packed(first)), "--sequences", "8", "--speed", "2")
     assert result["curve"][0]["sequences"] == 16 and result["sequences_seen"] == 24
+
+
+@pytest.mark.parametrize("lr, still", [("0", 8), ("0.01", 0)])
+def test_a_flow_that_the_weights_bring_is_not_kept_still(lr, still, tmp_path):
+    """Without learning the flow of the first run is zero, and there is nothing to lose."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(first, "--sequences", "8", "--lr", lr)
+    result = run(
+        second, "--weights", str(first / "checkpoint.h5"), "--sequences", "8", "--still", "8", "--lr", "0"
+    )
+    assert result["options"]["still"] == still
+    moved = checkpoint.load(second / "checkpoint.h5").parameters["regressor.2.bias"].any()
+    assert moved == (still == 0)
 
 
 def test_pretrained_is_what_comes_with_the_package(first, tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """The main job from the command line: a toy run, its files, interruptions, and what is refused."""
 
-import functools
 import json
 import os
 import signal
@@ -31,19 +30,11 @@ TOY = [
     "--sequences",
     "128",
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_drawing():
-    """Draw the digits once for all runs in this process."""
-    usual = moving_mnist_experiment.load_digits
-    moving_mnist_experiment.load_digits = functools.cache(usual)
-    yield
-    moving_mnist_experiment.load_digits = usual
+pytestmark = pytest.mark.usefixtures("one_drawing")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(one_drawing, tmp_path_factory):
     """The folder of a toy run of 128 sequences."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     assert moving_mnist.main([*TOY, "--out", str(folder)]) == 0

@@ -42,6 +42,8 @@ class ResumableRun:
         }
         run = cls(folder, metadata, LoopOptions(**loop), settings["device"])
         run.begin(settings)
+        if getattr(run.trainer.predictor, "moves", False):  # trained weights may bring a flow
+            run.trainer.options.still = 0
         folder.mkdir(parents=True, exist_ok=True)
         run.claim = claim(folder)
         (folder / LOG).unlink(missing_ok=True)  # of a run that came to nothing
