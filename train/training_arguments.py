@@ -33,8 +33,8 @@ def add_training_arguments(parser, predictor=True):
         "--still",
         type=count(0),
         metavar="N",
-        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0); not a "
-        "flow that trained weights bring along",
+        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0); "
+        "not a flow that trained weights bring along",
     )
     training.add_argument("--clip", type=number(0), metavar="C", help="limit gradients to -C..C (50)")
     if predictor:
