@@ -3,7 +3,14 @@
 import argparse
 import re
 
-from .training_arguments import add_training_arguments, assignment, count, number
+from .training_arguments import (
+    add_device_argument,
+    add_model_option_argument,
+    add_save_every_argument,
+    add_training_arguments,
+    count,
+    number,
+)
 
 
 def make_parser(models, presets, splits, epilog):
@@ -24,7 +31,7 @@ def make_parser(models, presets, splits, epilog):
         help="where all other settings come from (default: default; with --camvid: camvid-cpu)",
     )
     run.add_argument("--out", metavar="RUN", help="folder for results (default: runs/camvid-<time>)")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto takes the GPU when there is one")
+    add_device_argument(run)
     run.add_argument(
         "--resume",
         metavar="RUN",
@@ -37,7 +44,7 @@ def make_parser(models, presets, splits, epilog):
         help="score a checkpoint and train nothing; --test-sequences, --camvid and --device go with it, and "
         "--out to keep the results",
     )
-    run.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
+    add_save_every_argument(run)
 
     data = parser.add_argument_group("the data")
     data.add_argument(
@@ -71,13 +78,8 @@ def make_parser(models, presets, splits, epilog):
     data.add_argument("--test-sequences", type=count(1), metavar="N", help="test sequences to score")
 
     model = parser.add_argument_group("the model")
-    model.add_argument(
-        "--model-option",
-        type=assignment,
-        action="append",
-        metavar="NAME=VALUE",
-        help='option of the architecture, such as n_features=32, or for SegNet-flow video={"n_memory":32}; '
-        "may be repeated",
+    add_model_option_argument(
+        model, 'the architecture, such as n_features=32, or for SegNet-flow video={"n_memory":32}'
     )
     model.add_argument(
         "--weights",

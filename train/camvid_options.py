@@ -4,7 +4,7 @@ import models
 
 from .camvid_arguments import make_parser
 from .camvid_experiment import SHAPES, SPLITS
-from .training_arguments import other_mode
+from .training_arguments import DEFAULTS, layered_by_model, other_mode
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -69,7 +69,7 @@ PRESETS = {
 #: Presets that are made for CamVid alone.
 _CAMVID_ALONE = ("camvid-cpu", "paper")
 #: What no preset sets otherwise.
-COMMON = {
+COMMON = DEFAULTS | {
     "data": SHAPES,
     "split": "train",
     "frames": 6,
@@ -81,18 +81,6 @@ COMMON = {
     "test_sequences": None,
     "segmentation_weight": 1.0,
     "weights": NONE,
-    "seed": 0,
-    "tf32": False,
-    "clip": 50.0,
-    "decay_epochs": 5,
-    "optimiser_options": {},
-    "cooldown": 0.0,
-    "still": 0,
-    "minutes": None,
-    "device": "auto",
-    "out": None,
-    "log_every": 10,
-    "save_every": 60.0,
     "evaluations": 8,
 }
 #: The options that go with those that name a run; all others are the run's.
@@ -158,12 +146,7 @@ def settle(argv):
 
 def settings_for(model, preset, given):
     """Return all settings of a run, those of the preset unless `given`."""
-    layers = [COMMON, PRESETS[preset], PRESETS[preset].get("by_model", {}).get(model, {}), given]
-    settings = {name: value for layer in layers for name, value in layer.items() if name != "by_model"}
-    settings["model"] = model
-    settings["model_options"] = {
-        name: value for layer in layers for name, value in layer.get("model_options", {}).items()
-    }
+    settings = layered_by_model(model, COMMON, PRESETS[preset], given)
     if settings["train_sequences"] is None:
         settings["train_sequences"] = settings["sequences"]
     return settings

@@ -2,7 +2,14 @@
 
 import argparse
 
-from .training_arguments import add_training_arguments, assignment, count, number
+from .training_arguments import (
+    add_device_argument,
+    add_model_option_argument,
+    add_save_every_argument,
+    add_training_arguments,
+    count,
+    number,
+)
 
 
 def make_parser(models, presets, epilog):
@@ -21,7 +28,7 @@ def make_parser(models, presets, epilog):
         help="where all other settings come from (default: default; with --model all: quick)",
     )
     run.add_argument("--out", metavar="RUN", help="folder for results (default: runs/moving_mnist-<time>)")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto takes the GPU when there is one")
+    add_device_argument(run)
     run.add_argument(
         "--resume",
         metavar="RUN",
@@ -46,7 +53,7 @@ def make_parser(models, presets, epilog):
         metavar="RUN",
         help="pack the trained weights of a finished run into models/pretrained, or the folder --out",
     )
-    run.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
+    add_save_every_argument(run)
 
     data = parser.add_argument_group("the data")
     data.add_argument(
@@ -89,13 +96,7 @@ def make_parser(models, presets, epilog):
         help="start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
         "that come with the package; another --seed then brings other training sequences",
     )
-    model.add_argument(
-        "--model-option",
-        type=assignment,
-        action="append",
-        metavar="NAME=VALUE",
-        help="option of the architecture, such as n_memory=32 or penalty_weight=0.1; may be repeated",
-    )
+    add_model_option_argument(model, "the architecture, such as n_memory=32 or penalty_weight=0.1")
 
     add_training_arguments(parser)
     return parser

@@ -4,7 +4,7 @@ import models
 from nnlite import backend
 
 from .moving_mnist_arguments import make_parser
-from .training_arguments import other_mode
+from .training_arguments import DEFAULTS, layered_by_model, other_mode
 
 PAPERS_DATA = {"size": 64, "digits": 2, "speed": [3.6]}
 #: Better than the paper's: Adam whose rate falls to a tenth over the second half, and no sequence twice.
@@ -114,28 +114,15 @@ PRESETS = {
     },
 }
 #: What no preset sets otherwise.
-COMMON = {
+COMMON = DEFAULTS | {
     "model": "ae_convlstm_flow",
-    "model_options": {},
     "weights": None,
     "data": None,
     "sequences_file": None,
     "train_sequences_file": None,
     "frames": 11,
-    "seed": 0,
     "loss_at": "all",
-    "tf32": False,
     "cuda_graph": False,
-    "clip": 50.0,
-    "decay_epochs": 5,
-    "optimiser_options": {},
-    "cooldown": 0.0,
-    "still": 0,
-    "minutes": None,
-    "device": "auto",
-    "out": None,
-    "log_every": 10,
-    "save_every": 60.0,
     "evaluations": 8,
 }
 #: The options that go with those that name a run; all others are the run's.
@@ -193,12 +180,7 @@ def settle(argv):
 
 def settings_for(model, preset, given):
     """Return all settings of a run, those of the preset unless `given`."""
-    layers = [COMMON, PRESETS[preset], PRESETS[preset].get("by_model", {}).get(model, {}), given]
-    settings = {name: value for layer in layers for name, value in layer.items() if name != "by_model"}
-    settings["model"] = model
-    settings["model_options"] = {
-        name: value for layer in layers for name, value in layer.get("model_options", {}).items()
-    }
+    settings = layered_by_model(model, COMMON, PRESETS[preset], given)
     if settings["train_sequences"] is None:
         settings["train_sequences"] = settings["sequences"]
     if settings["batch"] is None:

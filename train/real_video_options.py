@@ -4,7 +4,17 @@ import argparse
 
 from data.clips import USUAL_MAX_JUMP
 
-from .training_arguments import add_training_arguments, assignment, count, number, other_mode
+from .training_arguments import (
+    DEFAULTS,
+    add_device_argument,
+    add_model_option_argument,
+    add_save_every_argument,
+    add_training_arguments,
+    count,
+    layered,
+    number,
+    other_mode,
+)
 
 #: What each preset sets. `rate` 0: each frame of the file.
 PRESETS = {
@@ -50,7 +60,7 @@ PRESETS = {
     },
 }
 #: What no preset sets otherwise.
-COMMON = {
+COMMON = DEFAULTS | {
     "videos": None,
     "test": None,
     "splits": None,
@@ -64,20 +74,7 @@ COMMON = {
     "cache_mib": 256,
     "test_clips": 10,
     "render": None,
-    "model_options": {},
-    "seed": 0,
     "loss_at": "all",
-    "tf32": False,
-    "clip": 50.0,
-    "decay_epochs": 5,
-    "optimiser_options": {},
-    "cooldown": 0.0,
-    "still": 0,
-    "minutes": None,
-    "device": "auto",
-    "out": None,
-    "log_every": 10,
-    "save_every": 60.0,
 }
 _DATA = {"videos", "test", "splits", "split", "cache_mib"}
 #: The options that go with those that name a run; all others are the run's.
@@ -118,12 +115,7 @@ def settle(argv):
     if mode := other_mode(parser, given, COMPANIONS):
         return mode, given
     given["model_options"] = dict(given.pop("model_option", []))
-    layers = [COMMON, PRESETS[given.pop("preset", "default")], given]
-    settings = {name: value for layer in layers for name, value in layer.items()}
-    settings["model_options"] = {
-        name: value for layer in layers for name, value in layer.get("model_options", {}).items()
-    }
-    return "train", settings
+    return "train", layered(COMMON, PRESETS[given.pop("preset", "default")], given)
 
 
 def make_parser():
@@ -145,7 +137,7 @@ def make_parser():
         help="folder for results (default: runs/real_video-<time>); with --predict the video to write, .mp4 "
         "or .gif (default: runs/predictions/<name>.mp4)",
     )
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="auto takes the GPU when there is one")
+    add_device_argument(run)
     run.add_argument(
         "--resume",
         metavar="RUN",
@@ -175,7 +167,7 @@ def make_parser():
         metavar="VIDEO",
         help="the video to render after training, or 'none' (default: the test video that moves most)",
     )
-    run.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
+    add_save_every_argument(run)
 
     data = parser.add_argument_group("the data")
     data.add_argument(
@@ -237,12 +229,6 @@ def make_parser():
     )
 
     model = parser.add_argument_group("the model")
-    model.add_argument(
-        "--model-option",
-        type=assignment,
-        action="append",
-        metavar="NAME=VALUE",
-        help="option of AE-ConvLSTM-flow, such as n_memory=32 or penalty_weight=0.1; may be repeated",
-    )
+    add_model_option_argument(model, "AE-ConvLSTM-flow, such as n_memory=32 or penalty_weight=0.1")
     add_training_arguments(parser)
     return parser

@@ -1,8 +1,60 @@
-"""What command lines of all experiments share: how to train, types of numbers, which options go together."""
+"""What command lines of all experiments share: options, their defaults and types, and which go together."""
 
 import argparse
 import json
 import math
+
+#: What no preset of any experiment sets otherwise.
+DEFAULTS = {
+    "model_options": {},
+    "seed": 0,
+    "tf32": False,
+    "clip": 50.0,
+    "decay_epochs": 5,
+    "optimiser_options": {},
+    "cooldown": 0.0,
+    "still": 0,
+    "minutes": None,
+    "device": "auto",
+    "out": None,
+    "log_every": 10,
+    "save_every": 60.0,
+}
+
+
+def layered(*layers):
+    """Return all settings of a run: those of each layer over those before, model options one by one."""
+    settings = {name: value for layer in layers for name, value in layer.items() if name != "by_model"}
+    options = (layer.get("model_options", {}) for layer in layers)
+    return settings | {"model_options": {name: value for some in options for name, value in some.items()}}
+
+
+def layered_by_model(model, *layers):
+    """Return the same for one model, a layer's "by_model" standing over its other settings."""
+    parts = [part for layer in layers for part in (layer, layer.get("by_model", {}).get(model, {}))]
+    return layered(*parts) | {"model": model}
+
+
+def add_device_argument(group):
+    """Add the option that says where to compute."""
+    choices = ("auto", "cpu", "cuda")
+    group.add_argument("--device", choices=choices, help="auto takes the GPU when there is one")
+
+
+def add_save_every_argument(group):
+    """Add the option that says how often to save."""
+    group.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
+
+
+def add_model_option_argument(group, examples):
+    """Add the option that says how to build the architecture; examples: text for the help."""
+    group.add_argument(
+        "--model-option",
+        type=assignment,
+        action="append",
+        metavar="NAME=VALUE",
+        help=f"option of {examples}; may be repeated",
+    )
 
 
 def add_training_arguments(parser, predictor=True):
