@@ -354,7 +354,8 @@ FOUR = storage([1, 2, 3, 4])
         (b"4\n1\n3\nV 1\n18\ntorch.ShortStorage\n1\n70000\n", "expected numbers of type int16"),
         (b"4\n1\n3\nV 1\n18\ntorch.FloatStorage\n99999\n1 2\n", "99999 numbers of type float32 do not fit"),
         (b"4\n1\n3\n", r"do not fit in the 0 bytes that are left.*read as ascii"),
-        (b"hello", r"expected numbers of type int32.*at byte 0 \(read as ascii\)"),
+        (b"hello\n", r"expected numbers of type int32.*at byte 0 \(read as ascii\)"),
+        (b"1\n15", "1 numbers without the end of their line, at byte 2"),
     ],
 )
 def test_damaged_file(tmp_path, data, message):
@@ -363,14 +364,35 @@ def test_damaged_file(tmp_path, data, message):
     assert "hand.t7" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["nested_table_binary.t7", "nn_Sequential_ascii.t7", "nn_Sequential_binary.t7"]
-)
+@pytest.mark.parametrize("name", FILES)
 def test_every_truncation_of_a_recorded_file_is_noticed(tmp_path, name):
+    """Bytes and strings in ascii mode are complete without the end of the line behind them."""
     data = (FOLDER / name).read_bytes()
-    for size in [*range(0, len(data) - 2, 37), len(data) - 3]:
+    end_in_bytes = ("Byte", "Char", "string", "moving_mnist_like_4", "nested", "cyclic")
+    end = len(data) - (name.startswith(end_in_bytes) and "ascii" in name)
+    for size in {*range(0, end, 1 + end // 200), *range(max(0, end - 20), end)}:
         with pytest.raises(ValueError, match=r"hand\.t7"):
             read(tmp_path, data[:size])
+
+
+def test_cyclic_object_is_written_and_a_deep_one_refused(tmp_path):
+    deep = {}
+    for _ in range(20000):
+        deep = {1: deep}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        torch7.save(tmp_path / "a.t7", deep)
+
+
+def test_failed_save_leaves_the_earlier_file(tmp_path, monkeypatch):
+    torch7.save(tmp_path / "a.t7", 1)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match=r"a\.t7"):
+        torch7.save(tmp_path / "a.t7", 2)
+    assert torch7.load(tmp_path / "a.t7") == 1 and [p.name for p in tmp_path.iterdir()] == ["a.t7"]
 
 
 def test_random_damage_never_does_worse_than_value_error(tmp_path):

@@ -111,11 +111,27 @@ EXAMPLES = {
     "SpatialLogSoftMax": (nn.SpatialLogSoftMax, MAPS),
     "AddConstant": (lambda: nn.AddConstant(0.3), MAPS),
     "MulConstant": (lambda: nn.MulConstant(0.3), MAPS),
+    "LSTM": (lambda: nn.LSTM(6, 2, 5), VECTORS),
+    "FastLSTM": (lambda: nn.FastLSTM(6, 2, 5), VECTORS),
+    "ConvLSTM": (lambda: nn.ConvLSTM(3, 2, 5, 2, 3, 2), MAPS),
+    "UntiedConvLSTM": (lambda: nn.UntiedConvLSTM(3, 2, 5, 3, 5, batch_size=2), MAPS),
+    "Recurrent": (lambda: nn.Recurrent(2, nn.Linear(6, 2), nn.Linear(2, 2), nn.Tanh(), 5), VECTORS),
+    "Recursor": (lambda: nn.Recursor(nn.Sequential(nn.Linear(6, 2), nn.FastLSTM(2, 3)), 7), VECTORS),
+    "Sequencer": (lambda: nn.Sequencer(nn.LSTM(5, 2, cell2gate=False)).remember("eval"), noise(4, 2, 5)),
+    "BilinearSamplerBHWD": (nn.BilinearSamplerBHWD, [noise(2, 3, 4, 5), noise(2, 6, 7, 2)]),
+    "AffineGridGeneratorOpticalFlow2D": (
+        lambda: nn.AffineGridGeneratorOpticalFlow2D(4, 5),
+        noise(2, 2, 4, 5),
+    ),
+    "SmoothHuberPenalty": (lambda: nn.SmoothHuberPenalty(0.3, 0.02, "published"), noise(2, 4, 5)),
 }
+
+#: Kinds that are only read.
+READ_ONLY = {f"Spatial{name}Normalization" for name in ("Subtractive", "Divisive", "Contrastive")}
 
 
 def test_examples_are_complete():
-    assert set(EXAMPLES) == set(KINDS)
+    assert set(EXAMPLES) == set(KINDS) - READ_ONLY
 
 
 @pytest.mark.parametrize("name", list(EXAMPLES))
@@ -213,6 +229,13 @@ def linear(**changes):
     return torch7.TorchObject("nn.Linear", {key: value for key, value in fields.items() if value is not ...})
 
 
+def convolution(**changes):
+    fields = torch7.from_module(nn.SpatialConvolution(3, 4, 2, 2)).contents | changes
+    return torch7.TorchObject(
+        "nn.SpatialConvolution", {key: value for key, value in fields.items() if value is not ...}
+    )
+
+
 def sequential(*inside):
     return torch7.TorchObject("nn.Sequential", {"modules": dict(enumerate(inside, 1))})
 
@@ -223,8 +246,8 @@ def sequential(*inside):
         ({"no": "module"}, "expected an nn object at top, got"),
         (torch7.TorchObject("nn.Linear", None), "expected an nn object at top"),
         (
-            sequential(linear(), sequential(torch7.TorchObject("nn.LSTM", {}))),
-            r"no module for the nn\.LSTM at top.mod",
+            sequential(linear(), sequential(torch7.TorchObject("nn.GRU", {}))),
+            r"no module for the nn\.GRU at top.mod",
         ),
         (torch7.TorchObject("os.Tanh", {}), r"no module for the os\.Tanh at top"),
         (
@@ -243,6 +266,33 @@ def sequential(*inside):
         (torch7.TorchObject("nn.ReLU", {"threshold": 0.5, "val": 0}), "threshold = 0.5 has no counterpart"),
         (torch7.TorchObject("nn.Dropout", {"p": 2, "v2": True}), r"nn\.Dropout at top cannot be built: "),
         (torch7.TorchObject("nn.Tanh", {"modules": {1: linear()}}), r"nn\.Tanh at top cannot be built"),
+        (
+            torch7.TorchObject("nn.Sequential", {"modules": 5}),
+            "modules must be a table of nn objects 1..n, got 5",
+        ),
+        (
+            torch7.TorchObject("nn.Sequential", {"modules": {1: linear(), 3: linear()}}),
+            "must be a table of nn obj",
+        ),
+        (
+            convolution(weight=np.zeros((3, 4, 2, 2))),
+            r"must be a tensor of shape \(4, 3, 2, 2\), got \(3, 4, 2, 2\)",
+        ),
+        (convolution(weight=...), r"weight must be a tensor of shape \(4, 3, 2, 2\), got None"),
+        (convolution(nInputPlane=2**40), r"weight must be a tensor of shape \(4, 1099511627776, 2, 2\)"),
+        (convolution(kW="2"), "expected a number or a boolean, got '2'"),
+        (
+            linear(weight=np.broadcast_to(np.float32(1), (2**20, 2**20))),
+            r"weight of shape \(1048576, 1048576\) repeats the same numbers",
+        ),
+        (
+            torch7.TorchObject("nn.JoinTable", {"dimension": 0}),
+            "a whole number that counts from 1 or from -1",
+        ),
+        (
+            torch7.TorchObject("nn.SpatialMaxUnpooling", {"pooling": 3}),
+            "expected an nn object, got 3",
+        ),
     ],
 )
 def test_objects_that_cannot_be_modules(obj, message):
@@ -260,3 +310,13 @@ def test_net_that_contains_itself():
 def test_module_without_counterpart():
     with pytest.raises(ValueError, match=r"nn\.Mine has no counterpart in a \.t7 file"):
         torch7.from_module(nn.Sequential(type("Mine", (nn.Tanh,), {})()))
+
+
+def test_modules_nested_too_deeply():
+    obj, module = linear(), nn.Linear(2, 3)
+    for _ in range(5000):
+        obj, module = sequential(obj), nn.Sequential(module)
+    with pytest.raises(ValueError, match="modules are nested too deeply"):
+        torch7.to_module(obj)
+    with pytest.raises(ValueError, match="modules are nested too deeply"):
+        torch7.from_module(module)

@@ -1,78 +1,14 @@
-"""Which `nn` classes can be converted, and what their fields say in terms of the constructors here."""
+"""Which classes of `nn` can be converted, and what their fields say in terms of the constructors here."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from operator import attrgetter
 
 import numpy as np
 
 import nnlite as nn
 
-from .types import Storage, as_list
-
-REQUIRED = object()
-
-
-@dataclass
-class Argument:
-    """A constructor argument and the field that Torch7 keeps it in.
-
-    read turns the field into the argument, write makes the field of a module (None: Torch7 has no such
-    field); default stands for a field that a file lacks.
-    """
-
-    field: str
-    read: Callable
-    write: Callable | None
-    default: object = REQUIRED
-
-
-@dataclass
-class Kind:
-    """A class: its constructor's arguments in order, and what else there is to its fields.
-
-    build(modules inside, *arguments) makes the module where calling the class and adding does not. fixed:
-    fields with the one value that exists here; a file with another is refused. extra(module): fields that
-    Torch7's constructor makes and its methods rely on.
-    """
-
-    arguments: tuple = ()
-    build: Callable | None = None
-    fixed: dict = field(default_factory=dict)
-    extra: Callable = lambda module: {}
-
-
-def _same(name, attribute=None, default=REQUIRED):
-    """Return the argument that has the same value on both sides."""
-    return Argument(name, lambda value: value, attrgetter(attribute or name), default)
-
-
-def _index(name):
-    """Return the argument that counts from one in Torch7; negative ones count from the end in both."""
-    get = attrgetter(name)
-    return Argument(name, lambda i: i - (i > 0), lambda module: get(module) + (get(module) >= 0))
-
-
-def _sizes(attribute):
-    """Return the argument `size`, a LongStorage in Torch7 and a tuple here."""
-    get = attrgetter(attribute)
-    return Argument("size", lambda storage: storage.array.tolist(), lambda module: _longs(get(module)))
-
-
-def _shape(name, axis):
-    """Return the argument that Torch7 knows only from the shape of an array."""
-    return Argument(name, lambda array: array.shape[axis], None)
-
-
-def _longs(values):
-    """Return a LongStorage."""
-    return Storage(np.array(values, np.int64))
-
-
-def _empty(module):
-    """Return an empty tensor of the module's type."""
-    return np.empty(0, module.dtype)
+from .kind import Argument, Kind, check_weight, empty, index, longs, module, same, shape, sizes
+from .types import as_list
+from .video_kinds import VIDEO_KINDS
 
 
 def _swaps(table):
@@ -92,30 +28,35 @@ def _average_pooling(inside, *arguments):
     return pooling
 
 
-_LINEAR = Kind((_shape("weight", 1), _shape("weight", 0)))
+_LINEAR = Kind((shape("weight", 1), shape("weight", 0)))
 _WINDOW = (
-    *(_same("kW", "kw"), _same("kH", "kh"), _same("dW", "dw"), _same("dH", "dh")),
-    *(_same("padW", "padw", 0), _same("padH", "padh", 0)),
+    *(same("kW", "kw"), same("kH", "kh"), same("dW", "dw"), same("dH", "dh")),
+    *(same("padW", "padw", 0), same("padH", "padh", 0)),
 )
-_CONVOLUTION = Kind((_same("nInputPlane", "n_in"), _same("nOutputPlane", "n_out"), *_WINDOW))
+_CONVOLUTION = Kind(
+    (same("nInputPlane", "n_in"), same("nOutputPlane", "n_out"), *_WINDOW),
+    check=lambda fields: check_weight(
+        fields, *(fields.get(name, 0) for name in ("nOutputPlane", "nInputPlane", "kH", "kW"))
+    ),
+)
 _BATCH_NORMALIZATION = Kind(
     (
-        _shape("running_mean", 0),
-        *(_same("eps"), _same("momentum")),
+        shape("running_mean", 0),
+        *(same("eps"), same("momentum")),
         Argument("affine", bool, lambda module: module.weight is not None, True),
     )
 )
-_BOUNDED = Kind((_same("min_val"), _same("max_val")))
+_BOUNDED = Kind((same("min_val"), same("max_val")))
 _FROM_TABLE = Kind(extra=lambda module: {"gradInput": {}})
 
 KINDS = {
     # containers and tables
     "Sequential": Kind(),
-    "Concat": Kind((_index("dimension"),), extra=lambda module: {"size": _longs([])}),
+    "Concat": Kind((index("dimension"),), extra=lambda module: {"size": longs([])}),
     "ConcatTable": Kind(extra=lambda module: {"output": {}}),
     "ParallelTable": Kind(extra=lambda module: {"output": {}, "gradInput": {}}),
     "Bottle": Kind(
-        (_same("nInputDim", "n_input_dims"), _same("nOutputDim", "n_output_dims")),
+        (same("nInputDim", "n_input_dims"), same("nOutputDim", "n_output_dims")),
         build=lambda inside, *dimensions: nn.Bottle(inside[0], *dimensions),
         extra=lambda module: {
             "dimDelta": module.n_input_dims - module.n_output_dims,
@@ -125,15 +66,15 @@ KINDS = {
     ),
     "Identity": Kind(),
     "JoinTable": Kind(
-        (_index("dimension"), _same("nInputDims", "n_input_dims", None)),
-        extra=lambda module: {"gradInput": {}, "size": _longs([])},
+        (index("dimension"), same("nInputDims", "n_input_dims", None)),
+        extra=lambda module: {"gradInput": {}, "size": longs([])},
     ),
     "SplitTable": Kind(
-        (_index("dimension"), _same("nInputDims", "n_input_dims", None)), extra=lambda module: {"output": {}}
+        (index("dimension"), same("nInputDims", "n_input_dims", None)), extra=lambda module: {"output": {}}
     ),
-    "SelectTable": Kind((_index("index"),), extra=lambda module: {"gradInput": {}}),
+    "SelectTable": Kind((index("index"),), extra=lambda module: {"gradInput": {}}),
     "NarrowTable": Kind(
-        (_index("offset"), _same("length")), extra=lambda module: {"output": {}, "gradInput": {}}
+        (index("offset"), same("length")), extra=lambda module: {"output": {}, "gradInput": {}}
     ),
     "FlattenTable": Kind(extra=lambda module: {"output": {}, "gradInput": {}, "input_map": {}}),
     "CAddTable": _FROM_TABLE,
@@ -146,49 +87,50 @@ KINDS = {
     "SpatialConvolution": _CONVOLUTION,
     "SpatialConvolutionNoBias": _CONVOLUTION,
     "SpatialFullConvolution": Kind(
-        (*_CONVOLUTION.arguments, _same("adjW", "adjw", 0), _same("adjH", "adjh", 0)),
-        extra=lambda module: {"ones": _empty(module)},
+        (*_CONVOLUTION.arguments, same("adjW", "adjw", 0), same("adjH", "adjh", 0)),
+        check=_CONVOLUTION.check,
+        extra=lambda module: {"ones": empty(module)},
     ),
     "BatchNormalization": _BATCH_NORMALIZATION,
     "SpatialBatchNormalization": _BATCH_NORMALIZATION,
     "Mul": Kind(),
-    "CMul": Kind((_sizes("weight.shape"),), build=lambda inside, sizes: nn.CMul(*sizes)),
+    "CMul": Kind((sizes("weight.shape"),), build=lambda inside, sizes: nn.CMul(*sizes)),
     "Add": Kind(
-        (_shape("bias", 0), _same("scalar", default=False)),
+        (shape("bias", 0), same("scalar", default=False)),
         extra=lambda module: {"_ones": np.ones(1, module.dtype)},
     ),
     # layers without
     "SpatialMaxPooling": Kind(
-        (*_WINDOW, _same("ceil_mode", default=False)),
+        (*_WINDOW, same("ceil_mode", default=False)),
         build=_max_pooling,
         extra=lambda module: {"indices": np.empty(0, np.int64)},
     ),
     "SpatialAveragePooling": Kind(
-        (*_WINDOW, _same("ceil_mode", default=False), _same("count_include_pad", default=True)),
+        (*_WINDOW, same("ceil_mode", default=False), same("count_include_pad", default=True)),
         build=_average_pooling,
         fixed={"divide": True},
     ),
-    "SpatialMaxUnpooling": Kind((_same("pooling"),)),
+    "SpatialMaxUnpooling": Kind((module("pooling", "pooling"),)),
     "SpatialUpSamplingNearest": Kind(
-        (_same("scale_factor"),),
-        extra=lambda module: {"inputSize": _longs([0] * 4), "outputSize": _longs([0] * 4)},
+        (same("scale_factor"),),
+        extra=lambda module: {"inputSize": longs([0] * 4), "outputSize": longs([0] * 4)},
     ),
-    "SpatialZeroPadding": Kind((_same("pad_l"), _same("pad_r"), _same("pad_t"), _same("pad_b"))),
-    "SpatialCrossMapLRN": Kind((_same("size"), _same("alpha"), _same("beta"), _same("k"))),
-    "Dropout": Kind((_same("p"),), fixed={"v2": True}, extra=lambda module: {"noise": _empty(module)}),
-    "SpatialDropout": Kind((_same("p"),), extra=lambda module: {"noise": _empty(module)}),
+    "SpatialZeroPadding": Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b"))),
+    "SpatialCrossMapLRN": Kind((same("size"), same("alpha"), same("beta"), same("k"))),
+    "Dropout": Kind((same("p"),), fixed={"v2": True}, extra=lambda module: {"noise": empty(module)}),
+    "SpatialDropout": Kind((same("p"),), extra=lambda module: {"noise": empty(module)}),
     "Reshape": Kind(
-        (_sizes("sizes"), _same("batchMode", "batch_mode", None)),
+        (sizes("sizes"), same("batchMode", "batch_mode", None)),
         build=lambda inside, sizes, batch_mode: nn.Reshape(*sizes, batch_mode=batch_mode),
         extra=lambda module: {
             "nelement": math.prod(module.sizes),
-            "batchsize": _longs([0, *module.sizes]),
-            "_input": _empty(module),
-            "_gradOutput": _empty(module),
+            "batchsize": longs([0, *module.sizes]),
+            "_input": empty(module),
+            "_gradOutput": empty(module),
         },
     ),
     "View": Kind(
-        (_sizes("sizes"), _same("numInputDims", "num_input_dims", None)),
+        (sizes("sizes"), same("numInputDims", "num_input_dims", None)),
         build=lambda inside, sizes, dimensions: nn.View(*sizes).set_num_input_dims(dimensions),
         extra=lambda module: {"numElements": math.prod(n for n in module.sizes if n != -1)},
     ),
@@ -204,7 +146,7 @@ KINDS = {
     ),
     "Tanh": Kind(),
     "Sigmoid": Kind(),
-    "LogSigmoid": Kind(extra=lambda module: {"buffer": _empty(module)}),
+    "LogSigmoid": Kind(extra=lambda module: {"buffer": empty(module)}),
     "ReLU": Kind(fixed={"threshold": 0, "val": 0}),
     "HardTanh": _BOUNDED,
     "Clamp": _BOUNDED,
@@ -214,6 +156,8 @@ KINDS = {
     "SoftMax": Kind(),
     "LogSoftMax": Kind(),
     "SpatialLogSoftMax": Kind(),
-    "AddConstant": Kind((_same("constant_scalar", "constant"),)),
-    "MulConstant": Kind((_same("constant_scalar", "constant"),)),
+    "AddConstant": Kind((same("constant_scalar", "constant"),)),
+    "MulConstant": Kind((same("constant_scalar", "constant"),)),
+    # what is made for video
+    **VIDEO_KINDS,
 }

@@ -1,16 +1,22 @@
 """Converts `nn` objects of .t7 files to nnlite modules and back; `kinds.py` says which and how."""
 
+import math
+from operator import attrgetter
+
 import numpy as np
 
 import nnlite as nn
 
 from .. import backend
 from ..random import default_generator
-from .kinds import KINDS, REQUIRED
+from .kind import REQUIRED, is_object
+from .kinds import KINDS
 from .types import DTYPES, TorchObject, as_list
 
 #: Older and other names of classes that are one here.
 ALIASES = {"SpatialConvolutionMM": "SpatialConvolution"}
+#: Classes here that Torch7 knows as a network of another class.
+WRITTEN_AS = {nn.Gate: "Sequential"}
 
 #: The arrays of a module and Torch7's fields for them.
 ARRAYS = {
@@ -28,12 +34,15 @@ def to_module(obj):
 
     It has the dtype, the mode and the parameters of the object; modules and parameters that are shared
     there are shared here. ValueError, saying where in the tree, for a class without a counterpart or with
-    options that have none, and for missing or misshapen fields.
+    options that have none, and for missing or misshapen fields. Of a recurrent module parameters are read,
+    not the state of a sequence under way.
     """
     state = default_generator.get_state()
     builder = _Builder()
     try:
         module = builder.module(obj, "top")
+    except RecursionError:
+        raise ValueError("torch7.to_module: modules are nested too deeply") from None
     finally:
         default_generator.set_state(state)  # building drew initial weights that are about to be replaced
     module.type(_dtype(obj, builder))
@@ -48,7 +57,10 @@ def from_module(module):
     Its arrays are those of the module, not copies (on the GPU: copies). ValueError for a class that
     `to_module` could not read back.
     """
-    return _object(module, {})
+    try:
+        return _object(module, {})[1]
+    except RecursionError:
+        raise ValueError("torch7.from_module: modules are nested too deeply") from None
 
 
 class _Builder:
@@ -59,36 +71,64 @@ class _Builder:
 
     def module(self, obj, place):
         """Return the module of `obj`, which is found at `place` in the tree."""
-        if not isinstance(obj, TorchObject) or not isinstance(obj.contents, dict):
+        if not is_object(obj):
             raise ValueError(f"torch7.to_module: expected an nn object at {place}, got {obj!r}")
         if id(obj) in self.modules:
             if self.modules[id(obj)] is None:
                 raise ValueError(f"torch7.to_module: the {obj.class_name} at {place} contains itself")
             return self.modules[id(obj)]
-        library, _, name = obj.class_name.rpartition(".")
-        name = ALIASES.get(name, name)
+        library, name = _class(obj)
         if library not in ("nn", "cudnn") or name not in KINDS:
             raise ValueError(f"torch7.to_module: there is no module for the {obj.class_name} at {place}")
         self.modules[id(obj)] = None
-        fields = obj.contents
-        children = fields.get("modules")
-        inside = [
-            self.module(child, f"{place}.modules[{i}]")
-            for i, child in enumerate(as_list(children) if isinstance(children, dict) else [], 1)
-        ]
+        fields, kind = obj.contents, KINDS[name]
         try:
-            _check_fixed(KINDS[name], fields, library)
-            arguments = [self.argument(argument, fields, place) for argument in KINDS[name].arguments]
+            inside = self.inside(kind, fields, place)
+            _check_fixed(kind, fields, library)
+            _check_memory(fields)
+            arguments = [self.argument(argument, fields, place) for argument in kind.arguments]
+            kind.check(fields)
             module = self.build(name, inside, arguments)
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            self.parts += self.layers(kind, module, fields, place)
+        except _Refusal:
+            raise
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError) as error:
             what = f"the {obj.class_name} at {place}"
-            raise ValueError(f"torch7.to_module: {what} cannot be built: {error}") from error
+            raise _Refusal(f"torch7.to_module: {what} cannot be built: {error}") from error
         if fields.get("bias") is None and hasattr(module, "no_bias"):
             module.no_bias()
-        module.train = fields.get("train") is not False
+        known = [id(other) for other in self.modules.values()]
+        for new in module.list_modules():
+            if id(new) not in known:
+                new.train = fields.get("train") is not False
         self.modules[id(obj)] = module
         self.parts.append((module, fields, place))
         return module
+
+    def inside(self, kind, fields, place):
+        """Return the modules in the field `modules`."""
+        children = fields.get("modules", {})
+        if kind.parts:
+            return []
+        if not isinstance(children, dict) or len(as_list(children)) != len(children):
+            raise ValueError(f"modules must be a table of nn objects 1..n, got {children!r}")
+        return [self.module(child, f"{place}.modules[{i}]") for i, child in enumerate(as_list(children), 1)]
+
+    def layers(self, kind, module, fields, place):
+        """Return (layer of the module, its fields, place) of a class that is assembled from layers."""
+        objects, found = kind.parts(fields) if kind.parts else {}, []
+        for path, obj in objects.items():
+            layer = attrgetter(path)(module)
+            if _class(obj)[1] != type(layer).__name__:
+                raise ValueError(
+                    f"{path} is an {obj.class_name}, it can only be {getattr(layer, 'name', 'absent')}"
+                )
+            _check_memory(obj.contents)
+            found.append((layer, obj.contents, f"{place}.{path}"))
+        for name, _, _ in module.named_parameters() if objects else ():
+            if name.rpartition(".")[0] not in objects:
+                raise ValueError(f"{name.rpartition('.')[0]} is missing")
+        return found
 
     def argument(self, argument, fields, place):
         """Return one argument of a constructor."""
@@ -116,7 +156,7 @@ class _Builder:
             mine, theirs = getattr(module, attribute, None), fields.get(field)
             if mine is None or (theirs is None and attribute.startswith("grad_")):
                 continue
-            if not isinstance(theirs, np.ndarray) or theirs.size != mine.size:
+            if not isinstance(theirs, np.ndarray) or not _fits(theirs.shape, mine.shape):
                 raise ValueError(
                     f"torch7.to_module: {field} of the {module.name} at {place} must be a tensor of shape "
                     f"{mine.shape}, got {getattr(theirs, 'shape', theirs)!r}"
@@ -127,6 +167,32 @@ class _Builder:
             else:
                 mine[...] = theirs.reshape(mine.shape)
                 self.arrays[key] = mine
+
+
+class _Refusal(ValueError):
+    """An error that tells where in the tree it is."""
+
+
+def _class(obj):
+    """Return library and class of an object, by the name that the class has here."""
+    library, _, name = obj.class_name.rpartition(".")
+    return library, ALIASES.get(name, name)
+
+
+def _fits(theirs, mine):
+    """Tell whether a tensor of a file has the shape of an array here, or the older one of a convolution."""
+    older = (mine[0], math.prod(mine[1:])), (1, *mine)
+    return theirs == mine or (len(mine) == 4 and theirs in older)
+
+
+def _check_memory(fields):
+    """Raise ValueError for a tensor that claims more numbers than there are behind it."""
+    for field in (*ARRAYS.values(), "kernel"):
+        array = fields.get(field)
+        if isinstance(array, np.ndarray) and array.size:
+            reach = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides))
+            if array.size > 1 + reach // array.itemsize:
+                raise ValueError(f"{field} of shape {array.shape} repeats the same numbers")
 
 
 def _check_fixed(kind, fields, library):
@@ -150,25 +216,36 @@ def _dtype(obj, builder):
 
 
 def _object(module, known):
-    """Return the TorchObject of a module; `known` holds those of the modules seen before, by identity."""
+    """Return (module, its TorchObject); `known` holds these for the modules seen before, by identity."""
     if id(module) in known:
         return known[id(module)]
-    name = type(module).__name__
-    if name not in KINDS:
-        raise ValueError(f"torch7.from_module: {module.name} has no counterpart in a .t7 file")
-    kind = KINDS[name]
+    name = WRITTEN_AS.get(type(module), type(module).__name__)
+    kind = KINDS.get(name)
+    if kind is None or kind.extra is None:
+        can = "cannot be written to" if kind else "has no counterpart in"
+        raise ValueError(f"torch7.from_module: {module.name} {can} a .t7 file")
     element = "Double" if module.dtype == np.float64 else "Float"
     fields = {"_type": f"torch.{element}Tensor", "train": module.train}
     fields |= {"output": np.empty(0, module.dtype), "gradInput": np.empty(0, module.dtype)}
+    # The module is kept with it: one made on the way would otherwise leave its identity to the next.
+    known[id(module)] = module, TorchObject(f"nn.{name}", fields)
+    if isinstance(module, nn.Container):
+        fields["modules"] = dict(enumerate(module.modules, 1))
     fields |= kind.fixed | kind.extra(module)
-    known[id(module)] = TorchObject(f"nn.{name}", fields)
     for argument in kind.arguments:
         value = argument.write(module) if argument.write else None
         if value is not None:
-            fields[argument.field] = _object(value, known) if isinstance(value, nn.Module) else value
-    if isinstance(module, nn.Container):
-        fields["modules"] = {i: _object(child, known) for i, child in enumerate(module.modules, 1)}
+            fields[argument.field] = value
     for attribute, field in ARRAYS.items():
         if getattr(module, attribute, None) is not None:
             fields[field] = backend.as_numpy(getattr(module, attribute))
+    for field, value in fields.items():
+        fields[field] = _with_objects(value, known)
     return known[id(module)]
+
+
+def _with_objects(value, known):
+    """Return a field's value with objects in place of modules."""
+    if isinstance(value, dict):
+        return {key: _with_objects(entry, known) for key, entry in value.items()}
+    return _object(value, known)[1] if isinstance(value, nn.Module) else value

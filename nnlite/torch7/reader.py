@@ -60,7 +60,7 @@ class _Reader:
         """Read a run of `count` numbers: packed, or as text on a line (in ascii mode, wider than a byte)."""
         start, packed = self.place, not self.ascii or dtype.itemsize == 1
         left = len(self.data) - start
-        if not 0 <= count * (dtype.itemsize if packed else 2) <= left + (not packed):
+        if not 0 <= count * (dtype.itemsize if packed else 2) <= left:
             self.fail(f"{count} numbers of type {dtype} do not fit in the {left} bytes that are left", start)
         if count == 0:
             return np.empty(0, dtype)
@@ -72,8 +72,9 @@ class _Reader:
             return values
         limit = min(start + 64 * count, len(self.data))
         end = self.data.find(b"\n", start, limit)
-        end = limit if end < 0 else end
-        self.place = min(end + 1, len(self.data))
+        if end < 0:  # without it the last number may be the beginning of a longer one
+            self.fail(f"{count} numbers without the end of their line", start)
+        self.place = end + 1
         words = self.data[start:end].split()
         if len(words) != count:
             self.fail(f"expected {count} numbers on a line, found {len(words)}", start)

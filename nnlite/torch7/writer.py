@@ -1,9 +1,8 @@
 """Writes .t7 files; `types.py` describes the format."""
 
-from pathlib import Path
-
 import numpy as np
 
+from ..files import replacing
 from .types import (
     BOOLEAN,
     CHAR,
@@ -30,8 +29,12 @@ def save(path, obj, mode="binary"):
     if mode not in ("binary", "ascii"):
         raise ValueError(f"torch7.save: mode must be binary or ascii, got {mode!r}")
     writer = _Writer(mode == "ascii")
-    writer.object(obj)
-    Path(path).write_bytes(b"".join(writer.chunks))
+    try:
+        writer.object(obj)
+    except RecursionError:
+        raise ValueError(f"torch7.save: {path}: objects are nested too deeply") from None
+    with replacing(path) as part:
+        part.write_bytes(b"".join(writer.chunks))
 
 
 class _Writer:

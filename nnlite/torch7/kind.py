@@ -1,0 +1,119 @@
+"""How a class in a .t7 file is described: what its fields say in terms of a constructor here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import numpy as np
+
+from .types import Storage, TorchObject
+
+REQUIRED = object()
+
+
+@dataclass
+class Argument:
+    """A constructor argument and the field that Torch7 keeps it in.
+
+    read turns the field into the argument, write makes the field of a module (None: Torch7 has no such
+    field); default stands for a field that a file lacks.
+    """
+
+    field: str
+    read: Callable
+    write: Callable | None
+    default: object = REQUIRED
+
+
+@dataclass
+class Kind:
+    """A class: its constructor's arguments in order, and what else there is to its fields.
+
+    build(modules inside, *arguments) makes the module where calling the class and adding does not. fixed:
+    fields with the one value that exists here; a file with another is refused. check(fields): raises
+    ValueError for fields that do not go together, before anything is allocated by what they claim.
+    extra(module): fields that Torch7's constructor makes and its methods rely on; modules among them become
+    objects. None: can be read, not written.
+
+    parts(fields): for a class that is assembled from a network of its own, {path in the module: the object
+    of that layer}. Of the network in its `modules` nothing else is read: it follows from the class.
+    """
+
+    arguments: tuple = ()
+    build: Callable | None = None
+    fixed: dict = field(default_factory=dict)
+    check: Callable = lambda fields: None
+    extra: Callable | None = lambda module: {}
+    parts: Callable | None = None
+
+
+def same(name, attribute=None, default=REQUIRED):
+    """Return the argument that has the same value, a number or a boolean, on both sides."""
+    return Argument(name, _plain, attrgetter(attribute or name), default)
+
+
+def text(name, attribute, default):
+    """Return the argument that is the same text on both sides."""
+    return Argument(name, str, attrgetter(attribute), default)
+
+
+def module(name, attribute):
+    """Return the argument that is a module."""
+    return Argument(name, _module, attrgetter(attribute))
+
+
+def index(name):
+    """Return the argument that counts from one in Torch7; negative ones count from the end in both."""
+    get = attrgetter(name)
+    return Argument(name, _from_one, lambda module: get(module) + (get(module) >= 0))
+
+
+def sizes(attribute):
+    """Return the argument `size`, a LongStorage in Torch7 and a tuple here."""
+    get = attrgetter(attribute)
+    return Argument("size", lambda storage: storage.array.tolist(), lambda module: longs(get(module)))
+
+
+def shape(name, axis):
+    """Return the argument that Torch7 knows only from the shape of an array."""
+    return Argument(name, lambda array: array.shape[axis], None)
+
+
+def longs(values):
+    """Return a LongStorage."""
+    return Storage(np.array(values, np.int64))
+
+
+def empty(module):
+    """Return an empty tensor of the module's type."""
+    return np.empty(0, module.dtype)
+
+
+def check_weight(fields, *shape):
+    """Raise ValueError unless `weight` has as many numbers as a tensor of this shape."""
+    weight = fields.get("weight")
+    if not isinstance(weight, np.ndarray) or weight.size != np.prod([int(n) for n in shape], dtype=object):
+        got = weight.shape if isinstance(weight, np.ndarray) else weight
+        raise ValueError(f"weight must be a tensor of shape {shape}, got {got!r}")
+
+
+def _plain(value):
+    if not isinstance(value, bool | int | float):
+        raise ValueError(f"expected a number or a boolean, got {value!r}")
+    return value
+
+
+def _module(value):
+    raise ValueError(f"expected an nn object, got {value!r}")  # objects never come here
+
+
+def _from_one(value):
+    if not isinstance(value, int) or value == 0:
+        raise ValueError(f"expected a whole number that counts from 1 or from -1, got {value!r}")
+    return value - (value > 0)
+
+
+def is_object(value, *class_names):
+    """Tell whether `value` is an object with fields, of one of these classes when any are given."""
+    fits = isinstance(value, TorchObject) and isinstance(value.contents, dict)
+    return fits and (not class_names or value.class_name in class_names)
