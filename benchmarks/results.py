@@ -25,7 +25,8 @@ median over the turns. *Ratio* is nnlite's over that of PyTorch's fastest varian
 of turns next to each other. *Memory* is the peak of the whole process (on a GPU, of what the framework's
 allocator took from the device), its ratio that to PyTorch's leanest variant. *Other processes had* is the
 share of the processors that was not ours, which should be next to nothing: PyTorch's threads wait for each
-other by spinning and suffer from company most. All times are in `benchmarks.json`.
+other by spinning and suffer from company most. *Goal* is the ratio aimed at, *native BLAS* a run in which the
+environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
 """
 
 
