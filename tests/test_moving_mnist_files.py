@@ -1,7 +1,9 @@
 """Moving MNIST in .npy and .t7 files: read, written, and refused."""
 
 import functools
+import resource
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,8 +81,64 @@ def test_forms(tmp_path):
     np.testing.assert_array_equal(values[5, 2], tensor[2, 5, 0])
 
 
+@pytest.mark.parametrize("name", ["a.npy", "a.t7"])
+def test_a_file_is_saved_over_itself(name, tmp_path):
+    path = tmp_path / name
+    save_sequences(path, DATA, 5)
+    expected = SequenceFile(path).sequences(range(3)).frames
+    save_sequences(path, SequenceFile(path), 3)
+    assert len(SequenceFile(path)) == 3
+    np.testing.assert_array_equal(SequenceFile(path).sequences(range(3)).frames, expected)
+
+
+class Failing:
+    """Like `DATA`, but at the second hundred of sequences `error` is raised."""
+
+    size, frames = DATA.size, DATA.frames
+
+    def __init__(self, error):
+        self.error = error
+
+    def sequences(self, indices):
+        if indices[0]:
+            raise self.error
+        return DATA.sequences(indices)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.t7"])
+@pytest.mark.parametrize(
+    "error, expected, message",
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
+        (MemoryError(), ValueError, r"a\.\w+: sequences like these do not fit into memory; ask for fewer"),
+        (None, OSError, r"File too large.*a\.\w+"),
+    ],
+)
+def test_failure_keeps_the_old_file(name, error, expected, message, tmp_path):
+    path = tmp_path / name
+    save_sequences(path, DATA, 1)
+    old = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if error is None:  # as on a disk that is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(expected, match=message):
+            save_sequences(path, Failing(error) if error else DATA, 120)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == old and [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
 def write_npy(values):
     return lambda path: np.save(path, values)
+
+
+def write_header(shape):
+    """Write the header of a .npy file with this text for its shape."""
+    text = f"{{'descr':'|u1','fortran_order':False,'shape':{shape}".ljust(117).encode() + b"\n"
+    return lambda path: path.write_bytes(
+        b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + bytes(100)
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,6 +154,11 @@ def write_npy(values):
         ("s.npy", lambda path: path.write_bytes(b"no array"), r"s\.npy: not a \.npy file, or a damaged one"),
         ("s.npy", lambda path: path.write_bytes(b""), r"s\.npy: not a \.npy file"),
         ("s.npy", lambda path: np.save(path, np.array([{}]), allow_pickle=True), r"s\.npy: not a \.npy file"),
+        ("s.npy", write_header("(20,"), r"s\.npy: not a \.npy file, or a damaged one"),
+        ("s.npy", write_header("(20,-5,64,64)}"), r"s\.npy: not a \.npy file, or a damaged one"),
+        ("s.npy", write_header(f"(20,{10**20},64,64)}}"), r"s\.npy: not a \.npy file, or a damaged one"),
+        ("s.npy", write_npy(np.eye(8, dtype=np.uint8)[None, None]), r"above 1; multiply the values by 255"),
+        ("s.t7", lambda path: torch7.save(path, np.full((2, 3, 1, 8, 8), 127, np.uint8)), r"s\.t7: .* by 2"),
         ("s.t7", lambda path: torch7.save(path, {1: 2}), r"s\.t7: expected .*, got a dict"),
         (
             "s.t7",
@@ -134,8 +197,15 @@ def test_bad_requests(tmp_path):
         SequenceFile(tmp_path / "s.npy").sequences([6])
     with pytest.raises(ValueError, match="at least 1 sequence, got 0"):
         save_sequences(tmp_path / "s.npy", DATA, 0)
+    with pytest.raises(ValueError, match=r"s\.npy: 7 sequences are asked for, there are 6; ask for no more"):
+        save_sequences(tmp_path / "s.npy", SequenceFile(tmp_path / "s.npy"), 7)
     with pytest.raises(ValueError, match=r"named \.npy or \.t7"):
         save_sequences(tmp_path / "s.h5", DATA, 1)
+
+
+def test_black_sequences_are_sequences(tmp_path):
+    np.save(tmp_path / "s.npy", np.zeros((20, 3, 8, 8), np.uint8))
+    assert not SequenceFile(tmp_path / "s.npy").sequences(range(3)).frames.any()
 
 
 def test_command(tmp_path, capsys, monkeypatch):
@@ -148,5 +218,15 @@ def test_command(tmp_path, capsys, monkeypatch):
     np.testing.assert_array_equal(SequenceFile(path).sequences(range(5)).frames, expected.frames)
     assert moving_mnist_files.main([str(path), *options, "--split", "train", "--seed", "3"]) == 0
     assert (SequenceFile(path).sequences(range(5)).frames != expected.frames).any()
-    assert moving_mnist_files.main([str(tmp_path / "x.png"), *options]) == 2
-    assert "error: " in capsys.readouterr().err
+    room = SimpleNamespace(free=10**9)
+    monkeypatch.setattr(moving_mnist_files.shutil, "disk_usage", lambda _: room)
+    for name, more, message in (
+        ("x.png", [], "are named .npy or .t7"),
+        ("x.npy", ["--count", "99999999"], "x.npy would take 640,000 MB, of which 1,000 are free: ask"),
+        ("x.t7", ["--size", "1000000"], "x.t7 would take 20,000,000 MB, of which"),
+        ("none/x.npy", [], "No such file or directory"),
+    ):
+        assert moving_mnist_files.main([str(tmp_path / name), *options, *more]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ") and message in error
+    assert [entry.name for entry in tmp_path.iterdir()] == ["test.npy"]
