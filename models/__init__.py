@@ -6,6 +6,7 @@ once and returns only the last of these predictions, (1, N, C, H, W). Every segm
 the scores of K classes, (T, N, K, H, W); `segnet_flow` returns the table of these and the predicted frames.
 """
 
+import inspect
 from pathlib import Path
 
 from nnlite import checkpoint
@@ -39,6 +40,11 @@ def segmenter_names():
     return list(_SEGMENTERS)
 
 
+def option_names(name):
+    """Return the names of the options that `build` takes for the architecture `name`."""
+    return list(inspect.signature(_ARCHITECTURES[name]).parameters)
+
+
 def build(name, **options):
     """Return a new model with the paper's initialisation; its `config` tells name and options.
 
@@ -55,9 +61,15 @@ def load_pretrained(name, **options):
     """Return the model `name` with the trained weights that come with the package.
 
     options: replace those that it was trained with; `height` and `width` can be others where all layers are
-    convolutions. Raises ValueError when there are no such weights, naming those that there are.
+    convolutions. Raises ValueError when there are no such weights, naming those that there are, or when their
+    file is damaged or does not say how the model was built.
     """
     saved = checkpoint.load(pretrained_path(name))
+    if not isinstance(saved.architecture.get("options"), dict):
+        raise ValueError(
+            f"{saved.path} does not say how its model was built; pack the weights again with "
+            "python -m train.moving_mnist --export RUN"
+        )
     model = build(name, **(saved.architecture["options"] | options))
     checkpoint.load_parameters(model, saved)
     return model

@@ -6,10 +6,13 @@
 
 In the file: attributes `format` and `version`; datasets /parameters/<path> and /buffers/<path> (paths as in
 `Module.named_parameters`); /state, a JSON text of the five dicts that `save` takes, in which an array is
-{"$array": name of its dataset} and a tuple {"$tuple": [...]}. Nothing in a file is ever executed.
+{"$array": name of its dataset} and a tuple {"$tuple": [...]}. Nothing in a file is ever executed. Before all
+that, in what HDF5 calls the user block, stands a digest of the rest: HDF5 itself would read some damaged
+files as zeros, and others forever.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -23,6 +26,12 @@ from . import backend
 
 FORMAT = "nnlite checkpoint"
 VERSION = 1
+#: The user block is BLOCK bytes: MARK, the SHA-256 of all bytes after the block in hexadecimal, and zeros.
+BLOCK, MARK = 512, b"nnlite checkpoint, sha256 of what follows byte 512: "
+#: What an HDF5 file without user block begins with.
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: What reading a damaged file can end in; MemoryError where a dataset claims to be larger than memory.
+_DAMAGE = OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError, MemoryError
 
 
 @dataclass
@@ -85,11 +94,12 @@ def load(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
+        _check_digest(path)
         with h5py.File(path, "r") as file:
             kind, version = file.attrs.get("format"), file.attrs.get("version")
             if (kind, version) == (FORMAT, VERSION):
                 return _read(path, file)
-    except (OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{path} is no checkpoint, or is truncated or damaged: {error}") from error
     if kind != FORMAT:
         raise ValueError(f"{path} is an HDF5 file, but no checkpoint of nnlite")
@@ -133,13 +143,16 @@ def _write(path, model, state, dataset):
     # HDF5 goes to memory first: a disk that is full in the middle of a write leaves the library with a
     # file that it can neither finish nor close.
     image = io.BytesIO()
-    with h5py.File(image, "w") as file:
+    with h5py.File(image, "w", userblock_size=BLOCK) as file:
         file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
         for name, weight, _ in model.named_parameters():
             file.create_dataset(f"parameters/{name}", **dataset(backend.as_numpy(weight)))
         for name, array in model.named_buffers():
             file.create_dataset(f"buffers/{name}", **dataset(backend.as_numpy(array)))
         file["state"] = json.dumps(_encode(state, file, ""))
+    with image.getbuffer() as content:
+        stamp = MARK + hashlib.sha256(content[BLOCK:]).hexdigest().encode()
+        content[: len(stamp)] = stamp
 
     unfinished = path.with_name(path.name + ".tmp")
     try:
@@ -169,6 +182,21 @@ def _sync_folder(folder):
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _check_digest(path):
+    """Raise ValueError unless the file is what was written; files of earlier versions have no user block."""
+    with open(path, "rb") as file:
+        block = file.read(BLOCK)
+        if block.startswith(_SIGNATURE):
+            return
+        if not block.startswith(MARK):
+            raise ValueError("it does not begin as one")
+        found = hashlib.sha256()
+        while chunk := file.read(2**20):
+            found.update(chunk)
+        if block.removeprefix(MARK).rstrip(b"\0") != found.hexdigest().encode():
+            raise ValueError("its content is not what was written")
 
 
 def _read(path, file):

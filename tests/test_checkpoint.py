@@ -257,6 +257,44 @@ def test_truncated_file(tmp_path, kept):
         checkpoint.load(path)
 
 
+def opened(path):
+    """Open a checkpoint to change it; it loses its digest, as files of earlier versions have none."""
+    path.write_bytes(path.read_bytes()[checkpoint.BLOCK :])
+    return h5py.File(path, "r+")
+
+
+@pytest.mark.parametrize("save", [checkpoint.save, checkpoint.save_parameters])
+def test_whatever_is_damaged_is_noticed(tmp_path, save):
+    """Also where HDF5 would read zeros, or never end."""
+    path, random = tmp_path / "a.h5", np.random.default_rng(0)
+    save(path, nn.Linear(40, 50))
+    whole = path.read_bytes()
+    for place in [0, checkpoint.BLOCK - 1, *random.integers(len(whole), size=40)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged: its? "):
+            checkpoint.load(path)
+
+
+def test_file_of_an_earlier_version(tmp_path):
+    """It has no digest; weights that are no numbers are weights all the same."""
+    net, other = model(1), model(2)
+    net.modules[0].weight[0] = np.nan, np.inf, -np.inf, -np.nan
+    checkpoint.save(tmp_path / "a.h5", net)
+    opened(tmp_path / "a.h5").close()
+    checkpoint.load_parameters(other, checkpoint.load(tmp_path / "a.h5"))
+    assert_same(parameters(other), parameters(net))
+
+
+def test_dataset_larger_than_memory(tmp_path):
+    checkpoint.save(tmp_path / "a.h5", model())
+    with opened(tmp_path / "a.h5") as file:
+        file.create_dataset("parameters/large", (10**8, 10**8), np.float32, chunks=(1000, 1000))
+    with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
+        checkpoint.load(tmp_path / "a.h5")
+
+
 @pytest.mark.parametrize(
     "text",
     ["{", "[]", '{"architecture": {}}', '{"x": {"$array": "/nowhere"}}', '{"x": {"$array": "/state"}}'],
@@ -264,7 +302,7 @@ def test_truncated_file(tmp_path, kept):
 def test_damaged_state(tmp_path, text):
     path = tmp_path / "a.h5"
     checkpoint.save(path, model())
-    with h5py.File(path, "r+") as file:
+    with opened(path) as file:
         del file["state"]
         file["state"] = text
     with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
@@ -278,7 +316,7 @@ def test_foreign_and_newer_files(tmp_path):
     with pytest.raises(ValueError, match=r"a\.h5 is an HDF5 file, but no checkpoint of nnlite"):
         checkpoint.load(path)
     checkpoint.save(path, model())
-    with h5py.File(path, "r+") as file:
+    with opened(path) as file:
         file.attrs["version"] = 2
     with pytest.raises(ValueError, match=r"a\.h5 has format version 2; this nnlite reads version 1: update"):
         checkpoint.load(path)

@@ -101,6 +101,28 @@ def test_bad_options(name):
         models.build(name, height=8, width=8, n_memory=4, output="tanh")
 
 
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("option", ["n_features", "n_memory", "n_channels"])
+@pytest.mark.parametrize("value", [0, -2, 2.5, "a"])
+def test_numbers_that_cannot_be(name, option, value):
+    own = {"height": 16, "width": 16, "n_features": 3, "n_memory": 4, "kernel": 3}
+    with pytest.raises(ValueError, match=r"nn\.\w+: \w+ must be .*integer.*, got "):
+        models.build(name, **own | {option: value})
+
+
+@pytest.mark.parametrize("name", ["ae_convlstm", "ae_convlstm_flow"])
+@pytest.mark.parametrize("untied", ["False", 0, None])
+def test_untied_is_true_or_false(name, untied):
+    with pytest.raises(TypeError, match=f"untied must be True or False, got {untied!r}"):
+        models.build(name, height=16, width=16, n_memory=4, untied=untied)
+
+
+def test_option_names():
+    assert models.option_names("ae_conv") == [
+        *("height", "width", "n_channels", "n_frames", "n_features", "n_memory", "kernel", "output"),
+    ]
+
+
 def test_fully_connected_memory_needs_multiples_of_4():
     with pytest.raises(ValueError, match=r"nn\.AEFcLSTM: height and width must be multiples of 4, got 34x32"):
         models.build("ae_fclstm", height=34, width=32, n_memory=4)
@@ -323,6 +345,15 @@ def test_checkpoint_gives_the_same_predictions(kind, save, tmp_path):
     assert not np.array_equal(twin.forward(x), y)
     checkpoint.load_parameters(twin, saved)
     np.testing.assert_array_equal(twin.forward(x), y)
+
+
+def test_pretrained_weights_of_nothing_known(monkeypatch, tmp_path):
+    monkeypatch.setattr(models, "PRETRAINED", tmp_path)
+    checkpoint.save(tmp_path / "ae_conv.h5", nn.Linear(2, 3))
+    with pytest.raises(
+        ValueError, match=r"ae_conv\.h5 does not say how its model was built; pack the weights"
+    ):
+        models.load_pretrained("ae_conv")
 
 
 @KINDS
