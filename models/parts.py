@@ -7,8 +7,8 @@ from nnlite.random import default_generator
 
 def convolution(n_in, n_out, kernel):
     """Return a convolution that keeps the map size ("same" padding)."""
-    if kernel % 2 == 0:
-        raise ValueError(f"kernels must be odd to keep the map size, got {kernel}")
+    if not isinstance(kernel, int) or kernel % 2 == 0:
+        raise ValueError(f"kernels must be odd to keep the map size, got {kernel!r}")
     return nn.SpatialConvolution(n_in, n_out, kernel, kernel, 1, 1, kernel // 2, kernel // 2)
 
 
@@ -32,8 +32,10 @@ def conv_memory(n_in, n_out, kernel, untied=False):
     """Return a convolutional LSTM over sequences (T, N, n_in, h, w) to (T, N, n_out, h, w).
 
     untied: with parameters of its own for the first step, as in the published code; it goes gate by gate
-    and is slower.
+    and is slower. TypeError when that is neither True nor False.
     """
+    if not isinstance(untied, bool):
+        raise TypeError(f"untied must be True or False, got {untied!r}")
     if untied:
         return nn.Sequencer(nn.UntiedConvLSTM(n_in, n_out, 9999, kernel, kernel))
     return nn.SeqConvLSTM(n_in, n_out, kernel)

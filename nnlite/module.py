@@ -9,6 +9,7 @@ A Torch table is a Python list or tuple of arrays (or of tables).
 """
 
 import copy
+from numbers import Integral
 
 import numpy as np
 
@@ -255,6 +256,12 @@ class Module:
     def name(self):
         """The name that messages use, such as "nn.Linear"."""
         return f"nn.{type(self).__name__}"
+
+    def check_counts(self, **given):
+        """Raise ValueError unless the given arguments of a constructor are integers of at least 1."""
+        for argument, value in given.items():
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{self.name}: {argument} must be an integer >= 1, got {value!r}")
 
     def check_array(self, x, what="input", ndim=None, shape=None, sizes=None):
         """Raise unless `x` is an array of this module's dtype and device, and of the given form.

@@ -215,6 +215,10 @@ def test_bad_input(x, error, message):
         ((2, 3, 3, 2.5), "kh must be an integer >= 1, got 2.5"),
         ((2, 3, 3, 3, 0), "dw must be an integer >= 1, got 0"),
         ((2, 3, 3, 3, 1, 1, -1), "padw must be an integer >= 0, got -1"),
+        ((0, 3, 3, 3), r"nn\.SpatialConvolution: n_in must be an integer >= 1, got 0"),
+        ((2, -2, 3, 3), "n_out must be an integer >= 1, got -2"),
+        ((2, 3.0, 3, 3), r"n_out must be an integer >= 1, got 3\.0"),
+        (("2", 3, 3, 3), "n_in must be an integer >= 1, got '2'"),
     ],
 )
 def test_bad_arguments(args, message):

@@ -44,6 +44,20 @@ def test_bad_input(x, error, message):
         nn.Linear(4, 3).forward(x)
 
 
+@pytest.mark.parametrize(
+    "sizes, message",
+    [
+        ((0, 3), "n_in must be an integer >= 1, got 0"),
+        ((4, -2), "n_out must be an integer >= 1, got -2"),
+        ((4, 2.5), r"n_out must be an integer >= 1, got 2\.5"),
+        ((True, 3), "n_in must be an integer >= 1, got True"),
+    ],
+)
+def test_bad_sizes(sizes, message):
+    with pytest.raises(ValueError, match=r"nn\.Linear: " + message):
+        nn.Linear(*sizes)
+
+
 def test_backward_before_forward():
     with pytest.raises(RuntimeError, match="call forward before backward"):
         nn.Linear(4, 3).backward(np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32))

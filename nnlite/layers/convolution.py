@@ -11,6 +11,7 @@ class _Kernels(SlidingWindow):
 
     def __init__(self, n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape, algorithm):
         super().__init__(kw, kh, dw, dh, padw, padh)
+        self.check_counts(n_in=n_in, n_out=n_out)
         if algorithm not in convolution.ALGORITHMS:
             known = ", ".join(convolution.ALGORITHMS)
             raise ValueError(f"{self.name}: algorithm must be one of {known}, got {algorithm!r}")
@@ -64,7 +65,8 @@ class SpatialConvolution(_Kernels):
     p·dh + i - padh = r and q·dw + j - padw = s;
     grad_weight[o, c, i, j] += scale · Σ_{p,q} g[o, p, q] · x[c, p·dh + i - padh, q·dw + j - padw];
     grad_bias[o] += scale · Σ_{p,q} g[o, p, q]; both are summed over the batch.
-    Errors: ValueError when the input has not n_in maps or is, padded, smaller than the kernel.
+    Errors: ValueError when n_in or n_out is no integer of at least 1, or when the input has not n_in maps or
+    is, padded, smaller than the kernel.
     Source: nn.SpatialConvolution.
     """
 
@@ -113,7 +115,8 @@ class SpatialFullConvolution(_Kernels):
     Backward: grad_input[c, p, q] = Σ_{o,i,j} weight[c, o, i, j] · g[o, p·dh + i - padh, q·dw + j - padw];
     grad_weight[c, o, i, j] += scale · Σ_{p,q} x[c, p, q] · g[o, p·dh + i - padh, q·dw + j - padw];
     grad_bias[o] += scale · Σ_{r,s} g[o, r, s]; both are summed over the batch.
-    Errors: ValueError when the input has not n_in maps, the output would be empty or adj reaches the stride.
+    Errors: ValueError when n_in or n_out is no integer of at least 1, adj reaches the stride, the input has
+    not n_in maps or the output would be empty.
     Source: nn.SpatialFullConvolution (with a single array as input).
     """
 

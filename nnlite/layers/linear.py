@@ -12,12 +12,14 @@ class Linear(Module):
     Shapes: input (n_in,) or (N, n_in), output (n_out,) or (N, n_out); weight (n_out, n_in), bias (n_out,).
     Forward: y = W x + b.
     Backward: grad_input = Wᵀ g; grad_weight += scale · g xᵀ; grad_bias += scale · g, summed over the batch.
-    Errors: ValueError when the last dimension of the input is not n_in.
+    Errors: ValueError when n_in or n_out is no integer of at least 1, or the last dimension of the input is
+    not n_in.
     Source: nn.Linear.
     """
 
     def __init__(self, n_in, n_out, bias=True):
         super().__init__()
+        self.check_counts(n_in=n_in, n_out=n_out)
         self.n_in, self.n_out = n_in, n_out
         self.add_parameter("weight", (n_out, n_in))
         if bias:

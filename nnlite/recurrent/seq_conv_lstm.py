@@ -27,13 +27,15 @@ class SeqConvLSTM(WholeSequence):
         dxₜ = Wᵀ dzₜ;  (sent to hₜ₋₁) = Uᵀ dzₜ;
         grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
     No gradient reaches into an earlier sequence.
-    Errors: ValueError for wrong shapes; RuntimeError for backward without forward, or in evaluation mode.
+    Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward, or in evaluation
+    mode.
     Source: eq. 1; nn.ConvLSTM for the parameters, nn.SeqLSTM (rnn) for the idea.
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_steps", "_weight_grads")
 
     def __init__(self, n_in, n_out, kc, km=None, *, algorithm="auto"):
+        self.check_counts(n_in=n_in, n_out=n_out)
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:
             raise ValueError(f"{self.name}: kernels must be odd to keep the map size, got kc={kc}, km={km}")

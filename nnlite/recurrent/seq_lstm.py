@@ -20,13 +20,14 @@ class SeqLSTM(WholeSequence):
         dxₜ = Wᵀ dzₜ;  (sent to hₜ₋₁) = Uᵀ dzₜ;
         grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
     No gradient reaches into an earlier sequence.
-    Errors: ValueError for wrong shapes; RuntimeError for backward without forward.
+    Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.FastLSTM (rnn) for the parameters, nn.SeqLSTM (rnn) for the idea.
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
 
     def __init__(self, n_in, n_out):
+        self.check_counts(n_in=n_in, n_out=n_out)
         super().__init__(n_in, n_out, Linear(n_in, 4 * n_out), LinearNoBias(n_out, 4 * n_out))
         self._a = self._c = self._h = self._dz = None
 
