@@ -1,5 +1,7 @@
 """Scores of predictors whose errors are known beforehand."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,24 @@ def test_sequence_without_motion_or_digit_does_not_break_the_mean():
     scores = evaluation.evaluate(Zero(), blank, 3, 2)
     assert scores["bce"]["all"] == pytest.approx(np.log(2))
     assert np.isnan(scores["flow_arriving"]["all"])
+
+
+def test_digits_that_stand_still():
+    """Zero flow has no error then, and nothing can be set in relation to it."""
+    still = MovingMNIST(draw_digits(40)[0], size=40, number=1, speed=0, frames=5)
+
+    class Zero(nn.Module):
+        def update_output(self, input):
+            self.flow = np.zeros((4, input.shape[1], 2, 40, 40), np.float32)
+            return np.full((4, input.shape[1], 1, 40, 40), 0.5, np.float32)
+
+    scores = evaluation.evaluate(Zero(), still, 3, 2)
+    reference = evaluation.score_baselines(still, still, 3)
+    ratios = evaluation.ratios(scores, reference)
+    assert ratios["flow_to_zero_arriving"] == ratios["flow_to_zero_leaving"] == {"last": None, "all": None}
+    assert ratios["bce_to_copy"]["all"] > 1
+    text = evaluation.format_scores("some_model", scores, reference, 5)
+    assert len(re.findall(r"model / zero flow +- +-$", text, re.MULTILINE)) == 2
 
 
 def test_baselines_are_estimated_for_the_steps_that_they_are_scored_on():

@@ -146,6 +146,12 @@ def test_restore_drops_what_was_logged_after_the_checkpoint(tmp_path):
     assert [line["step"] for line in read_log(tmp_path)] == [3, 6, 9, 10]
 
 
+def test_a_damaged_log_is_named(tmp_path):
+    (tmp_path / LOG).write_text('{"step": 1}\n{"st\n{"step": 3}\n{"cut o')
+    with pytest.raises(ValueError, match=r"log\.jsonl is damaged .*: remove the lines that are not JSON"):
+        read_log(tmp_path)
+
+
 def test_log_and_checkpoint(tmp_path):
     run = trainer(tmp_path)
     run.run(lambda: {"score": run.step})

@@ -12,12 +12,13 @@ from train import report
 
 
 def test_table():
-    rows = [("row", (1.0, 0.12345)), ("a row that is blank at first", (None, 2.0))]
+    rows = [("row", (1.0, 0.12345)), ("a row that is blank at first", (None, 2.0)), ("text", ("-", "b"))]
     assert report.format_table("Title", ("first", "second"), rows).splitlines() == [
         "Title",
         " " * 42 + "    first   second",
         "  row" + " " * 37 + "   1.0000   0.1235",
         "  a row that is blank at first" + " " * 12 + "            2.0000",
+        "  text" + " " * 36 + "        -        b",
     ]
 
 
@@ -28,6 +29,22 @@ def test_json_is_replaced_as_a_whole(tmp_path):
         report.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b'{"kind": "x", ', "Expecting property name"),
+        (b"\xff\xfe", "codec can't decode"),
+        (b"[]", "it holds a list, not an object"),
+        (b'{"runs": {}}', "it has no 'kind' of type str"),
+        (b'{"kind": 1, "runs": {}}', "it has no 'kind' of type str"),
+    ],
+)
+def test_damaged_json_is_named(content, message, tmp_path):
+    (tmp_path / "suite.json").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"suite\.json is damaged \(.*{message}.*\): restore it"):
+        report.read_json(tmp_path / "suite.json", {"kind": str, "runs": dict}, "restore it")
 
 
 def test_hardware():

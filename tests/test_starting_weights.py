@@ -70,8 +70,9 @@ def test_the_count_outlives_an_interruption(first, tmp_path):
     assert result["sequences_seen"] == 32 and len(result["commands"]) == 3
 
 
-def test_the_curve_of_other_test_sequences_is_left_out(first, tmp_path):
-    result = run(tmp_path / "run", "--weights", str(packed(first)), "--sequences", "8", "--speed", "2")
+@pytest.mark.parametrize("other", [("--speed", "2"), ("--test-sequences", "3")])
+def test_the_curve_of_other_test_sequences_is_left_out(other, first, tmp_path):
+    result = run(tmp_path / "run", "--weights", str(packed(first)), "--sequences", "8", *other)
     assert result["curve"][0]["sequences"] == 16 and result["sequences_seen"] == 24
 
 

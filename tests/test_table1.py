@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 
 import pytest
@@ -160,6 +161,48 @@ def test_a_model_that_diverges_does_not_stop_the_others(tmp_path, monkeypatch, c
     assert [row["model"] for row in rows] == models.names()[1:]
 
 
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--size", "34"], "ae_fclstm cannot be built: nn.AEFcLSTM: height and width must be multiples of 4"),
+        (["--model-option", "n_memory=0"], "ae_conv cannot be built: nn.SpatialConvolution: n_out must be"),
+        (
+            ["--model-option", "untied=no"],
+            "ae_convlstm cannot be built: untied must be True or False, got 'no'",
+        ),
+        (["--data", "/no/such/folder"], "--data: there is no folder /no/such/folder"),
+    ],
+)
+def test_what_is_wrong_with_the_last_stops_the_first(options, message, tmp_path, capsys):
+    assert moving_mnist.main([*TOY, *options, "--out", str(tmp_path / "all")]) == 2
+    assert f"error: {message}" in capsys.readouterr().err and not (tmp_path / "all").exists()
+
+
+def test_a_run_that_cannot_begin_does_not_stop_the_others(finished, tmp_path, capsys):
+    runs = json.loads((finished / "suite.json").read_text())["runs"]
+    runs["ae_fclstm"] |= {"size": 34}
+    del runs["ae_convlstm"]["size"]
+    suite.begin(tmp_path, "table1", runs)
+    assert moving_mnist.main(["--resume", str(tmp_path), "--sequences", "8"]) == 2
+    error = capsys.readouterr().err
+    assert "error: ae_fclstm: nn.AEFcLSTM: height and width must be multiples of 4, got 34x34" in error
+    assert "error: ae_convlstm: " in error and "suite.json is damaged (it has no size for the run)" in error
+    assert list(suite.results(tmp_path)) == ["ae_conv", "ae_convlstm_flow"]
+
+
+@pytest.mark.parametrize("name", ["suite.json", "ae_fclstm/result.json"])
+@pytest.mark.parametrize(
+    "content", [b'{"kind": "table1", "runs"', b'{"kind": 1}', b"\xff", b'{"kind": "x", "runs": {}}']
+)
+def test_damaged_files_are_named(name, content, finished, tmp_path, capsys):
+    shutil.copytree(finished, tmp_path / "all")
+    (tmp_path / "all" / name).write_bytes(content)
+    for option in ("--resume", "--export", "--figures"):
+        assert moving_mnist.main([option, str(tmp_path / "all")]) == 2
+        error = capsys.readouterr().err
+        assert f"{name} is damaged (" in error and "--resume" in error
+
+
 def test_a_suite_is_not_overwritten(finished, capsys):
     for folder in (finished, finished / "ae_conv"):
         assert moving_mnist.main([*TOY, "--out", str(folder)]) == 2
@@ -214,9 +257,25 @@ def test_options_of_one_model(name, tmp_path):
     assert wanted.items() <= saved.architecture["options"].items()
 
 
+def test_model_options_reach_those_that_have_them():
+    given = ["untied=True", "n_memory=3", "forget_bias=0"]
+    settings = settle([*TOY, *(word for text in given for word in ("--model-option", text))])[1]
+    preset = {"n_features": 4, "n_memory": 3, "kernel": 5}
+    assert {name: own["model_options"] for name, own in settings.items()} == {
+        "ae_conv": preset,
+        "ae_fclstm": preset | {"forget_bias": 0},
+        "ae_convlstm": preset | {"forget_bias": 0, "untied": True},
+        "ae_convlstm_flow": preset | {"flow_kernel": 5, "forget_bias": 0, "untied": True},
+    }
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        (
+            ["--model", "all", "--model-option", "n_memories=3"],
+            "--model-option n_memories: none of ae_conv, ae_fclstm, ae_convlstm, ae_convlstm_flow has such",
+        ),
         (["--figures", "run", "--lr", "1"], "--figures takes its settings from the run; leave out --lr"),
         (["--export", "run", "--data", "x"], "leave out --data"),
         (["--model", "ae"], "invalid choice: 'ae'"),

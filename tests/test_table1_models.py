@@ -106,6 +106,14 @@ def test_pretrained_give_the_same_scores(finished, pretrained, tmp_path, capsys)
             assert new[name] == old[name]
 
 
+def test_curves_stay_those_of_the_training(pretrained, tmp_path):
+    options = ["--test-sequences", "2", "--out", str(tmp_path / "again")]
+    assert moving_mnist.main(["--evaluate", "pretrained", *options]) == 0
+    page = (tmp_path / "again" / "table1.md").read_text()
+    assert "on 2 test sequences" in page
+    assert page.count("In the course of training, on the first 8 test sequences:") == 4
+
+
 def test_weights_of_the_package():
     """Each is small and predicts digits that it has not seen better than a copy would."""
     digits = moving_mnist_experiment.load_digits("drawn")[1]

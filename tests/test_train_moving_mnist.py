@@ -174,6 +174,23 @@ def test_options_reach_the_run(tmp_path):
     assert saved.architecture["options"]["penalty"] == "isotropic"
 
 
+@pytest.mark.parametrize(
+    "text, value",
+    [("False", False), ("TRUE", True), ("None", None), ("null", None), ("0.5", 0.5), ("paper", "paper")],
+)
+def test_values_of_model_options(text, value):
+    assert settle(["--model-option", f"penalty={text}"])[1]["model_options"] == {"penalty": value}
+
+
+def test_digits_that_stand_still(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert moving_mnist.main([*TOY, "--sequences", "8", "--speed", "0", "--out", str(folder)]) == 0
+    assert "model / zero flow" in capsys.readouterr().out
+    text = (folder / "result.json").read_text()
+    assert json.loads(text)["ratios"]["flow_to_zero_arriving"] == {"last": None, "all": None}
+    assert "NaN" not in text and "Infinity" not in text
+
+
 def test_paper_preset_is_the_papers():
     mode, settings = settle(["--preset", "paper"])
     assert mode == "train"
@@ -223,6 +240,8 @@ def test_bad_options(arguments, message, capsys):
         (["--size", "20"], "size must be above 28, the size of a digit, got 20"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max pixels a frame, got 3.0 and 1.0"),
         (["--model-option", "n_memories=3"], "n_memories"),
+        (["--model-option", "n_memory=0"], "nn.SeqConvLSTM: n_out must be an integer >= 1, got 0"),
+        (["--model-option", "untied=off"], "untied must be True or False, got 'off'"),
         (["--tf32", "--device", "cpu"], "TF32 is a mode of GPUs"),
     ],
 )

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from . import suite
-from .moving_mnist_experiment import describe_data
+from .moving_mnist_experiment import check_runs, describe_data
 from .moving_mnist_options import PRESETS, settings_for
 from .portable import portable_result
 from .report import write_json
@@ -49,7 +49,9 @@ def main(argv=None):
         else:
             folder = Path(given.pop("out", f"runs/ablations-{datetime.now():%Y%m%d-%H%M%S}"))
             settings = settings_for(MODEL, given.pop("preset", "ablation"), given)
-            suite.begin(folder, KIND, {name: _varied(settings, name) for name in VARIANTS})
+            runs = {name: _varied(settings, name) for name in VARIANTS}
+            check_runs(runs)
+            suite.begin(folder, KIND, runs)
         status = suite.train(folder, f"{PROGRAM} --resume {shlex.quote(str(folder))}", command, write)
         if results := suite.results(folder):
             print("\n" + format_table(build(results)))

@@ -93,12 +93,18 @@ def _count(data, count):
 
 
 def ratios(scores, reference):
-    """Return the model's error over that of the calibrated copy and of zero flow, "last" and "all"."""
+    """Return the model's error over that of the calibrated copy and of zero flow, "last" and "all".
+
+    None where that is not above zero: of digits that stand still, zero flow has no error.
+    """
     pairs = {"bce_to_copy": (scores["bce"], reference["copy"])}
     if "flow_arriving" in scores:
         for place in PLACES:
             pairs[f"flow_to_zero_{place}"] = scores[f"flow_{place}"], scores[f"zero_{place}"]
-    return {name: {steps: a[steps] / b[steps] for steps in a} for name, (a, b) in pairs.items()}
+    return {
+        name: {steps: a[steps] / b[steps] if b[steps] > 0 else None for steps in a}
+        for name, (a, b) in pairs.items()
+    }
 
 
 def format_scores(name, scores, reference, frames):
@@ -106,7 +112,7 @@ def format_scores(name, scores, reference, frames):
     relative = ratios(scores, reference)
 
     def row(label, pair):
-        return label, (pair["last"], pair["all"])
+        return label, tuple("-" if pair[steps] is None else pair[steps] for steps in ("last", "all"))
 
     columns = (f"frame {frames}", "all steps")
     tables = [

@@ -1,6 +1,5 @@
 """Trained weights packed for `models.load_pretrained`, and scored again."""
 
-import json
 from pathlib import Path
 
 import models
@@ -10,7 +9,7 @@ from . import suite
 from .loop import CHECKPOINT, LoopOptions
 from .moving_mnist_experiment import describe, evaluation_batch, load_data, load_trained, score
 from .portable import portable_result
-from .resumable_run import RESULT
+from .resumable_run import RESULT, read_result
 
 #: What a repository can hold, in bytes a file.
 LIMIT = 6e6
@@ -35,7 +34,7 @@ def export(settings, command):
 
 def _pack(folder, target):
     """Write the file of one run and return its path, or None when it would be too large."""
-    result = portable_result(json.loads((folder / RESULT).read_text()))
+    result = portable_result(read_result(folder))
     if 4 * result["parameters"] > LIMIT:
         size = f"{4 * result['parameters'] / 1e6:.0f} MB"
         print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")

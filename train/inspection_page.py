@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-import os
 import re
 import zlib
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data.flow_colour import colour_wheel
+from nnlite.files import replacing
 
 TEMPLATES = Path(__file__).parent / "microscope"
 #: In the order in which they become the script of the page.
@@ -38,9 +38,8 @@ def write(path, content, readings, film, pixels=PIXELS[0]):
         page = _page(content, readings, film, most)
         if len(page) < LIMIT:
             break
-    partial = Path(f"{path}.partial")
-    partial.write_bytes(page)
-    os.replace(partial, path)
+    with replacing(path) as part:
+        part.write_bytes(page)
 
 
 def docs_links():

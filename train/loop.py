@@ -7,7 +7,6 @@ that is resumed takes exactly the steps that it would have taken without the int
 
 import json
 import math
-import os
 import sys
 import time
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from nnlite import backend, checkpoint, optim
 from nnlite.cuda_graph import StepGraph
+from nnlite.files import replacing
 from nnlite.ops import products, threads
 from nnlite.random import default_generator
 
@@ -104,9 +104,8 @@ class Trainer:
         self.step, self.seconds = position["step"], position["seconds"]
         self.sums = {name: float(value) for name, value in position["sums"].items()}
         lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
-        partial = self.folder / (LOG + ".partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        os.replace(partial, self.folder / LOG)
+        with replacing(self.folder / LOG) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def save(self):
         """Write the checkpoint; FloatingPointError instead when the parameters are no numbers any more."""
@@ -293,7 +292,13 @@ def _arrays(value):
 
 
 def read_log(folder):
-    """Return the lines of a run's log as dicts; a last line that was cut off is left out."""
+    """Return the lines of a run's log as dicts; a last line that was cut off is left out.
+
+    ValueError, naming the file, when another one is damaged.
+    """
     path = Path(folder) / LOG
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    try:
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove the lines that are not JSON") from error

@@ -23,6 +23,7 @@ from pathlib import Path
 from . import evaluation, export, figures, report, suite, table1
 from .loop import LoopOptions
 from .moving_mnist_experiment import (
+    check_runs,
     describe,
     evaluation_batch,
     format_result,
@@ -69,6 +70,7 @@ def train_all(settings, command):
     """Train the architectures of Table 1 and write the table; `settings` are those of each model, by name."""
     out = next(iter(settings.values()))["out"]
     folder = Path(out or f"runs/table1-{datetime.now():%Y%m%d-%H%M%S}")
+    check_runs(settings)  # what is wrong with the last should stop the first
     suite.begin(folder, "table1", settings)
     return _train_rest(folder, command)
 

@@ -96,7 +96,10 @@ def make_parser(models, presets, epilog):
         help="start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
         "that come with the package; another --seed then brings other training sequences",
     )
-    add_model_option_argument(model, "the architecture, such as n_memory=32 or penalty_weight=0.1")
+    add_model_option_argument(
+        model,
+        "the architecture, such as n_memory=32 or penalty_weight=0.1; of 'all', those that have it",
+    )
 
     add_training_arguments(parser)
     return parser

@@ -16,6 +16,8 @@ EXPERIMENT = (
     *("model", "model_options", "data", "sequences_file", "train_sequences_file", "size", "digits", "speed"),
     *("frames", "train_sequences", "test_sequences", "seed"),
 )
+#: Test sequences scored now and then during training, for the curves, at most. Nothing is chosen by them.
+WATCHED = 100
 #: The `data` of a model that learned from MNIST, wherever that was.
 MNIST = "MNIST"
 
@@ -38,6 +40,8 @@ def load_checkpoint(path, settings):
         )
     files = {name: experiment.get(name) for name in ("sequences_file", "train_sequences_file")}
     experiment |= files | {"data": str(asked)}
+    if "result" in saved.metadata:  # its curve stays that of the training
+        saved.metadata["result"].setdefault("watched", watched(experiment))
     experiment |= {n: settings[n] for n in ("sequences_file", "test_sequences") if n in settings}
     return saved
 
@@ -87,6 +91,24 @@ def build_model(experiment, device):
     if experiment["model"] == "ae_conv":
         options["n_frames"] = experiment["frames"] - 1
     return models.build(experiment["model"], **options).type(device=device)
+
+
+def check_runs(runs):
+    """Raise an error when one of several runs, {name: settings}, cannot begin for its data or its model.
+
+    ValueError names the model that cannot be built with these settings.
+    """
+    load_data(dict(max(runs.values(), key=lambda settings: settings["train_sequences"])))
+    for name, settings in runs.items():
+        try:
+            build_model(settings, backend.resolve_device(settings["device"]))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{name} cannot be built: {error}") from error
+
+
+def watched(experiment):
+    """Return how many test sequences the curves of an experiment are of."""
+    return min(WATCHED, experiment["test_sequences"])
 
 
 def evaluation_batch(options):

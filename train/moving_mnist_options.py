@@ -173,8 +173,13 @@ def settle(argv):
     if model == "all":
         if "weights" in given:
             parser.error("--weights are of one architecture; name it with --model")
-        preset = given.pop("preset", "quick")
-        return "all", {name: settings_for(name, preset, given) for name in models.names()}
+        preset, options = given.pop("preset", "quick"), given.pop("model_options")
+        known = {name: models.option_names(name) for name in models.names()}
+        for option in options:
+            if not any(option in names for names in known.values()):
+                parser.error(f"--model-option {option}: none of {', '.join(known)} has such an option")
+        own = {name: {o: v for o, v in options.items() if o in names} for name, names in known.items()}
+        return "all", {name: settings_for(name, preset, given | {"model_options": own[name]}) for name in own}
     return "train", settings_for(model, given.pop("preset", "default"), given)
 
 

@@ -14,12 +14,10 @@ from .moving_mnist_experiment import (
     load_checkpoint,
     load_data,
     score,
+    watched,
 )
 from .resumable_run import RESULT, ResumableRun
 from .starting_weights import learning_curve, start_with, with_earlier
-
-#: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
-WATCHED = 100
 
 
 class Run(ResumableRun):
@@ -46,10 +44,10 @@ class Run(ResumableRun):
     def train(self):
         """Train to the end of the budget; return the signal that stopped it before, or None."""
         trainer, batch = self.trainer, evaluation_batch(self.trainer.options)
-        watched = min(WATCHED, self.experiment["test_sequences"])
+        count = watched(self.experiment)
         print(describe(trainer.model, self.experiment))
         print(f"Training to {trainer.options.sequences} sequences in {self.folder}", flush=True)
-        return trainer.run(lambda: evaluation.evaluate(trainer.model, self.test_data, watched, batch))
+        return trainer.run(lambda: evaluation.evaluate(trainer.model, self.test_data, count, batch))
 
     def finish(self, began):
         """Score the trained model; print the tables, write result.json and the figures."""
@@ -65,7 +63,7 @@ class Run(ResumableRun):
             rows=min(6, experiment["test_sequences"]),
         )
         page = inspection_report.page_of_run(self.folder, self.test_data.sequences([0]).frames)
-        result |= self.history(began) | {"curve": learning_curve(log)}
+        result |= self.history(began) | {"curve": learning_curve(log), "watched": watched(experiment)}
         result = with_earlier(result, self.metadata.get("earlier"))
         report.write_json(self.folder / RESULT, result)
         print(

@@ -1,4 +1,4 @@
-"""What a run leaves to look at: tables as text, `result.json`, and the figures."""
+"""What a run leaves to look at: tables as text, JSON files such as `result.json`, and the figures."""
 
 import json
 import os
@@ -15,11 +15,15 @@ import scipy
 
 from data.flow_colour import colour_wheel, flow_colours
 from nnlite import backend
+from nnlite.files import replacing
 
 
 def format_table(title, columns, rows):
-    """Return a text table: a title, a head of `columns`, and rows of (name, values); None is left blank."""
-    cells = [[name, *("" if v is None else f"{v:.4f}" for v in values)] for name, values in rows]
+    """Return a text table: a title, a head of `columns`, and rows of (name, values).
+
+    Values are numbers, text, or None, which is left blank.
+    """
+    cells = [[name, *map(_cell, values)] for name, values in rows]
     head = ["", *columns]
     widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
     widths[0] = max(widths[0], 40)  # so that tables below each other line up
@@ -31,11 +35,35 @@ def format_table(title, columns, rows):
     return "\n".join([title, line(head), *map(line, cells)])
 
 
+def _cell(value):
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.4f}"
+
+
 def write_json(path, content):
     """Write `content` as indented JSON, replacing the file as a whole."""
-    partial = Path(f"{path}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path, wanted, fix):
+    """Return the JSON object in a file that a run has written, a dict.
+
+    wanted: {name: type} of what it has to hold. fix: what to do when it is damaged, for the message of the
+    ValueError that names the file.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds a {type(content).__name__}, not an object")
+        for name, kind in wanted.items():
+            if not isinstance(content.get(name), kind):
+                raise ValueError(f"it has no {name!r} of type {kind.__name__}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({error}): {fix}") from error
+    return content
 
 
 def hardware(device):

@@ -116,6 +116,13 @@ class ResumableRun:
         }
 
 
+def read_result(folder):
+    """Return the result in the folder of a run; ValueError, naming the file, when it is damaged."""
+    path = Path(folder) / RESULT
+    wanted = {"experiment": dict, "options": dict, "commands": list, "scores": dict, "parameters": int}
+    return report.read_json(path, wanted, f"delete it, and --resume {folder} writes it again")
+
+
 def now():
     """Return the time as text."""
     return datetime.now().astimezone().isoformat(timespec="seconds")

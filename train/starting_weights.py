@@ -7,6 +7,7 @@ from data.moving_mnist import DRAWN
 from nnlite import checkpoint
 
 from .loop import read_log
+from .moving_mnist_experiment import watched
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
@@ -28,6 +29,7 @@ def start_with(model, where, experiment):
     checkpoint.load_parameters(model, saved)
     training, theirs = _training(saved), saved.metadata["experiment"]
     same_digits = (theirs["data"] == DRAWN) == (experiment["data"] == DRAWN)
+    same_digits &= watched(theirs) == watched(experiment)
     if not same_digits or any(theirs.get(name) != experiment[name] for name in _TESTED_ON):
         training["curve"] = []
     return training

@@ -4,16 +4,21 @@ The folder has `suite.json`, {"kind": which experiment, "runs": {name: all setti
 folder NAME for each run that was begun.
 """
 
-import json
+import sys
 import time
 from pathlib import Path
 
 from .loop import CHECKPOINT
 from .moving_mnist_run import Run
-from .report import write_json
-from .resumable_run import RESULT
+from .report import read_json, write_json
+from .resumable_run import RESULT, read_result
 
 SUITE = "suite.json"
+#: What begins each kind of suite.
+PROGRAMS = {"table1": "moving_mnist", "ablations": "ablations", "camvid": "camvid"}
+#: Settings that a run goes on with, besides what its checkpoint holds.
+_KEPT = ("sequences", "minutes", "save_every", "device")
+_FIX = "restore it, --resume the folders of its runs one by one, or begin again with another --out"
 
 
 def begin(folder, kind, runs):
@@ -34,7 +39,7 @@ def change(folder, kind, changes):
     """Note new settings for all runs; ValueError when the folder is of another kind of suite."""
     suite = _read(folder)
     if suite["kind"] != kind:
-        program = {"table1": "moving_mnist", "ablations": "ablations", "camvid": "camvid"}[suite["kind"]]
+        program = PROGRAMS[suite["kind"]]
         raise ValueError(f"{folder} was begun by python -m train.{program}; resume it with that")
     for settings in suite["runs"].values():
         settings |= {name: value for name, value in changes.items() if name in settings}
@@ -46,7 +51,7 @@ def train(folder, go_on, command, write, runs=Run):
 
     go_on: the command that resumes, for the message when it is stopped. write(folder, results): called when a
     run has finished, with `results(folder)`. runs: the class of the runs, with `new` and `resumed`. A run
-    that fails does not keep the others from training.
+    that fails, or cannot begin, does not keep the others from training.
     """
     folder, status = Path(folder), 0
     for name, settings in _read(folder)["runs"].items():
@@ -54,12 +59,12 @@ def train(folder, go_on, command, write, runs=Run):
             continue
         print(f"\n== {name}")
         began = time.monotonic()
-        if (folder / name / CHECKPOINT).exists():
-            kept = ("sequences", "minutes", "save_every", "device")
-            given = {"resume": folder / name} | {key: settings[key] for key in kept}
-            run = runs.resumed(given | ({"data": settings["data"]} if settings["data"] else {}), command)
-        else:
-            run = runs.new(settings | {"out": folder / name}, command)
+        try:
+            run = _begun(folder / name, settings, command, runs)
+        except (ValueError, TypeError, OSError) as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            status = 2
+            continue
         outcome = run.to_the_end(began, go_on)
         if outcome > 128:  # a signal
             return outcome
@@ -69,21 +74,35 @@ def train(folder, go_on, command, write, runs=Run):
     return status
 
 
+def _begun(folder, settings, command, runs):
+    """Return the run in its folder, a new one or as its checkpoint left it."""
+    if missing := {*_KEPT, "data", *runs.settings_kept} - set(settings):
+        raise ValueError(f"{folder.parent / SUITE} is damaged (it has no {min(missing)} for the run): {_FIX}")
+    if not (folder / CHECKPOINT).exists():
+        return runs.new(settings | {"out": folder}, command)
+    given = {"resume": folder} | {name: settings[name] for name in _KEPT}
+    return runs.resumed(given | ({"data": settings["data"]} if settings["data"] else {}), command)
+
+
 def results(folder):
     """Return {name: result} of the finished runs."""
     paths = {name: Path(folder) / name / RESULT for name in _read(folder)["runs"]}
-    return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    return {name: read_result(path.parent) for name, path in paths.items() if path.exists()}
 
 
 def _finished(folder, settings):
     """Tell whether the run in the folder has ended with the budget that its settings ask for."""
     if not (folder / RESULT).exists():
         return False
-    options = json.loads((folder / RESULT).read_text())["options"]
-    return all(options[name] == settings[name] for name in ("sequences", "minutes"))
+    options = read_result(folder)["options"]
+    return all(options.get(name) == settings.get(name) for name in ("sequences", "minutes"))
 
 
 def _read(folder):
     if not is_suite(folder):
         raise ValueError(f"{folder} holds no suite of runs (no {SUITE})")
-    return json.loads((Path(folder) / SUITE).read_text())
+    path = Path(folder) / SUITE
+    suite = read_json(path, {"kind": str, "runs": dict}, _FIX)
+    if suite["kind"] not in PROGRAMS or not all(isinstance(run, dict) for run in suite["runs"].values()):
+        raise ValueError(f"{path} is damaged (its kind or its runs are none of train): {_FIX}")
+    return suite

@@ -3,8 +3,7 @@
 import math
 from pathlib import Path
 
-from .moving_mnist_experiment import describe_data
-from .moving_mnist_run import WATCHED
+from .moving_mnist_experiment import describe_data, watched
 from .portable import portable_result
 from .report import write_json
 
@@ -71,6 +70,7 @@ def _row(name, result):
         "flow_error": scores.get("flow_arriving", {}).get("last"),
         "zero_flow_error": scores.get("zero_arriving", {}).get("last"),
         "seed": experiment["seed"],
+        "watched": result.get("watched", watched(experiment)),
     }
     kept = ("sequences_seen", "training_seconds", "hardware", "options", "commits", "commands", "curve")
     return row | {name: result[name] for name in kept} | {"experiment": experiment}
@@ -98,7 +98,6 @@ def format_page(table):
         "- Flow error: of the flow into that frame, pixels a frame on the pixels of digits; in brackets that "
         "of no motion.",
         "- Sequences: those seen in training, repetitions counted.",
-        f"- The curves are of the first {min(WATCHED, table['test_sequences'])} test sequences.",
         "",
     ]
     for row in table["rows"]:
@@ -108,6 +107,7 @@ def format_page(table):
         machine = format_hardware(row["hardware"])
         lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {machine}:", ""]
         lines += [f"    {command}" for command in row["commands"]]
+        lines += ["", f"In the course of training, on the first {row['watched']} test sequences:"]
         lines += ["", "| sequences | test error, frame " + str(table["frames"]) + " | mean of steps |"]
         lines += ["|---:|---:|---:|"]
         lines += [
@@ -128,7 +128,9 @@ def format_table(table):
             f"{row['bits']:.4f}",
             _number(row["mean_error"]),
             _number(row["paper"]),
-            f"{row['flow_error']:.2f} ({row['zero_flow_error']:.2f})" if row["flow_error"] else "",
+            f"{row['flow_error']:.2f} ({row['zero_flow_error']:.2f})"
+            if row["flow_error"] is not None
+            else "",
             f"{row['sequences_seen']:,}",
             format_time(row["training_seconds"]),
         )

@@ -20,6 +20,8 @@ DEFAULTS = {
     "log_every": 10,
     "save_every": 60.0,
 }
+#: Values of NAME=VALUE as Python spells them.
+CONSTANTS = {"true": True, "false": False, "none": None}
 
 
 def layered(*layers):
@@ -158,10 +160,16 @@ def number(least):
 
 
 def assignment(text):
-    """Return the pair of NAME=VALUE; a value that is JSON is what it means, any other text itself."""
+    """Return the pair of NAME=VALUE.
+
+    A value that is JSON, or one of Python's True, False and None in any case, is what it means; any other
+    text is itself.
+    """
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text}")
+    if value.lower() in CONSTANTS:
+        return name, CONSTANTS[value.lower()]
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

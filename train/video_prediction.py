@@ -1,6 +1,5 @@
 """Predict a video of any length frame by frame, in constant memory, and keep the flow in files."""
 
-import os
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import h5py
 import numpy as np
 
 from data.flow import write_flo
+from nnlite.files import replacing
 
 from .real_video_scores import predict
 
@@ -44,14 +44,9 @@ def flow_writer(place, about):
     place = Path(place)
     if place.suffix.lower() in (".h5", ".hdf5"):
         place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name}.{os.getpid()}.part")
-        try:
-            with h5py.File(part, "w") as file:
-                file.attrs.update(about)
-                yield lambda flow: _append(file, flow)
-            os.replace(part, place)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(place) as part, h5py.File(part, "w") as file:
+            file.attrs.update(about)
+            yield lambda flow: _append(file, flow)
         return
     if place.is_dir() and any(place.glob("*.flo")):
         raise FileExistsError(f"{place} holds .flo files already; name another folder with --save-flow")
