@@ -3,10 +3,10 @@
 import nnlite as nn
 
 from .flow_regressor import flow_regressor
-from .parts import check_size, conv_memory, decoder, encoder, initialise_layers, initialise_memory
+from .parts import Wired, check_size, conv_memory, decoder, encoder, initialise_layers, initialise_memory
 
 
-class AEConvLSTMFlow(nn.Container):
+class AEConvLSTMFlow(Wired):
     """Predict the next frame by moving the present one along a flow regressed from a memory of the past.
 
         x_t = E(Y_t),   h_t = LSTM(x_1..x_t),   T_t = H(Θ(h_t)),   Ỹ_{t+1} = D(S(x_t, GG(T_t)))
@@ -75,19 +75,6 @@ class AEConvLSTMFlow(nn.Container):
         self.output = [frames, _unfold(flow, input)] if self.flow_output else frames
         return self.output
 
-    def update_grad_input(self, input, grad_output):
-        return self._backwards(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
-
-    def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        def accumulate(module, x, g):
-            module.acc_grad_parameters(x, g, scale)
-            return module.grad_input
-
-        self._backwards(input, grad_output, accumulate)
-
-    def backward(self, input, grad_output, scale=1.0):
-        return self._backwards(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
-
     @property
     def flow(self):
         """The motion (u, v) of the last forward pass in input pixels, (T, N, 2, H, W).
@@ -114,7 +101,7 @@ class AEConvLSTMFlow(nn.Container):
             return self.xp.zeros((t * n, 2, h, w), x.dtype)
         return self.regressor.forward(_fold(self.memory.forward(x)))
 
-    def _backwards(self, input, grad_output, back):
+    def take_back(self, input, grad_output, back):
         """Take the error from D back to E; `back(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
         x = self.encoder.output

@@ -48,6 +48,27 @@ def check_size(model, height, width, factor=2):
         raise ValueError(f"{model.name}: height and width must be {wanted}, got {height}x{width}")
 
 
+class Wired(nn.Container):
+    """A container whose modules are not in a row: a subclass wires them forward and, once, backward.
+
+    It writes `update_output` and `take_back(input, grad_output, back)`, which takes the error from the output
+    back to the input, `back(module, its input, its grad_output)` doing one module, and returns grad_input.
+    """
+
+    def update_grad_input(self, input, grad_output):
+        return self.take_back(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        def accumulate(module, x, g):
+            module.acc_grad_parameters(x, g, scale)
+            return module.grad_input
+
+        self.take_back(input, grad_output, accumulate)
+
+    def backward(self, input, grad_output, scale=1.0):
+        return self.take_back(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+
+
 class Predictor(nn.Sequential):
     """Named parts one after the other that lead from frames to the frames that follow.
 

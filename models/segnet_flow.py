@@ -1,13 +1,12 @@
 """SegNet-flow: weakly supervised segmentation of videos by label propagation (section 5.2, Figure 7)."""
 
-import nnlite as nn
-
 from .ae_convlstm_flow import AEConvLSTMFlow
 from .label_propagation import LabelPropagation
+from .parts import Wired
 from .segnet import SegNet
 
 
-class SegNetFlow(nn.Container):
+class SegNetFlow(Wired):
     """Segment each frame by SegNet, and carry the result on to the next along the flow that is predicted.
 
         Ỹ, T = AE-ConvLSTM-flow(Y),   b = SegNet(Y),   s = propagation(b, T)
@@ -59,18 +58,8 @@ class SegNetFlow(nn.Container):
         self.output = [scores, predicted]
         return self.output
 
-    def update_grad_input(self, input, grad_output):
-        return self._backwards(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
-
-    def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        def accumulate(module, x, g):
-            module.acc_grad_parameters(x, g, scale)
-            return module.grad_input
-
-        self._backwards(input, grad_output, accumulate)
-
     def backward(self, input, grad_output, scale=1.0):
-        grad_input = self._backwards(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+        grad_input = super().backward(input, grad_output, scale)
         for below in self.list_modules()[1:]:  # at the next step they would take memory to no purpose
             below.grad_input = None
         return grad_input
@@ -95,7 +84,7 @@ class SegNetFlow(nn.Container):
         """The motion (u, v) from frame t to t + 1 in input pixels, (T, N, 2, H, W)."""
         return self.video.flow
 
-    def _backwards(self, input, grad_output, back):
+    def take_back(self, input, grad_output, back):
         """Take the error back; `back(module, its input, its grad_output)` does one part."""
         if self.output is None:
             raise RuntimeError(f"{self.name}: call forward before backward")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -167,8 +168,24 @@ def test_weights_that_learned_from_mnist_need_mnist(finished, tmp_path, monkeypa
     monkeypatch.delenv("NNLITE_DATA", raising=False)
     assert moving_mnist.main(["--evaluate", str(path)]) == 2
     assert "learned from MNIST: name the folder of its idx files with --data" in capsys.readouterr().err
-    assert moving_mnist.main(["--evaluate", str(path), "--data", "drawn"]) == 2
-    assert "learned from MNIST; --data drawn differs" in capsys.readouterr().err
+
+
+def test_weights_that_learned_from_mnist_can_be_tried_on_drawn_digits(finished, tmp_path, capsys):
+    path = tmp_path / "checkpoint.h5"
+    model, saved = moving_mnist_experiment.load_trained(finished / "ae_conv" / "checkpoint.h5", {})
+    saved.metadata["experiment"]["data"] = "MNIST"
+    checkpoint.save_parameters(path, model, architecture=saved.architecture, metadata=saved.metadata)
+    assert moving_mnist.main(["--evaluate", str(path), "--data", "drawn", "--out", str(tmp_path)]) == 0
+    assert "the project's own drawing" in capsys.readouterr().out
+    result = json.loads((tmp_path / "result.json").read_text())
+    expected = json.loads((finished / "ae_conv" / "result.json").read_text())
+    assert result["scores"] == expected["scores"]
+
+
+def test_training_goes_on_with_the_digits_that_it_began_with(finished, tmp_path, capsys):
+    run = shutil.copytree(finished / "ae_conv", tmp_path / "run")
+    assert moving_mnist.main(["--resume", str(run), "--data", str(tmp_path)]) == 2
+    assert f"learned from the project's own drawing; --data {tmp_path} differs" in capsys.readouterr().err
 
 
 # ---- sequences from files -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from . import suite
 from .moving_mnist_experiment import check_runs, describe_data
 from .moving_mnist_options import PRESETS, settings_for
 from .portable import portable_result
-from .report import write_json
+from .report import format_commits, write_json
 from .table1 import format_hardware, format_markdown, format_time
 from .training_arguments import count
 
@@ -130,7 +130,7 @@ def format_table(table):
     notes = [
         f"Data: {table['data']}; {first['sequences_seen']:,} sequences each, "
         f"seed {first['experiment']['seed']}, {format_hardware(first['hardware'])}, "
-        f"commit {', '.join(map(str, first['commits']))}.",
+        f"commit {format_commits(first['commits'])}.",
         "Errors in nats a pixel; flow errors in pixels a frame where digits arrive; roughness is the mean of "
         "|grad T| over the last flow, in pixels of motion a pixel.",
     ]

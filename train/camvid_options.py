@@ -106,10 +106,10 @@ presets:
               range it clips gradients (here 50).
   tiny        toy networks on 16x16, to see in seconds that everything runs. Learns next to nothing.
 
-A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, confusion_NETWORK.png, figure8.png and,
-for video, sequence.png; with --model both it has one such folder for each network, and table2.md, table2.json
-and the pictures of both. Ctrl-C saves the run and says how to go on. A run that was interrupted and resumed
-on the CPU ends with the same numbers to the bit.
+A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, confusion_NETWORK.png, figure8.png,
+inspect.html and, for video, sequence.png; with --model both it has one such folder for each network, and
+table2.md, table2.json and the pictures of both. Ctrl-C saves the run and says how to go on. A run that was
+interrupted and resumed on the CPU ends with the same numbers to the bit.
 """
 
 

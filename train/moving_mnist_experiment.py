@@ -23,20 +23,23 @@ MNIST = "MNIST"
 
 
 def load_checkpoint(path, settings):
-    """Return a checkpoint of a run; `settings` may say where its digits are now and what to test on."""
+    """Return a checkpoint of a run; `settings` may say where its digits are now and what to test on.
+
+    Training goes on with the kind of digits that it began with; a trained model may be tried on the other.
+    """
     saved = checkpoint.load(path)
     if not {"experiment", "loop", "commands"} <= set(saved.metadata):
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
     experiment = saved.metadata["experiment"]
     asked = settings.get("data", experiment["data"])
-    if (asked == DRAWN) != (experiment["data"] == DRAWN):
+    if "resume" in settings and (asked == DRAWN) != (experiment["data"] == DRAWN):
         raise ValueError(
             f"the model of {path} learned from {digits_name(experiment)}; --data {asked} differs"
         )
     if asked == MNIST and not (asked := find_mnist()):
         raise FileNotFoundError(
             f"the model of {path} learned from MNIST: name the folder of its idx files with --data or "
-            "NNLITE_DATA"
+            "NNLITE_DATA, or try it on other digits with --data drawn"
         )
     files = {name: experiment.get(name) for name in ("sequences_file", "train_sequences_file")}
     experiment |= files | {"data": str(asked)}

@@ -200,7 +200,8 @@ def make_parser():
         type=count(2),
         nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        help="train on parts of the frames of this size, rather where something moves, and mirrored ones",
+        help="train on random parts of the frames of this size, preferably where something moves, half of "
+        "them mirrored",
     )
     data.add_argument("--colour", choices=("grey", "rgb"), help="what frames are made of (grey)")
     data.add_argument(

@@ -74,7 +74,13 @@ def hardware(device):
         cupy = backend.array_module("cuda")
         versions["cupy"] = cupy.__version__
         found["gpu"] = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
-    return {**found, "system": platform.platform(), "versions": versions}
+    system = f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}"
+    return {**found, "system": system, "versions": versions}
+
+
+def format_commits(commits):
+    """Return the commits that a run was trained with as text; None stands for one outside of a checkout."""
+    return ", ".join(filter(None, commits)) or "unknown"
 
 
 def commit():

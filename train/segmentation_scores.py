@@ -99,7 +99,7 @@ def format_table2(rows, classes=CLASSES, paper=True):
     for name, scores in rows.items():
         values = [scores["accuracy"][column] for column in classes]
         values += [scores["class_average"], scores["global_average"], scores["mean_iou"]]
-        lines.append((name, *map(_per_cent, values)))
+        lines.append((name, *map(per_cent, values)))
     return format_markdown(head, lines)
 
 
@@ -166,5 +166,6 @@ def _without_nan(value):
     return None if np.isnan(value) else value
 
 
-def _per_cent(value):
+def per_cent(value):
+    """Return a score in per cent as text, nothing for None."""
     return "" if value is None else f"{100 * value:.1f}"

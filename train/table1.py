@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .moving_mnist_experiment import describe_data, watched
 from .portable import portable_result
-from .report import write_json
+from .report import format_commits, write_json
 
 #: Title and test error in the paper of each architecture.
 PAPER = {
@@ -103,7 +103,7 @@ def format_page(table):
     for row in table["rows"]:
         options = row["options"]
         rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
-        commits = ", ".join(str(commit) for commit in row["commits"])
+        commits = format_commits(row["commits"])
         machine = format_hardware(row["hardware"])
         lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {machine}:", ""]
         lines += [f"    {command}" for command in row["commands"]]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from .camvid_experiment import SHAPES, TITLES
 from .portable import portable_command
-from .report import write_json
-from .segmentation_scores import format_table2
+from .report import format_commits, write_json
+from .segmentation_scores import format_table2, per_cent
 from .table1 import format_hardware, format_markdown, format_time
 
 #: What is scored of each model, and its name.
@@ -49,7 +49,7 @@ def format_page(results):
             f"{experiment['seed']}: {result['sequences_seen']:,} sequences in "
             f"{format_time(result['training_seconds'])} of training on "
             f"{format_hardware(result['hardware'])}. Weights to start with: {experiment['weights']}.",
-            f"- Commit {', '.join(filter(None, result['commits'])) or 'unknown'}:",
+            f"- Commit {format_commits(result['commits'])}:",
             "",
         ]
         lines += [f"      {command}" for command in result["commands"]]
@@ -88,7 +88,7 @@ def _scored(results):
 
 def _steps(results):
     rows = [
-        (title, *(f"{_percent(s['class_average'])}, {_percent(s['global_average'])}" for s in found["steps"]))
+        (title, *(f"{per_cent(s['class_average'])}, {per_cent(s['global_average'])}" for s in found["steps"]))
         for title, found in _scored(results)
     ]
     return format_markdown(("Network", *(f"frame {t + 1}" for t in range(len(rows[0]) - 1))), rows)
@@ -123,7 +123,3 @@ def _portable(result):
 def _options(options):
     """Return options of a model as text."""
     return ", ".join(f"{name} {value}" for name, value in options.items()) or "the paper's network"
-
-
-def _percent(value):
-    return "" if value is None else f"{100 * value:.1f}"
