@@ -301,3 +301,5 @@ def test_commands_without_folders():
     command = "python -m train.real_video --videos /a/b /c/d --test=/e/f --predict /g/h.h5 /i/j.mp4 --seed 1"
     expected = "python -m train.real_video --videos b d --test=f --predict h.h5 j.mp4 --seed 1"
     assert portable_command(command) == expected
+    expected = "python -m train.camvid --weights first/checkpoint.h5 --resume second"
+    assert portable_command(expected.replace("first", "/a/first").replace("second", "/b/second")) == expected

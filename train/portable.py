@@ -5,6 +5,7 @@ from pathlib import Path
 
 from data.moving_mnist import DRAWN
 
+from .loop import CHECKPOINT
 from .moving_mnist_experiment import MNIST
 
 _PATHS = (
@@ -25,17 +26,25 @@ def portable_experiment(experiment):
 
 
 def portable_command(command):
-    """Return a command line whose files and folders are named without those that they lie in."""
+    """Return a command line whose files and folders are named without those that they lie in.
+
+    Checkpoints, which all have one name, are named with the run that they are of.
+    """
     words, paths = [], False
     for word in shlex.split(command):
         option, equals, value = word.partition("=")
         if word.startswith("--"):
             paths = word in _PATHS
-            word = f"{option}={Path(value).name}" if equals and option in _PATHS else word
+            word = f"{option}={_name(value)}" if equals and option in _PATHS else word
         elif paths:
-            word = Path(word).name
+            word = _name(word)
         words.append(word)
     return shlex.join(words)
+
+
+def _name(path):
+    path = Path(path)
+    return str(Path(path.parent.name, CHECKPOINT)) if path.name == CHECKPOINT else path.name
 
 
 def portable_result(result):
