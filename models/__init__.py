@@ -26,6 +26,10 @@ _PREDICTORS = {
 }
 _SEGMENTERS = {"segnet": SegNet, "segnet_flow": SegNetFlow}
 _ARCHITECTURES = _PREDICTORS | _SEGMENTERS
+#: Parts that two architectures share, (one, another): {path in one: path in the other}.
+_SHARED_PARTS = {
+    ("ae_convlstm", "ae_convlstm_flow"): {"encoder.0": "encoder", "memory.0": "memory", "decoder.0": "decoder"},
+}
 #: Where trained weights lie, NAME.h5 each.
 PRETRAINED = Path(__file__).parent / "pretrained"
 
@@ -43,6 +47,11 @@ def segmenter_names():
 def option_names(name):
     """Return the names of the options that `build` takes for the architecture `name`."""
     return list(inspect.signature(_ARCHITECTURES[name]).parameters)
+
+
+def shared_parts(name, other):
+    """Return {path in `name`: path in `other`} of the parts in which two architectures are alike."""
+    return _SHARED_PARTS.get((name, other), {})
 
 
 def build(name, **options):

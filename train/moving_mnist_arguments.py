@@ -94,7 +94,8 @@ def make_parser(models, presets, epilog):
         "--weights",
         metavar="CHECKPOINT",
         help="start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
-        "that come with the package; another --seed then brings other training sequences",
+        "that come with the package; ae_convlstm can also start with encoder, first memory and decoder of "
+        "an ae_convlstm_flow. Another --seed then brings other training sequences",
     )
     add_model_option_argument(
         model,

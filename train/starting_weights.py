@@ -1,10 +1,11 @@
 """Trained weights to begin a run on moving digits with, and the training behind them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import models
 from data.moving_mnist import DRAWN
-from nnlite import checkpoint
+from nnlite import backend, checkpoint
 
 from .loop import read_log
 from .moving_mnist_experiment import watched
@@ -18,21 +19,38 @@ _TESTED_ON = ("size", "digits", "speed", "frames", "sequences_file")
 def start_with(model, where, experiment):
     """Copy trained weights into the model of an experiment; return the training behind them.
 
-    where: a checkpoint of train.moving_mnist, or "pretrained". The training is what `with_earlier` takes: its
-    commands, commits, sequences, seconds, and its curve where that is of the same test sequences. ValueError
-    when there are no such weights or they do not fit.
+    where: a checkpoint of train.moving_mnist, or "pretrained". Of another architecture the parts are taken in
+    which both are alike. The training is what `with_earlier` takes: its commands, commits, sequences, seconds,
+    and its curve where that is of this architecture and of the same test sequences. ValueError when there are
+    no such weights or they do not fit.
     """
     path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
     saved = checkpoint.load(path)
     if not {"experiment", "loop", "commands"} <= set(saved.metadata):
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
-    checkpoint.load_parameters(model, saved)
+    checkpoint.load_parameters(model, _as_weights_of(model, experiment["model"], saved))
     training, theirs = _training(saved), saved.metadata["experiment"]
     same_digits = (theirs["data"] == DRAWN) == (experiment["data"] == DRAWN)
     same_digits &= watched(theirs) == watched(experiment)
-    if not same_digits or any(theirs.get(name) != experiment[name] for name in _TESTED_ON):
+    if not same_digits or any(theirs.get(name) != experiment[name] for name in ("model", *_TESTED_ON)):
         training["curve"] = []
     return training
+
+
+def _as_weights_of(model, name, saved):
+    """Return a checkpoint of another architecture as one of this: shared parts from there, the rest as it is."""
+    other = saved.architecture.get("name")
+    if other == name:
+        return saved
+    if not (parts := models.shared_parts(name, other)):
+        raise ValueError(f"{saved.path} is of {other}, of which {name} has no part")
+    own = {path: backend.as_numpy(weight) for path, weight, _ in model.named_parameters()}
+    for mine, theirs in parts.items():
+        inside = {path: f"{theirs}{path.removeprefix(mine)}" for path in own if path.startswith(f"{mine}.")}
+        if missing := [path for path in inside.values() if path not in saved.parameters]:
+            raise ValueError(f"{saved.path} lacks {', '.join(missing)}, which {name} would begin with")
+        own |= {path: saved.parameters[path_there] for path, path_there in inside.items()}
+    return replace(saved, parameters=own)
 
 
 def with_earlier(result, earlier):
