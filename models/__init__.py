@@ -28,7 +28,11 @@ _SEGMENTERS = {"segnet": SegNet, "segnet_flow": SegNetFlow}
 _ARCHITECTURES = _PREDICTORS | _SEGMENTERS
 #: Parts that two architectures share, (one, another): {path in one: path in the other}.
 _SHARED_PARTS = {
-    ("ae_convlstm", "ae_convlstm_flow"): {"encoder.0": "encoder", "memory.0": "memory", "decoder.0": "decoder"},
+    ("ae_convlstm", "ae_convlstm_flow"): {
+        "encoder.0": "encoder",
+        "memory.0": "memory",
+        "decoder.0": "decoder",
+    },
 }
 #: Where trained weights lie, NAME.h5 each.
 PRETRAINED = Path(__file__).parent / "pretrained"

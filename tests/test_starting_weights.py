@@ -100,7 +100,8 @@ def test_pretrained_is_what_comes_with_the_package(first, tmp_path, monkeypatch)
     [
         (["--weights", "nowhere.h5"], "there is no checkpoint nowhere.h5"),
         (["--model", "ae_fclstm", "--weights", "pretrained"], "there is no pretrained model 'ae_fclstm'"),
-        (["--model", "ae_conv", "--weights", "PACKED"], "(of ae_convlstm_flow) does not fit this"),
+        (["--weights", "PACKED", "--model-option", "kernel=7"], "(of ae_convlstm_flow) does not fit this"),
+        (["--model", "ae_conv", "--weights", "PACKED"], "of ae_convlstm_flow, of which ae_conv has no part"),
         (["--weights", "OTHER"], "is a checkpoint, but not one of train.moving_mnist"),
     ],
 )
@@ -109,8 +110,48 @@ def test_weights_that_cannot_be(arguments, message, first, tmp_path, capsys):
     checkpoint.save_parameters(other, models.load_pretrained("ae_conv"))
     places = {"PACKED": str(packed(first)), "OTHER": str(other)}
     arguments = [places.get(argument, argument) for argument in arguments]
-    options = [] if "--model" not in arguments else ["--model-option", "kernel=7"]
-    assert moving_mnist.main([*TOY, *options, *arguments, "--out", str(tmp_path / "run")]) == 2
+    assert moving_mnist.main([*TOY, *arguments, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
     assert not (tmp_path / "run").exists()
+
+
+# ---- parts of another architecture ----------------------------------------------------------------------
+
+#: In the toy preset they have other flow kernels; what they share is alike.
+CONVLSTM = ("--model", "ae_convlstm", "--sequences", "8", "--seed", "1")
+
+
+def test_parts_of_another_architecture(first, tmp_path):
+    """Encoder, first memory and decoder are those of the flow's model, the second memory is a new one."""
+    plain, begun = tmp_path / "plain", tmp_path / "begun"
+    run(plain, *CONVLSTM, "--lr", "0")
+    result = run(begun, *CONVLSTM, "--lr", "0", "--weights", str(packed(first)))
+    theirs = checkpoint.load(packed(first)).parameters
+    new, mine = (checkpoint.load(folder / "checkpoint.h5").parameters for folder in (plain, begun))
+    parts = {"encoder.0": "encoder", "memory.0": "memory", "decoder.0": "decoder"}
+    for path in mine:
+        part = next((part for part in parts if path.startswith(part)), None)
+        source = theirs[parts[part] + path.removeprefix(part)] if part else new[path]
+        np.testing.assert_array_equal(mine[path], source)
+    assert sum(path.startswith("memory.1") for path in mine) == 3
+    assert result["sequences_seen"] == 16 + 8 and [p["sequences"] for p in result["curve"]] == [16, 24]
+
+
+def test_shared_parts_are_alike():
+    """With the defaults of both, in names and shapes; and none is left out."""
+    one, other = models.build("ae_convlstm"), models.build("ae_convlstm_flow")
+    shapes = {path: weight.shape for path, weight, _ in one.named_parameters()}
+    others = {path: weight.shape for path, weight, _ in other.named_parameters()}
+    found = set()
+    for mine, theirs in models.shared_parts("ae_convlstm", "ae_convlstm_flow").items():
+        for path in [path for path in shapes if path.startswith(f"{mine}.")]:
+            assert shapes[path] == others[theirs + path.removeprefix(mine)]
+            found.add(path)
+    assert {path.split(".")[0] + path.split(".")[1] for path in set(shapes) - found} == {"memory1"}
+
+
+def test_parts_that_are_not_alike(first, tmp_path, capsys):
+    options = ("--model-option", "untied=true", "--weights", str(packed(first)))
+    assert moving_mnist.main([*TOY, *CONVLSTM, *options, "--out", str(tmp_path / "run")]) == 2
+    assert "which ae_convlstm would begin with" in capsys.readouterr().err

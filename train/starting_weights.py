@@ -20,9 +20,9 @@ def start_with(model, where, experiment):
     """Copy trained weights into the model of an experiment; return the training behind them.
 
     where: a checkpoint of train.moving_mnist, or "pretrained". Of another architecture the parts are taken in
-    which both are alike. The training is what `with_earlier` takes: its commands, commits, sequences, seconds,
-    and its curve where that is of this architecture and of the same test sequences. ValueError when there are
-    no such weights or they do not fit.
+    which both are alike. The training is what `with_earlier` takes: its commands, commits, sequences,
+    seconds, and its curve where that is of this architecture and of the same test sequences. ValueError when
+    there are no such weights or they do not fit.
     """
     path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
     saved = checkpoint.load(path)
@@ -38,7 +38,7 @@ def start_with(model, where, experiment):
 
 
 def _as_weights_of(model, name, saved):
-    """Return a checkpoint of another architecture as one of this: shared parts from there, the rest as it is."""
+    """Return a checkpoint of another architecture as one of this: shared parts from there, the rest new."""
     other = saved.architecture.get("name")
     if other == name:
         return saved
