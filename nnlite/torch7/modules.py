@@ -97,8 +97,8 @@ class _Builder:
             raise _Refusal(f"torch7.to_module: {what} cannot be built: {error}") from error
         if fields.get("bias") is None and hasattr(module, "no_bias"):
             module.no_bias()
-        known = [id(other) for other in self.modules.values()]
-        for new in module.list_modules():
+        known = {id(other) for other in self.modules.values()} if kind.parts else set()
+        for new in module.list_modules() if kind.parts else [module]:
             if id(new) not in known:
                 new.train = fields.get("train") is not False
         self.modules[id(obj)] = module
