@@ -8,7 +8,7 @@ import test_published_model as published
 import nnlite as nn
 from nnlite import torch7
 
-GOLDEN = ["model_conv0_random"]
+RECORDED = ["model_conv0_random"]
 
 RNG = np.random.default_rng(2)
 
@@ -37,7 +37,7 @@ def as_one_net(model, steps):
 
 
 @pytest.mark.parametrize("mode", ["binary", "ascii"])
-@pytest.mark.parametrize("case", GOLDEN)
+@pytest.mark.parametrize("case", RECORDED)
 def test_published_model_is_opened_and_evaluated(case, mode, tmp_path):
     recorded = golden.load("d_model", case)
     model = published.PublishedModel(recorded["attrs"]).double()
