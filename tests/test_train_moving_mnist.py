@@ -280,7 +280,7 @@ def test_broken_checkpoints(finished, tmp_path, capsys):
 
 
 def test_other_digits_than_those_learned_from(finished, tmp_path, capsys):
-    assert moving_mnist.main(["--evaluate", str(finished / "checkpoint.h5"), "--data", str(tmp_path)]) == 2
+    assert moving_mnist.main(["--resume", str(finished), "--data", str(tmp_path)]) == 2
     assert "learned from the project's own drawing" in capsys.readouterr().err
 
 
