@@ -54,8 +54,8 @@ def to_module(obj):
 def from_module(module):
     """Return `module` as an nn object that `save` writes and Torch7 can load.
 
-    Its arrays are those of the module, not copies (on the GPU: copies). ValueError for a class that
-    `to_module` could not read back.
+    Its arrays are those of the module, not copies (on the GPU: copies). ValueError for a class
+    that .t7 files do not have, or that is only read from them.
     """
     try:
         return _object(module, {})[1]

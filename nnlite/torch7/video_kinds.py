@@ -23,16 +23,21 @@ def _gate_layers(fields, gates):
     """
     layers = {}
     for name, field in gates.items():
-        gate = fields.get(field)
-        inside = as_list(gate.contents.get("modules")) if is_object(gate, "nn.Sequential") else []
+        inside = _inside(fields.get(field), "nn.Sequential")
         table = next((part for part in inside if is_object(part, "nn.ParallelTable")), None)
         if table is None:
             raise ValueError(
-                f"{field} must be an nn.Sequential with an nn.ParallelTable inside, got {gate!r}"
+                f"{field} must be an nn.Sequential with an nn.ParallelTable inside, got {fields.get(field)!r}"
             )
-        for part, layer in zip(nn.Gate.part_names, as_list(table.contents.get("modules"))):
+        for part, layer in zip(nn.Gate.part_names, _inside(table, "nn.ParallelTable")):
             layers[f"{name}.{part}"] = layer
     return layers
+
+
+def _inside(obj, class_name):
+    """Return the objects in an object of this class; none of one of another class."""
+    modules = obj.contents.get("modules") if is_object(obj, class_name) else None
+    return as_list(modules) if isinstance(modules, dict) else []
 
 
 def _check_layers(layers, **shapes):
@@ -54,7 +59,7 @@ def _check_network(fields, *class_names):
         raise ValueError(f"recurrentModule must be of {' or '.join(class_names)}, got {network!r}")
 
 
-def _recurrent(module, network, first_clone=1):
+def _recurrent(network, first_clone=1):
     """Return the fields that every recurrent class has; network: that of a step."""
     return {
         "recurrentModule": network,
@@ -68,7 +73,7 @@ def _recurrent(module, network, first_clone=1):
 def _memory(module, gates):
     """Return the fields of an LSTM; gates: {its name in the module: its field}."""
     return {
-        **_recurrent(module, module.recurrent_module),
+        **_recurrent(module.recurrent_module),
         **{field: getattr(module, name) for name, field in gates.items()},
         **{"cells": {}, "gradCells": {}, "zeroTensor": empty(module)},
     }
@@ -135,10 +140,9 @@ def _untied_layers(fields):
     """Return {path: layer} of all gates; those of the first step are sequences that start with the layer."""
     layers = _gate_layers(fields, _CONV_GATES)
     for name, field in _UNTIED_GATES.items():
-        gate = fields.get(field)
-        inside = as_list(gate.contents.get("modules")) if is_object(gate, "nn.Sequential") else []
-        if not inside:
-            raise ValueError(f"{field} must be an nn.Sequential with a convolution inside, got {gate!r}")
+        if not (inside := _inside(fields.get(field), "nn.Sequential")):
+            got = fields.get(field)
+            raise ValueError(f"{field} must be an nn.Sequential with a convolution inside, got {got!r}")
         layers[f"{name}.input2gate"] = inside[0]
     return layers
 
@@ -172,12 +176,9 @@ def _untied_memory(module):
 
 def _recurrent_parts(module):
     """Return the fields of Recurrent, the network of its first step among them."""
-    parts = module.start_module, module.input_module, module.feedback_module
-    fields = _recurrent(module, module.recurrent_module, first_clone=2)
-    parts = [*parts, module.transfer_module, module.merge_module]
     first = nn.Sequential(module.input_module, module.start_module, module.transfer_module)
-    return fields | {
-        "modules": dict(enumerate(parts, 1)),
+    return _recurrent(module.recurrent_module, first_clone=2) | {
+        "modules": dict(enumerate((getattr(module, name) for name in module.part_names), 1)),
         "initialModule": first.type(module.dtype),
     }
 
@@ -247,7 +248,7 @@ VIDEO_KINDS = {
     ),
     "Recursor": Kind(
         (module("module", "module"), same("rho", default=9999999)),
-        extra=lambda module: _recurrent(module, module.module),
+        extra=lambda module: _recurrent(module.module),
         parts=lambda fields: {},
     ),
     "Sequencer": Kind(
