@@ -1,4 +1,4 @@
-"""What is done to the parameter arrays of a whole module at once: flattening, conversion.
+"""What is done to the parameter arrays of a whole module at once: flattening, shapes, conversion.
 
 Two parameters are one and the same when they are the same memory; both functions keep them so.
 """
@@ -11,9 +11,7 @@ def flatten(module):
 
     Each parameter becomes a view of its place, a shared one takes one place. See `Module.get_parameters`.
     """
-    owners = [
-        (m, name, weight, grad) for m in module.list_modules() for name, weight, grad in m.own_parameters()
-    ]
+    owners = _owned(module)
     _check_flattens(module, owners)
     distinct = {_identity(weight): (weight, grad) for _, _, weight, grad in owners}
     size = sum(weight.size for weight, _ in distinct.values())
@@ -31,6 +29,11 @@ def flatten(module):
         setattr(owner, name, view)
         setattr(owner, "grad_" + name, view_grad)
     return flat, flat_grad
+
+
+def shapes(module):
+    """Return the shapes of the parameters below `module` in the order in which `flatten` lays them down."""
+    return [shape for _, shape, _ in dict.fromkeys(_identity(weight) for _, _, weight, _ in _owned(module))]
 
 
 def convert(module, dtype, device):
@@ -52,6 +55,13 @@ def convert(module, dtype, device):
             if getattr(owner, name, None) is not None:
                 move(owner, name, getattr(owner, name))
         owner.dtype, owner.device = dtype, device
+
+
+def _owned(module):
+    """List (owner, name, parameter, gradient) of all that own one; a shared parameter comes several times."""
+    return [
+        (m, name, weight, grad) for m in module.list_modules() for name, weight, grad in m.own_parameters()
+    ]
 
 
 def _check_flattens(module, owners):

@@ -175,6 +175,8 @@ def test_optimiser(name):
         state, config = {}, {"learning_rate": 0.1} if name != "adadelta" else {}
         if name == "sgd":
             config |= {"momentum": 0.9, "learning_rates": np.linspace(0.1, 1, 50)}
+        if name == "muon":
+            config["shapes"] = [(5, 8), (10,)]
         for _ in range(3):
             getattr(optim, name)(lambda _, g=gradient: (0.0, g), start, config, state)
     same(x, x_there, name)

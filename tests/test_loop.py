@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import models
 import nnlite as nn
 from nnlite import checkpoint
 from nnlite.random import default_generator
@@ -120,6 +121,23 @@ def test_signal_saves_and_stops(number, tmp_path):
     run.restore(checkpoint.load(broken / CHECKPOINT))
     run.run(lambda: {"parameter": float(run.parameters[0])})
     assert outcome(broken) == whole_run(tmp_path / "whole")
+
+
+def test_muon_is_told_the_shapes_and_resumes(tmp_path):
+    def run(folder, sequences, saved=None):
+        folder.mkdir(exist_ok=True)
+        nn.manual_seed(7)
+        model = models.build("ae_conv", height=4, width=4, n_frames=2, n_features=2, n_memory=3, kernel=3)
+        run = trainer(folder, model=model, optimiser="muon", sequences=sequences)
+        assert run.config["shapes"][:2] == [(2, 2, 3, 3), (2,)]
+        if saved:
+            run.restore(saved)
+        run.run()
+        return outcome(folder)[0]
+
+    half = run(tmp_path / "broken", 15)
+    resumed = run(tmp_path / "broken", 30, checkpoint.load(tmp_path / "broken" / CHECKPOINT))
+    assert resumed == run(tmp_path / "whole", 30) != half
 
 
 def test_second_interrupt_is_immediate(tmp_path):

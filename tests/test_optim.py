@@ -1,4 +1,4 @@
-"""Optimisers: recorded trajectories, the calling convention, clipping, bad input."""
+"""Optimisers: recorded trajectories, the calling convention, clipping, bad input. `muon`: test_muon.py."""
 
 import golden_cases as golden
 import numpy as np

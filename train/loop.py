@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from nnlite import backend, checkpoint, optim
+from nnlite import backend, checkpoint, optim, parameters
 from nnlite.cuda_graph import StepGraph
 from nnlite.files import replacing
 from nnlite.ops import products, threads
@@ -86,6 +86,8 @@ class Trainer:
         self.parameters, self.gradients = model.get_parameters()
         self.predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
+        if options.optimiser == "muon":
+            self.config["shapes"] = parameters.shapes(model)
         self.state = {}
         self.step, self.seconds = 0, 0.0
         self.sums = dict.fromkeys(("loss", "penalty", "steps"), 0.0)  # since the last line of the log

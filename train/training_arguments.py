@@ -71,7 +71,7 @@ def add_training_arguments(parser, predictor=True):
         "--minutes", type=number(0), metavar="M", help="end training after M minutes in all"
     )
     training.add_argument("--batch", type=count(1), help="sequences in a step")
-    training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad"))
+    training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad", "muon"))
     training.add_argument(
         "--lr", type=number(0), dest="learning_rate", metavar="RATE", help="learning rate at the start"
     )

@@ -9,11 +9,23 @@ the step count; without one they are kept in config. fs is [f], f before the upd
 
 An option that is missing or None takes its default; 0.0 is a value. A key that the optimiser does not
 know raises ValueError. As in Torch7 weight decay is added to the array that feval returned.
-Recorded vectors: `tests/golden/e_optim.h5`. Source: torch/optim (2017-11).
+Recorded vectors: `tests/golden/e_optim.h5`. Source: torch/optim (2017-11); `muon` is of 2024.
 """
 
 from .adaptive import adadelta, adagrad, adam, adamax, rmsprop
 from .clipping import clip_by_norm, clip_by_value
 from .momentum import nag, sgd
+from .orthogonal import muon
 
-__all__ = ["adadelta", "adagrad", "adam", "adamax", "clip_by_norm", "clip_by_value", "nag", "rmsprop", "sgd"]
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "clip_by_norm",
+    "clip_by_value",
+    "muon",
+    "nag",
+    "rmsprop",
+    "sgd",
+]

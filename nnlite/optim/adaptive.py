@@ -2,6 +2,7 @@
 
 import math
 
+from .. import backend
 from .step import Step, decay_weights, pieces
 
 
@@ -51,20 +52,26 @@ def adam(feval, x, config, state=None):
         "weight_decay": 0.0,
     }
     step = Step("adam", x, config, state, options, {"t", "m", "v"})
-    o, sqrt = step.options, step.xp.sqrt
+    o = step.options
     f, g = step.evaluate(feval)
     m, v = step.buffer("m"), step.buffer("v")
     earlier = step.count("t")
     rate = o.learning_rate / (1 + earlier * o.learning_rate_decay)
+    decay_weights(x, g, o.weight_decay)
+    adam_step(x, g, m, v, earlier, rate, o)
+    return x, [f]
+
+
+def adam_step(x, g, m, v, earlier, rate, options):
+    """Take the step of `adam` of learning rate `rate` with the gradient g, after so many `earlier` ones."""
+    o, sqrt = options, backend.get_array_module(x).sqrt
     rate *= math.sqrt(1 - o.beta2 ** (earlier + 1)) / (1 - o.beta1 ** (earlier + 1))
     for x_, g_, m_, v_ in pieces(x, g, m, v):
-        decay_weights(x_, g_, o.weight_decay)
         m_ *= o.beta1
         m_ += (1 - o.beta1) * g_
         v_ *= o.beta2
         v_ += (1 - o.beta2) * g_ * g_
         x_ -= rate * m_ / (sqrt(v_) + o.epsilon)
-    return x, [f]
 
 
 def adamax(feval, x, config, state=None):

@@ -1,6 +1,8 @@
 """What every optimiser step does besides its formula: options, state, evaluation, cache-sized pieces."""
 
+import math
 import numbers
+import operator
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +21,8 @@ class Step:
     """One call of an optimiser.
 
     method: its name, for messages. options: its options and their defaults; those of ARRAYS may be arrays
-    like x, one with a bool default is a switch, all others are numbers. keeps: the keys of its state.
+    like x, one with a bool default is a switch, "shapes" is a list of shapes that make up x, all others are
+    numbers. keeps: the keys of its state.
     Attributes: `options` (a namespace, config over defaults), `state`, `x`, `xp`.
     """
 
@@ -41,7 +44,9 @@ class Step:
         self.options = SimpleNamespace(**given)
 
     def _option(self, key, default, value):
-        """Return the option `key`: the default for None, else a float, a bool or an array like x."""
+        """Return the option `key`: the default for None, else a float, a bool, shapes or an array like x."""
+        if key == "shapes":
+            return self._shapes(value)
         if value is None or isinstance(default, bool):
             return default if value is None else bool(value)
         if isinstance(value, numbers.Real):
@@ -51,6 +56,20 @@ class Step:
             got = f"shape {value.shape}" if backend.is_array(value) else repr(value)
             raise ValueError(f"optim.{self.method}: {key} must be {wanted}, got {got}")
         return backend.asarray(value, self.x.dtype, backend.device_of(self.x))
+
+    def _shapes(self, value):
+        """Return a list of shapes as tuples; ValueError unless arrays of these shapes make up x."""
+        try:
+            shapes = [tuple(operator.index(n) for n in shape) for shape in value]
+        except TypeError:
+            shapes = None
+        if shapes is None or sum(math.prod(shape) for shape in shapes) != self.x.size:
+            got = "none" if value is None else repr(value)
+            raise ValueError(
+                f"optim.{self.method}: shapes must be those of the parameters that make up x, {self.x.size} "
+                f"numbers (nnlite.parameters.shapes(module)), got {got}"
+            )
+        return shapes
 
     def buffer(self, key, fill=0.0):
         """Return the state array `key`, of the shape, dtype and device of x; made of `fill` at first."""

@@ -1,0 +1,84 @@
+"""Muon, which moves every weight matrix as a matrix: no direction in it gets a longer step than another."""
+
+import math
+
+import numpy as np
+
+from .. import backend
+from ..ops.threads import matmul
+from .adaptive import adam_step
+from .step import Step, pieces
+
+#: a, b, c of p(σ) = a σ + b σ³ + c σ⁵, which five times over takes σ of 0.003 to 1 to between 0.68 and 1.20.
+QUINTIC = 3.4445, -4.7750, 2.0315
+ROUNDS = 5
+
+
+def muon(feval, x, config, state=None):
+    """Step along a Nesterov momentum of every matrix whose singular values have been brought near 1.
+
+    For a parameter W of two axes or more, read as a matrix of r rows (its first axis) and c columns:
+        M ← μ M + (1 - μ) G,  U = μ M + (1 - μ) G,  W ← W - η s √max(r, c) · orthogonalise(U).
+    The numbers of such a step have a root mean square of about η s whatever the shape, which with s = 0.2 is
+    about that of an Adam step. All other parameters, and matrices of one row or column, whose only singular
+    value says nothing about directions, take the step of `adam` with the same η.
+    Options: shapes, the list of the shapes of the parameters that x holds one after the other
+    (`nnlite.parameters.shapes`), to be given; learning_rate η = 0.001, momentum μ = 0.95, scale s = 0.2, and
+    Adam's beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8. State: t, m, v, the last unused at matrices.
+    Errors: ValueError for shapes that do not make up x.
+    Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, arXiv:2502.16982, for s and the shared η. Torch7 has
+    nothing like it.
+    """
+    options = {
+        "shapes": (),
+        "learning_rate": 1e-3,
+        "momentum": 0.95,
+        "scale": 0.2,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "epsilon": 1e-8,
+    }
+    step = Step("muon", x, config, state, options, {"t", "m", "v"})
+    o = step.options
+    f, g = step.evaluate(feval)
+    m, v = step.buffer("m"), step.buffer("v")
+    earlier = step.count("t")
+    start = 0
+    for shape in o.shapes:
+        place = slice(start, start + math.prod(shape))
+        start = place.stop
+        rows, columns = (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
+        if min(rows, columns) == 1:
+            adam_step(x[place], g[place], m[place], v[place], earlier, o.learning_rate, o)
+            continue
+        update = step.xp.empty((rows, columns), x.dtype)
+        for u_, g_, m_ in pieces(update.reshape(-1), g[place], m[place]):
+            m_ *= o.momentum
+            m_ += (1 - o.momentum) * g_
+            u_[...] = o.momentum * m_ + (1 - o.momentum) * g_
+        length = o.learning_rate * o.scale * math.sqrt(max(rows, columns))
+        x[place] -= length * orthogonalise(update).reshape(-1)
+    return x, [f]
+
+
+def orthogonalise(matrix):
+    """Return nearly U Vᵀ for a matrix U Σ Vᵀ: the same directions, all singular values brought near 1.
+
+    X₀ = matrix / ‖matrix‖, Frobenius, so that no singular value exceeds 1; then five times
+        A = X Xᵀ,  X ← a X + (b A + c A²) X,
+    which takes every σ to p(σ) and leaves U and V alone. Those from 0.003 of the norm up come to between 0.68
+    and 1.20, smaller ones less far; a matrix of zeros stays zero. Shapes: (r, c) to (r, c).
+    Source: Jordan et al. 2024; Bernstein & Newhouse 2024, arXiv:2409.20325, for Newton-Schulz in place of the
+    decomposition.
+    """
+    if matrix.shape[0] > matrix.shape[1]:
+        return orthogonalise(matrix.T).T
+    xp = backend.get_array_module(matrix)
+    a, b, c = QUINTIC
+    # By its largest entry first, so that no square overflows or vanishes.
+    x = matrix / xp.maximum(abs(matrix).max(), np.finfo(matrix.dtype).tiny)
+    x /= xp.maximum(xp.sqrt((x * x).sum()), 1)
+    for _ in range(ROUNDS):
+        gram = matmul(x, x.T, xp)
+        x = a * x + matmul(b * gram + c * matmul(gram, gram, xp), x, xp)
+    return x
