@@ -65,7 +65,7 @@ def orthogonalise(matrix):
     """Return nearly U Vᵀ for a matrix U Σ Vᵀ: the same directions, all singular values brought near 1.
 
     X₀ = matrix / ‖matrix‖, Frobenius, so that no singular value exceeds 1; then five times
-        A = X Xᵀ,  X ← a X + (b A + c A²) X,
+        X ← P X,  P = a I + b A + c A²,  A = X Xᵀ,
     which takes every σ to p(σ) and leaves U and V alone. Those from 0.003 of the norm up come to between 0.68
     and 1.20, smaller ones less far; a matrix of zeros stays zero. Shapes: (r, c) to (r, c).
     Source: Jordan et al. 2024; Bernstein & Newhouse 2024, arXiv:2409.20325, for Newton-Schulz in place of the
@@ -78,7 +78,11 @@ def orthogonalise(matrix):
     # By its largest entry first, so that no square overflows or vanishes.
     x = matrix / xp.maximum(abs(matrix).max(), np.finfo(matrix.dtype).tiny)
     x /= xp.maximum(xp.sqrt((x * x).sum()), 1)
+    # P and A are polynomials in the first A and commute: the rounds need no more than A ← P A P and Q ← P Q.
+    gram = matmul(x, x.T, xp)
+    all_rounds = identity = xp.eye(len(x), dtype=x.dtype)
     for _ in range(ROUNDS):
-        gram = matmul(x, x.T, xp)
-        x = a * x + matmul(b * gram + c * matmul(gram, gram, xp), x, xp)
-    return x
+        one_round = a * identity + b * gram + c * matmul(gram, gram, xp)
+        gram = matmul(matmul(one_round, gram, xp), one_round, xp)
+        all_rounds = matmul(one_round, all_rounds, xp)
+    return matmul(all_rounds, x, xp)

@@ -53,6 +53,10 @@ def full(shape, fill_value, dtype=None, order="C"):
     return make(np.full, shape, host(fill_value), dtype, order)
 
 
+def eye(N, M=None, k=0, dtype=float, order="C"):
+    return make(np.eye, N, M, k, dtype, order)
+
+
 def empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
     rubbish = empty((), prototype.dtype if dtype is None else dtype)._host
     return ndarray(streams.new(np.full_like(host(prototype), rubbish, dtype, order, shape=shape)))
