@@ -221,7 +221,8 @@ def test_presets_train_the_papers_architectures_on_its_frames(preset):
         assert own["model"] == name and own["model_options"] == {}
         fresh = preset != "paper"
         assert own["train_sequences"] == (own["sequences"] if fresh else 10000)
-        assert own["optimiser"] == ("adam" if fresh else "rmsprop")
+        recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 1e-3) if name == "ae_fclstm" else ("muon", 3e-3)
+        assert (own["optimiser"], own["learning_rate"]) == recipe
         assert own["batch"] == (4 if fresh else 1)
 
 
