@@ -1,5 +1,7 @@
-"""Muon: singular values, the formula of a step, which parameters take Adam's, bad input."""
+"""Muon: singular values, the formula of a step, PyTorch's steps, which parameters take Adam's, bad input."""
 
+import golden_cases as golden
+import h5py
 import numpy as np
 import pytest
 
@@ -67,6 +69,17 @@ def test_two_steps(rng):
     np.testing.assert_allclose(x, expected, rtol=1e-12)
     np.testing.assert_allclose(state["m"], m)
     assert state["t"] == 2 and "shapes" in config
+
+
+def test_matches_pytorch():
+    with h5py.File(golden.FOLDER / "muon_pytorch.h5") as recorded:
+        shapes, points, grads = (recorded[name][()] for name in ("shapes", "x", "grad"))
+    x, config = points[0].copy(), {"shapes": shapes, "learning_rate": 1e-2}
+    feval = gradients(*grads)
+    for after in points[1:]:
+        optim.muon(feval, x, config)
+        np.testing.assert_allclose(x, after, rtol=0, atol=1e-12)
+    assert np.abs(points[-1] - points[0]).max() > 1e-2
 
 
 @pytest.mark.parametrize("shapes", [[(6,)], [(1, 6)], [(6, 1, 1)], [(2,), (), (3, 1)]])
