@@ -27,7 +27,7 @@ def muon(feval, x, config, state=None):
     Adam's beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8. State: t, m, v, the last unused at matrices.
     Errors: ValueError for shapes that do not make up x.
     Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, arXiv:2502.16982, for s and the shared η. Torch7 has
-    nothing like it; steps recorded from PyTorch's are in `tests/golden/muon_pytorch.h5`.
+    nothing like it; steps recorded from PyTorch's are in `tests/pytorch/muon.h5`.
     """
     options = {
         "shapes": (),
