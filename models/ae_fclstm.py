@@ -16,12 +16,18 @@ class AEFcLSTM(Predictor):
     gives a sketch (Figure 4) and the number of parameters: this is a reconstruction, the natural layout that
     has this number to the digit.
 
-    Shapes: input (T, N, C, H, W), H and W multiples of 4; output of the same shape, entry t predicting
-    frame t + 1.
+    With `cell` the matrices of A, B and the memories are those of convolutions that take cells of cell x cell
+    pixels all alike: few parameters, which learn from few sequences. `full_matrices` turns such a model into
+    one without `cell` that computes the same.
+
+    Shapes: input (T, N, C, H, W), H and W multiples of 4 and of cell; output of the same shape, entry t
+    predicting frame t + 1.
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E₁ and D₁. n_memory: numbers in
     each memory. kernel: of all convolutions. output: "sigmoid" or "linear". forget_bias: where the forget
-    gates start. 33,623,649 parameters with the defaults.
+    gates start. cell: None, or a multiple of 4 pixels. 33,623,649 parameters with the defaults.
+    Errors: ValueError for sizes that do not divide as they have to, and for an n_memory that does not spread
+    evenly over the cells.
     """
 
     def __init__(
@@ -34,30 +40,68 @@ class AEFcLSTM(Predictor):
         kernel=7,
         output="sigmoid",
         forget_bias=1.0,
+        cell=None,
     ):
         check_size(self, height, width, factor=4)
         maps = 2 * n_features, height // 4, width // 4
-        size = math.prod(maps)
-        per_frame_in = nn.Sequential(
-            encoder(n_channels, n_features, kernel),
-            encoder(n_features, maps[0], kernel),
-            nn.Reshape(size, batch_mode=True),
-            nn.Linear(size, n_memory),
-        )
-        per_frame_out = nn.Sequential(
-            nn.Linear(n_memory, size),
-            nn.Reshape(*maps, batch_mode=True),
-            decoder(maps[0], n_features, kernel, "linear"),
-            decoder(n_features, n_channels, kernel, output),
-        )
+        if cell is None:
+            (into, memories, back), flat = _full_matrices(maps, n_memory), 2
+        else:
+            cells = _cells(self, height, width, n_memory, cell)
+            (into, memories, back), flat = _convolutions(maps, cells, kernel, cell), 4
         super().__init__(
             height,
             width,
             n_channels,
-            encoder=nn.Bottle(per_frame_in, 4, 2),
-            memory=nn.Sequential(nn.SeqLSTM(n_memory, n_memory), nn.SeqLSTM(n_memory, n_memory)),
-            decoder=nn.Bottle(per_frame_out, 2, 4),
+            encoder=nn.Bottle(
+                nn.Sequential(
+                    encoder(n_channels, n_features, kernel), encoder(n_features, maps[0], kernel), *into
+                ),
+                *(4, flat),
+            ),
+            memory=nn.Sequential(*memories),
+            decoder=nn.Bottle(
+                nn.Sequential(
+                    *back,
+                    decoder(maps[0], n_features, kernel, "linear"),
+                    decoder(n_features, n_channels, kernel, output),
+                ),
+                *(flat, 4),
+            ),
         )
         initialise_layers(self.encoder, self.decoder)
         for memory in self.memory:
             initialise_memory(memory, forget=forget_bias)
+
+
+def _full_matrices(maps, n_memory):
+    """Return the layers of A, the memories and the layers of B."""
+    size = math.prod(maps)
+    into = nn.Reshape(size, batch_mode=True), nn.Linear(size, n_memory)
+    back = nn.Linear(n_memory, size), nn.Reshape(*maps, batch_mode=True)
+    return into, [nn.SeqLSTM(n_memory, n_memory) for _ in range(2)], back
+
+
+def _cells(model, height, width, n_memory, cell):
+    """Return (maps, height, width) of a memory whose numbers are spread over cells of the frame."""
+    if cell < 4 or cell % 4 or height % cell or width % cell:
+        raise ValueError(
+            f"{model.name}: cell must be a multiple of 4 that divides height and width, got {cell!r} for "
+            f"{height}x{width}"
+        )
+    n_cells = (height // cell) * (width // cell)
+    n_maps, rest = divmod(n_memory, n_cells)
+    if rest or not n_maps:
+        raise ValueError(
+            f"{model.name}: n_memory must be a multiple of {n_cells}, the number of cells, got {n_memory}"
+        )
+    return n_maps, height // cell, width // cell
+
+
+def _convolutions(maps, cells, kernel, cell):
+    """Return the same as convolutions; memories of the shape `cells`."""
+    pad, stride = kernel // 2, cell // 4
+    sizes = [2 * pad + stride] * 2 + [stride] * 2 + [pad] * 2
+    into = nn.Identity(), nn.SpatialConvolution(maps[0], cells[0], *sizes)
+    back = nn.SpatialFullConvolution(cells[0], maps[0], *sizes), nn.Identity()
+    return into, [nn.SeqConvLSTM(cells[0], cells[0], kernel) for _ in range(2)], back
