@@ -17,8 +17,8 @@ class AEFcLSTM(Predictor):
     has this number to the digit.
 
     With `cell` the matrices of A, B and the memories are those of convolutions that take cells of cell x cell
-    pixels all alike: few parameters, which learn from few sequences. `full_matrices` turns such a model into
-    one without `cell` that computes the same.
+    pixels all alike: few parameters, which learn from few sequences. `models.matrices.full_matrices` turns
+    such a model into one without `cell` that computes the same.
 
     Shapes: input (T, N, C, H, W), H and W multiples of 4 and of cell; output of the same shape, entry t
     predicting frame t + 1.
@@ -44,10 +44,10 @@ class AEFcLSTM(Predictor):
     ):
         check_size(self, height, width, factor=4)
         maps = 2 * n_features, height // 4, width // 4
+        cells = None if cell is None else _cells(self, height, width, n_memory, cell)
         if cell is None:
-            (into, memories, back), flat = _full_matrices(maps, n_memory), 2
+            (into, memories, back), flat = _matrices(maps, n_memory), 2
         else:
-            cells = _cells(self, height, width, n_memory, cell)
             (into, memories, back), flat = _convolutions(maps, cells, kernel, cell), 4
         super().__init__(
             height,
@@ -72,9 +72,19 @@ class AEFcLSTM(Predictor):
         initialise_layers(self.encoder, self.decoder)
         for memory in self.memory:
             initialise_memory(memory, forget=forget_bias)
+        self.maps, self.cells = maps, cells
+
+    def shared_matrices(self):
+        """Return (path, convolution, shape of its input) of each matrix that `cell` makes a convolution."""
+        if self.cells is None:
+            return []
+        shapes = {"encoder.0.3": self.maps, "decoder.0.0": self.cells}
+        shapes |= {f"memory.{i}.{part}": self.cells for i in range(2) for part in ("i2g", "o2g")}
+        modules = dict(self.named_modules())
+        return [(path, modules[path], shape) for path, shape in shapes.items()]
 
 
-def _full_matrices(maps, n_memory):
+def _matrices(maps, n_memory):
     """Return the layers of A, the memories and the layers of B."""
     size = math.prod(maps)
     into = nn.Reshape(size, batch_mode=True), nn.Linear(size, n_memory)
@@ -84,7 +94,8 @@ def _full_matrices(maps, n_memory):
 
 def _cells(model, height, width, n_memory, cell):
     """Return (maps, height, width) of a memory whose numbers are spread over cells of the frame."""
-    if cell < 4 or cell % 4 or height % cell or width % cell:
+    model.check_counts(cell=cell, n_memory=n_memory)
+    if cell % 4 or height % cell or width % cell:
         raise ValueError(
             f"{model.name}: cell must be a multiple of 4 that divides height and width, got {cell!r} for "
             f"{height}x{width}"
@@ -99,7 +110,7 @@ def _cells(model, height, width, n_memory, cell):
 
 
 def _convolutions(maps, cells, kernel, cell):
-    """Return the same as convolutions; memories of the shape `cells`."""
+    """Return the same as convolutions, with memories of the shape `cells`."""
     pad, stride = kernel // 2, cell // 4
     sizes = [2 * pad + stride] * 2 + [stride] * 2 + [pad] * 2
     into = nn.Identity(), nn.SpatialConvolution(maps[0], cells[0], *sizes)

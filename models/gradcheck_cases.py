@@ -21,7 +21,7 @@ def _model(name, **options):
     """Return the function that builds a small model, its memories far from zero so that they matter."""
 
     def build():
-        model = models.build(name, **SMALL, **options)
+        model = models.build(name, **SMALL | options)
         if hasattr(model, "memory"):
             model.memory.reset(0.5)
         return model
@@ -99,6 +99,7 @@ def cases():
         _case("AEConv", _model("ae_conv", n_frames=3, **small), frames),
         _case("AEConv RGB", _model("ae_conv", n_frames=2, n_channels=3, **small), noise(2, 2, 3, 8, 12)),
         _case("AEFcLSTM", _model("ae_fclstm", **small), frames),
+        _case("AEFcLSTM cells", _model("ae_fclstm", cell=4, n_memory=12, **small), frames),
         _case("AEFcLSTM RGB", _model("ae_fclstm", n_channels=3, **small), noise(2, 2, 3, 8, 12)),
         _case("AEConvLSTM", _model("ae_convlstm", **small), frames),
         _case("AEConvLSTM untied", _model("ae_convlstm", untied=True, **small), frames),

@@ -20,6 +20,7 @@ COUNTS = {
 SMALL = {
     "ae_conv": ("ae_conv", {"n_frames": 3}),
     "ae_fclstm": ("ae_fclstm", {}),
+    "ae_fclstm cells": ("ae_fclstm", {"cell": 8}),
     "ae_convlstm": ("ae_convlstm", {}),
     "ae_convlstm untied": ("ae_convlstm", {"untied": True}),
     "ae_convlstm_flow": ("ae_convlstm_flow", {"flow_kernel": 3}),
@@ -126,6 +127,26 @@ def test_option_names():
 def test_fully_connected_memory_needs_multiples_of_4():
     with pytest.raises(ValueError, match=r"nn\.AEFcLSTM: height and width must be multiples of 4, got 34x32"):
         models.build("ae_fclstm", height=34, width=32, n_memory=4)
+
+
+@pytest.mark.parametrize("cell", [2, 6, 12, 32])
+def test_cells_must_divide_the_frame(cell):
+    with pytest.raises(
+        ValueError, match=f"multiple of 4 that divides height and width, got {cell} for 16x32"
+    ):
+        models.build("ae_fclstm", height=16, width=32, n_memory=8, cell=cell)
+
+
+@pytest.mark.parametrize("cell", [0, -8, 8.0, "8", True])
+def test_cells_are_whole_pixels(cell):
+    with pytest.raises(ValueError, match=f"cell must be an integer >= 1, got {cell!r}"):
+        models.build("ae_fclstm", cell=cell)
+
+
+@pytest.mark.parametrize("n_memory", [1, 9])
+def test_memory_must_spread_over_the_cells(n_memory):
+    with pytest.raises(ValueError, match=f"multiple of 2, the number of cells, got {n_memory}"):
+        models.build("ae_fclstm", height=16, width=8, n_memory=n_memory, cell=8)
 
 
 @KINDS
@@ -278,7 +299,7 @@ def test_sequences_of_a_batch_do_not_see_each_other(kind):
     changed[:, 1] = frames(3, 1, 16, 8, seed=1)
     y = model.forward(changed)
     np.testing.assert_allclose(y[:, [0, 2]], together[:, [0, 2]], atol=1e-13)
-    assert (abs(y[:, 1] - together[:, 1]).max(axis=(1, 2, 3)) > 1e-3).all()
+    assert (abs(y[:, 1] - together[:, 1]).max(axis=(1, 2, 3)) > 3e-4).all()
 
 
 @KINDS

@@ -155,3 +155,42 @@ def test_parts_that_are_not_alike(first, tmp_path, capsys):
     options = ("--model-option", "untied=true", "--weights", str(packed(first)))
     assert moving_mnist.main([*TOY, *CONVLSTM, *options, "--out", str(tmp_path / "run")]) == 2
     assert "which ae_convlstm would begin with" in capsys.readouterr().err
+
+
+# ---- full matrices from those of cells ------------------------------------------------------------------
+
+FCLSTM = ("--model", "ae_fclstm", "--model-option", "n_memory=32")
+
+
+def test_full_matrices_begin_with_those_of_cells(tmp_path):
+    cells = run(tmp_path / "cells", *FCLSTM, "--model-option", "cell=8", "--sequences", "16")
+    path = tmp_path / "cells" / "checkpoint.h5"
+    full = run(tmp_path / "full", *FCLSTM, "--weights", str(path), "--sequences", "8", "--lr", "0")
+    assert full["parameters"] > cells["parameters"] and full["sequences_seen"] == 24
+    for which in ("last", "all"):
+        before, after = (result["scores"]["bce"][which] for result in (cells, full))
+        assert after == pytest.approx(before, abs=1e-6)
+    # One curve: the first point of the second run is the last of the first.
+    assert [point["sequences"] for point in full["curve"]] == [0, 8, 16, 24]
+    weights = checkpoint.load(tmp_path / "full" / "checkpoint.h5").parameters
+    assert weights["memory.0.i2g.weight"].shape == (128, 32)
+    again = run(
+        *(tmp_path / "again", *FCLSTM, "--weights", str(tmp_path / "full" / "checkpoint.h5")),
+        *("--sequences", "8", "--seed", "1"),
+    )
+    assert again["sequences_seen"] == 32
+
+
+def test_full_matrices_of_another_size(tmp_path, capsys):
+    folder = tmp_path / "cells"
+    run(folder, *FCLSTM, "--model-option", "cell=8", "--sequences", "8")
+    options = (
+        "--model",
+        "ae_fclstm",
+        "--model-option",
+        "n_memory=16",
+        "--weights",
+        str(folder / "checkpoint.h5"),
+    )
+    assert moving_mnist.main([*TOY, *options, "--out", str(tmp_path / "run")]) == 2
+    assert "of another shape: encoder.0.3.weight" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import models
 from data.moving_mnist import DRAWN
+from models.matrices import full_matrices
 from nnlite import backend, checkpoint
 
 from .loop import read_log
@@ -20,15 +21,15 @@ def start_with(model, where, experiment):
     """Copy trained weights into the model of an experiment; return the training behind them.
 
     where: a checkpoint of train.moving_mnist, or "pretrained". Of another architecture the parts are taken in
-    which both are alike. The training is what `with_earlier` takes: its commands, commits, sequences,
-    seconds, and its curve where that is of this architecture and of the same test sequences. ValueError when
-    there are no such weights or they do not fit.
+    which both are alike; an AE-fcLSTM takes convolutions of one with `cell` as full matrices. The training is
+    what `with_earlier` takes: its commands, commits, sequences, seconds, and its curve where that is of this
+    architecture and of the same test sequences. ValueError when there are no such weights or they do not fit.
     """
     path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
     saved = checkpoint.load(path)
     if not {"experiment", "loop", "commands"} <= set(saved.metadata):
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
-    checkpoint.load_parameters(model, _as_weights_of(model, experiment["model"], saved))
+    checkpoint.load_parameters(model, _as_weights_of(model, experiment, saved))
     training, theirs = _training(saved), saved.metadata["experiment"]
     same_digits = (theirs["data"] == DRAWN) == (experiment["data"] == DRAWN)
     same_digits &= watched(theirs) == watched(experiment)
@@ -37,11 +38,20 @@ def start_with(model, where, experiment):
     return training
 
 
-def _as_weights_of(model, name, saved):
-    """Return a checkpoint of another architecture as one of this: shared parts from there, the rest new."""
+def _as_weights_of(model, experiment, saved):
+    """Return a checkpoint of another architecture, or with other matrices, as one that fits this model."""
+    name, other = experiment["model"], saved.architecture.get("name")
+    if other != name:
+        return replace(saved, parameters=_with_shared_parts(model, name, saved))
+    cell, other_cell = experiment["model_options"].get("cell"), saved.architecture["options"].get("cell")
+    if other_cell and not cell:
+        return replace(saved, parameters=_with_full_matrices(saved))
+    return saved
+
+
+def _with_shared_parts(model, name, saved):
+    """Return the weights of a model with the parts that it shares with another from a checkpoint of that."""
     other = saved.architecture.get("name")
-    if other == name:
-        return saved
     if not (parts := models.shared_parts(name, other)):
         raise ValueError(f"{saved.path} is of {other}, of which {name} has no part")
     own = {path: backend.as_numpy(weight) for path, weight, _ in model.named_parameters()}
@@ -50,7 +60,14 @@ def _as_weights_of(model, name, saved):
         if missing := [path for path in inside.values() if path not in saved.parameters]:
             raise ValueError(f"{saved.path} lacks {', '.join(missing)}, which {name} would begin with")
         own |= {path: saved.parameters[path_there] for path, path_there in inside.items()}
-    return replace(saved, parameters=own)
+    return own
+
+
+def _with_full_matrices(saved):
+    """Return the weights of a checkpoint of an AE-fcLSTM with cells as those of one without."""
+    model = models.build(saved.architecture["name"], **saved.architecture["options"])
+    checkpoint.load_parameters(model, saved)
+    return full_matrices(model)
 
 
 def with_earlier(result, earlier):
