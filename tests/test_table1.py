@@ -14,7 +14,7 @@ import models
 from nnlite import checkpoint
 from train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
 from train.loop import read_log
-from train.moving_mnist_options import PRESETS, settle
+from train.moving_mnist_options import PRESETS, SUITES, settle
 from train.moving_mnist_run import Run
 
 COUNTS = {"ae_conv": 109_073, "ae_convlstm": 1_256_305, "ae_convlstm_flow": 1_035_067}
@@ -215,15 +215,30 @@ def test_a_suite_is_not_overwritten(finished, capsys):
 @pytest.mark.parametrize("preset", ["quick", "cpu", "paper", "best"])
 def test_presets_train_the_papers_architectures_on_its_frames(preset):
     mode, settings = settle(["--model", "all", "--preset", preset, "--device", "cpu"])
-    assert mode == "all" and list(settings) == models.names()
+    assert mode == "all" and set(models.names()) <= set(settings)
     for name, own in settings.items():
         assert (own["size"], own["digits"], own["speed"], own["frames"]) == (64, 2, [3.6], 11)
-        assert own["model"] == name and own["model_options"] == {}
+        in_cells = name == "ae_fclstm_cells"
+        assert own["model"] == name.removesuffix("_cells")
+        assert own["model_options"] == ({"cell": 8} if in_cells else {})
         fresh = preset != "paper"
         assert own["train_sequences"] == (own["sequences"] if fresh else 10000)
-        recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 1e-3) if name == "ae_fclstm" else ("muon", 3e-3)
+        recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 1e-4) if name == "ae_fclstm" else ("muon", 3e-3)
         assert (own["optimiser"], own["learning_rate"]) == recipe
         assert own["batch"] == (4 if fresh else 1)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_runs_of_a_preset_begin_with(preset):
+    """A run begins with weights of one before it, and with a seed of its own; `paper` begins with nothing."""
+    settings = settle(["--model", "all", "--preset", preset, "--seed", "5"])[1]
+    begun = {name: own["weights"] for name, own in settings.items() if own["weights"]}
+    chained = {"ae_fclstm": "ae_fclstm_cells", "ae_convlstm": "ae_convlstm_flow"}
+    assert begun == (chained if preset in SUITES else {})
+    order = list(settings)
+    for name, first in begun.items():
+        assert order.index(first) < order.index(name)
+        assert settings[first]["seed"] == 5 and settings[name]["seed"] == 6
 
 
 def test_counts_are_the_papers():
@@ -235,10 +250,15 @@ def test_counts_are_the_papers():
 
 def test_all_is_quick_unless_told_otherwise():
     quick = settle(["--model", "all"])[1]
-    assert {name: own["sequences"] for name, own in quick.items()} == {
-        name: PRESETS["quick"]["by_model"][name]["sequences"] for name in models.names()
-    }
-    assert settle(["--model", "ae_conv", "--preset", "quick"])[1] == quick["ae_conv"]
+    assert quick == settle(["--model", "all", "--preset", "quick"])[1]
+    assert quick["ae_conv"] == settle(["--model", "ae_conv", "--preset", "quick"])[1]
+    assert quick["ae_convlstm_flow"] == settle(["--preset", "quick"])[1]
+
+
+def test_one_model_of_a_preset_begins_with_drawn_weights():
+    for name in models.names():
+        own = settle(["--model", name, "--preset", "quick"])[1]
+        assert own["weights"] is None and own["sequences"] == PRESETS["quick"]["by_model"][name]["sequences"]
 
 
 def test_batch_of_best_depends_on_the_device(monkeypatch):

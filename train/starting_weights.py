@@ -80,7 +80,8 @@ def with_earlier(result, earlier):
         for point in result["curve"]
     ]
     return result | {
-        "commands": earlier["commands"] + result["commands"],
+        # Runs of one suite have the same command.
+        "commands": list(dict.fromkeys(earlier["commands"] + result["commands"])),
         "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
         "sequences_seen": sequences + result["sequences_seen"],
         "training_seconds": seconds + result["training_seconds"],

@@ -1,7 +1,8 @@
 """Several runs one after the other in folders of one, resumable as one: Table 1, the ablations.
 
 The folder has `suite.json`, {"kind": which experiment, "runs": {name: all settings of that run}}, and a run
-folder NAME for each run that was begun.
+folder NAME for each run that was begun. A run whose `weights` name another of the suite begins with those
+that the other ended with.
 """
 
 import sys
@@ -54,12 +55,15 @@ def train(folder, go_on, command, write, runs=Run):
     that fails, or cannot begin, does not keep the others from training.
     """
     folder, status = Path(folder), 0
-    for name, settings in _read(folder)["runs"].items():
+    all_runs = _read(folder)["runs"]
+    for name, settings in all_runs.items():
         if _finished(folder / name, settings):
             continue
         print(f"\n== {name}")
         began = time.monotonic()
         try:
+            if (begins_with := settings.get("weights")) in all_runs:
+                settings = settings | {"weights": folder / begins_with / CHECKPOINT}
             run = _begun(folder / name, settings, command, runs)
         except (ValueError, TypeError, OSError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
@@ -85,9 +89,16 @@ def _begun(folder, settings, command, runs):
 
 
 def results(folder):
-    """Return {name: result} of the finished runs."""
-    paths = {name: Path(folder) / name / RESULT for name in _read(folder)["runs"]}
-    return {name: read_result(path.parent) for name, path in paths.items() if path.exists()}
+    """Return {name: result} of finished runs, without those with which another of the same model began."""
+    runs = _read(folder)["runs"]
+    finished = [name for name in runs if (Path(folder) / name / RESULT).exists()]
+    parts = {runs[name].get("weights") for name in finished if _goes_on(runs[name], runs)}
+    return {name: read_result(Path(folder) / name) for name in finished if name not in parts}
+
+
+def _goes_on(settings, runs):
+    """Tell whether a run goes on with the model of another of the suite."""
+    return runs.get(settings.get("weights"), {}).get("model") == settings.get("model")
 
 
 def _finished(folder, settings):

@@ -37,7 +37,7 @@ def build(results):
 
     Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
     """
-    results = {name: portable_result(result) for name, result in results.items()}
+    results = {name: portable_result(results[name]) for name in sorted(results, key=_place)}
     first = next(iter(results.values()))
     for name, result in results.items():
         for setting in SHARED:
@@ -54,6 +54,11 @@ def build(results):
         "rows": [_row(name, result) for name, result in results.items()],
         "baselines": first["baselines"],
     }
+
+
+def _place(name):
+    """Return where a row stands: as in the paper, others last."""
+    return list(PAPER).index(name) if name in PAPER else len(PAPER)
 
 
 def _row(name, result):

@@ -1,0 +1,101 @@
+"""Runs of Table 1 that begin with the weights of others: what they begin with and count, and the table."""
+
+import json
+import shutil
+
+import pytest
+from toy_table1 import TOY, less_work
+
+from nnlite import checkpoint
+from train import moving_mnist, moving_mnist_options, suite
+
+CHAINS = {
+    "ae_convlstm_flow": {},
+    "ae_fclstm_cells": {"model": "ae_fclstm", "model_options": {"cell": 8, "n_memory": 32}},
+    "ae_fclstm": {"weights": "ae_fclstm_cells", "model_options": {"n_memory": 32}, "learning_rate": 0.0},
+    "ae_convlstm": {"weights": "ae_convlstm_flow"},
+}
+FULL, CELLS = "ae_fclstm", "ae_fclstm_cells"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def chains():
+    """The tiny preset with such runs."""
+    with less_work(), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(moving_mnist_options.SUITES, "tiny", CHAINS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(chains, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "all"
+    assert moving_mnist.main([*TOY, "--out", str(folder)]) == 0
+    return folder
+
+
+def rows(folder):
+    return json.loads((folder / "table1.json").read_text())["rows"]
+
+
+def test_the_table_has_the_models_in_the_papers_order(finished):
+    """AE-fcLSTM once, with all its parameters."""
+    assert [row["title"] for row in rows(finished)] == ["AE-fcLSTM", "AE-ConvLSTM", "AE-ConvLSTM-flow"]
+    parameters = json.loads((finished / CELLS / "result.json").read_text())["parameters"]
+    assert rows(finished)[0]["parameters"] > 4 * parameters
+    assert "cells" not in (finished / "table1.md").read_text()
+
+
+def test_what_a_run_begins_with_is_counted_in(finished):
+    assert [row["sequences_seen"] for row in rows(finished)] == [32, 32, 16]
+    for row in rows(finished):
+        assert row["commands"] == [f"python -m train.moving_mnist {' '.join(TOY)} --out all"]
+    full, convlstm, _ = rows(finished)
+    assert [point["sequences"] for point in full["curve"]] == [0, 8, 16, 24, 32]
+    assert convlstm["curve"][0]["sequences"] == 16
+
+
+def test_full_matrices_begin_with_those_of_cells(finished):
+    """Without learning they predict what the cells do, and on the same test sequences."""
+    cells, full = (json.loads((finished / name / "result.json").read_text()) for name in (CELLS, FULL))
+    assert full["scores"]["bce"]["last"] == pytest.approx(cells["scores"]["bce"]["last"], abs=1e-6)
+    assert cells["experiment"]["seed"] == 0 and full["experiment"]["seed"] == 1
+
+
+def test_the_first_memory_comes_from_the_flow(finished):
+    flow, begun = (
+        checkpoint.load(finished / name / "checkpoint.h5").parameters
+        for name in ("ae_convlstm_flow", "ae_convlstm")
+    )
+    for path in ("encoder.0.weight", "memory.i2g.weight"):
+        other = path.replace("encoder.", "encoder.0.").replace("memory.", "memory.0.")
+        moved = abs(begun[other] - flow[path]).max()
+        assert 0 < moved < 0.05 < abs(flow[path]).max(), path  # a few steps away
+
+
+def test_figures_and_export_are_of_the_models_in_the_table(finished, tmp_path, capsys):
+    assert (
+        moving_mnist.main(["--figures", str(finished), "--test-sequences", "2", "--out", str(tmp_path)]) == 0
+    )
+    drawn = json.loads((tmp_path / "rollout.json").read_text())["models"]
+    assert set(drawn) == {"AE-fcLSTM", "AE-ConvLSTM", "AE-ConvLSTM-flow"}
+    assert moving_mnist.main(["--export", str(finished), "--out", str(tmp_path)]) == 0
+    assert checkpoint.load(tmp_path / "ae_fclstm.h5").architecture["options"].get("cell") is None
+
+
+def test_resumed_where_the_second_has_not_begun(finished, tmp_path):
+    folder = tmp_path / "all"
+    shutil.copytree(finished, folder)
+    shutil.rmtree(folder / FULL)
+    assert list(suite.results(folder)) == ["ae_convlstm_flow", CELLS, "ae_convlstm"]
+    assert moving_mnist.main(["--resume", str(folder)]) == 0
+    assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)]
+
+
+def test_without_what_it_begins_with_a_run_does_not_begin(finished, tmp_path, capsys):
+    folder = tmp_path / "all"
+    shutil.copytree(finished, folder)
+    shutil.rmtree(folder / FULL)
+    (folder / CELLS / "checkpoint.h5").unlink()
+    assert moving_mnist.main(["--resume", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert f"error: {FULL}: there is no checkpoint {folder / CELLS / 'checkpoint.h5'}" in error
