@@ -1,10 +1,11 @@
 """Write pictures to a video file, MP4 or GIF, one after the other and in constant memory."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from nnlite.files import replacing
 
 from .av_frame import load_av
 
@@ -28,19 +29,13 @@ def write_video(path, frames, rate):
     if not 0 < rate < float("inf"):
         raise ValueError(f"{path}: rate must be a positive number of frames a second, got {rate!r}")
     av = load_av()
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    pictures = _checked(path, frames)
-    try:
-        with av.open(f"file:{part}", "w", format=kind[1:]) as container:
-            codec = (_write_mp4 if kind == ".mp4" else _write_gif)(
-                av, container, pictures, Fraction(rate).limit_denominator(1001)
-            )
-        os.replace(part, path)
-    except av.FFmpegError as error:
-        raise OSError(f"{path}: the video could not be written ({error.strerror})") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return codec
+    write, pictures = _write_mp4 if kind == ".mp4" else _write_gif, _checked(path, frames)
+    with replacing(path) as part:
+        try:
+            with av.open(f"file:{part}", "w", format=kind[1:]) as container:
+                return write(av, container, pictures, Fraction(rate).limit_denominator(1001))
+        except av.FFmpegError as error:
+            raise OSError(f"{path}: the video could not be written ({error.strerror})") from error
 
 
 def _checked(path, frames):
