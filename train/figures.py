@@ -29,7 +29,7 @@ def draw(settings, command):
     predictions and flow; rollout.png and rollout_errors.png, predictions fed back; rollout.json, the errors.
     """
     found = _load(settings)
-    trained = {title(name): model for name, (model, _) in found.items()}
+    trained = {title(saved.metadata["experiment"]): model for model, saved in found.values()}
     experiment = dict(next(iter(found.values()))[1].metadata["experiment"])
     for name, (_, saved) in found.items():
         if any(saved.metadata["experiment"][setting] != experiment[setting] for setting in SHARED):

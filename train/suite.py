@@ -89,16 +89,9 @@ def _begun(folder, settings, command, runs):
 
 
 def results(folder):
-    """Return {name: result} of finished runs, without those with which another of the same model began."""
-    runs = _read(folder)["runs"]
-    finished = [name for name in runs if (Path(folder) / name / RESULT).exists()]
-    parts = {runs[name].get("weights") for name in finished if _goes_on(runs[name], runs)}
-    return {name: read_result(Path(folder) / name) for name in finished if name not in parts}
-
-
-def _goes_on(settings, runs):
-    """Tell whether a run goes on with the model of another of the suite."""
-    return runs.get(settings.get("weights"), {}).get("model") == settings.get("model")
+    """Return {name: result} of the finished runs."""
+    paths = {name: Path(folder) / name / RESULT for name in _read(folder)["runs"]}
+    return {name: read_result(path.parent) for name, path in paths.items() if path.exists()}
 
 
 def _finished(folder, settings):

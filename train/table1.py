@@ -7,9 +7,10 @@ from .moving_mnist_experiment import describe_data, watched
 from .portable import portable_result
 from .report import format_commits, write_json
 
-#: Title and test error in the paper of each architecture.
+#: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {
     "ae_conv": ("AE-Conv", 0.0948),
+    "ae_fclstm cells": ("AE-fcLSTM in cells", None),
     "ae_fclstm": ("AE-fcLSTM", 0.0650),
     "ae_convlstm": ("AE-ConvLSTM", 0.0197),
     "ae_convlstm_flow": ("AE-ConvLSTM-flow", 0.0439),
@@ -27,9 +28,14 @@ COLUMNS = (
 )
 
 
-def title(name):
-    """Return what the paper calls a model."""
-    return PAPER[name][0] if name in PAPER else name
+def title(experiment):
+    """Return what the model of an experiment is called in the table."""
+    return PAPER[_architecture(experiment)][0]
+
+
+def _architecture(experiment):
+    """Return the entry of `PAPER` of an experiment."""
+    return experiment["model"] + (" cells" if experiment["model_options"].get("cell") else "")
 
 
 def build(results):
@@ -37,7 +43,7 @@ def build(results):
 
     Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
     """
-    results = {name: portable_result(results[name]) for name in sorted(results, key=_place)}
+    results = {name: portable_result(result) for name, result in results.items()}
     first = next(iter(results.values()))
     for name, result in results.items():
         for setting in SHARED:
@@ -47,31 +53,28 @@ def build(results):
                     f"{name} and {next(iter(results))} are not of the same data ({setting} {ours} and "
                     f"{theirs}); they have no place in one table"
                 )
+    order = [name for name, _ in PAPER.values()]
     return {
         "data": describe_data(first["experiment"]),
         "frames": first["experiment"]["frames"],
         "test_sequences": first["experiment"]["test_sequences"],
-        "rows": [_row(name, result) for name, result in results.items()],
+        "rows": sorted(map(_row, results.values()), key=lambda row: order.index(row["title"])),
         "baselines": first["baselines"],
     }
 
 
-def _place(name):
-    """Return where a row stands: as in the paper, others last."""
-    return list(PAPER).index(name) if name in PAPER else len(PAPER)
-
-
-def _row(name, result):
+def _row(result):
     scores, experiment = result["scores"], result["experiment"]
+    name, papers_error = PAPER[_architecture(experiment)]
     row = {
         "model": experiment["model"],
-        "title": title(name),
+        "title": name,
         "parameters": result["parameters"],
         "error": scores["bce"]["last"],
         "bits": scores["bce"]["last"] / math.log(2),
         # AE-Conv makes one prediction only.
         "mean_error": None if experiment["model"] == "ae_conv" else scores["bce"]["all"],
-        "paper": PAPER[name][1] if name in PAPER else None,
+        "paper": papers_error,
         "flow_error": scores.get("flow_arriving", {}).get("last"),
         "zero_flow_error": scores.get("zero_arriving", {}).get("last"),
         "seed": experiment["seed"],
