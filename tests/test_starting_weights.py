@@ -99,7 +99,6 @@ def test_pretrained_is_what_comes_with_the_package(first, tmp_path, monkeypatch)
     "arguments, message",
     [
         (["--weights", "nowhere.h5"], "there is no checkpoint nowhere.h5"),
-        (["--model", "ae_fclstm", "--weights", "pretrained"], "there is no pretrained model 'ae_fclstm'"),
         (["--weights", "PACKED", "--model-option", "kernel=7"], "(of ae_convlstm_flow) does not fit this"),
         (["--model", "ae_conv", "--weights", "PACKED"], "of ae_convlstm_flow, of which ae_conv has no part"),
         (["--weights", "OTHER"], "is a checkpoint, but not one of train.moving_mnist"),
@@ -114,6 +113,13 @@ def test_weights_that_cannot_be(arguments, message, first, tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error
     assert not (tmp_path / "run").exists()
+
+
+def test_an_architecture_of_which_none_come_with_the_package(first, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(models, "PRETRAINED", first / "packed")
+    options = ("--model", "ae_conv", "--weights", "pretrained", "--out", str(tmp_path / "run"))
+    assert moving_mnist.main([*TOY, *options]) == 2
+    assert "there is no pretrained model 'ae_conv'; there are: ae_convlstm_flow" in capsys.readouterr().err
 
 
 # ---- parts of another architecture ----------------------------------------------------------------------

@@ -223,9 +223,9 @@ def test_presets_train_the_papers_architectures_on_its_frames(preset):
         assert own["model_options"] == ({"cell": 8} if in_cells else {})
         fresh = preset != "paper"
         assert own["train_sequences"] == (own["sequences"] if fresh else 10000)
-        recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 1e-4) if name == "ae_fclstm" else ("muon", 3e-3)
+        recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 3e-5) if name == "ae_fclstm" else ("muon", 3e-3)
         assert (own["optimiser"], own["learning_rate"]) == recipe
-        assert own["batch"] == (4 if fresh else 1)
+        assert own["batch"] == (8 if fresh and name == "ae_fclstm" else 4 if fresh else 1)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -112,7 +112,7 @@ PRESETS = {
     },
 }
 #: A run of full matrices from those of cells: they were right for all cells alike, small steps are left.
-_FULL = ADAM | {"learning_rate": 1e-4, "cooldown": 1.0, "weights": "ae_fclstm_cells"}
+_FULL = ADAM | {"learning_rate": 3e-5, "cooldown": 1.0, "batch": 8, "weights": "ae_fclstm_cells"}
 _CELLS = {"model": "ae_fclstm", "model_options": {"cell": 8}} | OUR_RECIPE
 #: What --model all trains with these presets, on top of what they set: what was learned once is not learned
 #: again. A run with "weights" begins with those of an earlier one, and sees other sequences than that did.
