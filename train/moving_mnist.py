@@ -10,8 +10,8 @@
     python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, predictions.png and inspect.html, the
-page of `python -m train.inspect`; with --model all it has one such folder for each architecture, and
-table1.md and table1.json.
+page of `python -m train.inspect`; with --model all it has one such folder for each run, and table1.md and
+table1.json.
 """
 
 import shlex

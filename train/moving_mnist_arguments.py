@@ -95,7 +95,8 @@ def make_parser(models, presets, epilog):
         metavar="CHECKPOINT",
         help="start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
         "that come with the package; ae_convlstm can also start with encoder, first memory and decoder of "
-        "an ae_convlstm_flow. Another --seed then brings other training sequences",
+        "an ae_convlstm_flow, ae_fclstm with the convolutions of one with --model-option cell=8 as full "
+        "matrices. Another --seed then brings other training sequences",
     )
     add_model_option_argument(
         model,

@@ -80,10 +80,10 @@ PRESETS = {
         "still": 600,
         "evaluations": 4,
         "by_model": {
-            "ae_conv": {"sequences": 40000},
+            "ae_conv": {"sequences": 30000},
             "ae_fclstm": ADAM | {"sequences": 9000, "save_every": 600.0},
             "ae_convlstm": {"sequences": 7500},
-            "ae_convlstm_flow": {"sequences": 7500},
+            "ae_convlstm_flow": {"sequences": 6000},
         },
     },
     "best": PAPERS_DATA
@@ -126,10 +126,10 @@ SUITES = {
     },
     "cpu": {
         "ae_conv": {},
-        "ae_fclstm_cells": _CELLS | {"sequences": 9600},
-        "ae_fclstm": _FULL | {"sequences": 1200},
+        "ae_fclstm_cells": _CELLS | {"sequences": 8000},
+        "ae_fclstm": _FULL | {"sequences": 800},
         "ae_convlstm_flow": {},
-        "ae_convlstm": {"weights": "ae_convlstm_flow", "sequences": 5000},
+        "ae_convlstm": {"weights": "ae_convlstm_flow", "sequences": 3600},
     },
     "best": {
         "ae_conv": {},
@@ -168,8 +168,8 @@ presets:
            sequences, rmsprop at 1e-4 x 0.9 every 5 epochs, one sequence at a time. For a GPU. The paper
            leaves open how long it trains (here 30 epochs) and to which range it clips gradients (here
            50, as in the published code); rmsprop's alpha 0.99 and epsilon 1e-8 are Torch's.
-  quick    one by one or with --model all: the paper's frames and architectures, as much training as about
-           ten minutes on two cores allow for all four; Muon as in default, Adam for AE-fcLSTM, no sequence
+  quick    one by one or with --model all: the paper's frames and architectures, as much training as a quarter
+           of an hour on two cores allows for all four; Muon as in default, Adam for AE-fcLSTM, no sequence
            twice. With --model all AE-fcLSTM begins as convolutions over cells of the frame, written out as
            its matrices when they have learned; AE-ConvLSTM begins with encoder, first memory and decoder of
            AE-ConvLSTM-flow. What they begin with is counted in. The same with cpu and best.
@@ -188,7 +188,7 @@ machine; a run that was interrupted and resumed on the CPU ends with the same nu
 def settle(argv):
     """Return what the command line asks for, and the settings by name.
 
-    "train" comes with a value for every setting, "all" with {model: such settings}; "resume", "evaluate",
+    "train" comes with a value for every setting, "all" with {run: such settings}; "resume", "evaluate",
     "figures" and "export" only with what was given, besides the path under their own name.
     """
     parser = make_parser([*models.names(), "all"], PRESETS, EPILOG)
