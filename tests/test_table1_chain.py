@@ -8,6 +8,7 @@ from toy_table1 import TOY, less_work
 
 from nnlite import checkpoint
 from train import moving_mnist, moving_mnist_options, suite
+from train.moving_mnist_run import Run
 
 CHAINS = {
     "ae_convlstm_flow": {},
@@ -90,7 +91,24 @@ def test_resumed_where_the_second_has_not_begun(finished, tmp_path):
     assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)]
 
 
-def test_without_what_it_begins_with_a_run_does_not_begin(finished, tmp_path, capsys):
+def test_it_does_not_begin_before_what_it_begins_with_has_ended(tmp_path, monkeypatch, capsys):
+    """A run that diverges takes the one after it along, and no other."""
+    usual = Run.new
+
+    def diverging(settings, command):
+        bad = {"optimiser": "sgd", "learning_rate": 3e38, "clip": 1e30}
+        return usual(settings | (bad if "cell" in settings["model_options"] else {}), command)
+
+    monkeypatch.setattr(Run, "new", diverging)
+    folder = tmp_path / "all"
+    with pytest.warns(RuntimeWarning):
+        assert moving_mnist.main([*TOY, "--out", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert f"error: {FULL}: it begins with the weights of {CELLS}, which has not ended" in error
+    assert [row["model"] for row in rows(folder)] == ["ae_convlstm", "ae_convlstm_flow"]
+
+
+def test_without_its_weights_a_run_does_not_begin(finished, tmp_path, capsys):
     folder = tmp_path / "all"
     shutil.copytree(finished, folder)
     shutil.rmtree(folder / FULL)

@@ -43,8 +43,8 @@ def _as_weights_of(model, experiment, saved):
     name, other = experiment["model"], saved.architecture.get("name")
     if other != name:
         return replace(saved, parameters=_with_shared_parts(model, name, saved))
-    cell, other_cell = experiment["model_options"].get("cell"), saved.architecture["options"].get("cell")
-    if other_cell and not cell:
+    options = saved.architecture.get("options", {})
+    if options.get("cell") and not experiment["model_options"].get("cell"):
         return replace(saved, parameters=_with_full_matrices(saved))
     return saved
 

@@ -62,8 +62,10 @@ def train(folder, go_on, command, write, runs=Run):
         print(f"\n== {name}")
         began = time.monotonic()
         try:
-            if (begins_with := settings.get("weights")) in all_runs:
-                settings = settings | {"weights": folder / begins_with / CHECKPOINT}
+            if (first := settings.get("weights")) in all_runs:
+                settings = settings | {"weights": folder / first / CHECKPOINT}
+                if not _finished(folder / first, all_runs[first]):
+                    raise ValueError(f"it begins with the weights of {first}, which has not ended")
             run = _begun(folder / name, settings, command, runs)
         except (ValueError, TypeError, OSError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
