@@ -116,3 +116,20 @@ def test_without_its_weights_a_run_does_not_begin(finished, tmp_path, capsys):
     assert moving_mnist.main(["--resume", str(folder)]) == 2
     error = capsys.readouterr().err
     assert f"error: {FULL}: there is no checkpoint {folder / CELLS / 'checkpoint.h5'}" in error
+
+
+def test_once_begun_it_needs_the_other_no_more(finished, tmp_path, monkeypatch, capsys):
+    folder, usual = tmp_path / "all", Run.resumed
+    shutil.copytree(finished, folder)
+    for name in (CELLS, FULL):
+        (folder / name / "result.json").unlink()
+
+    def unreadable(settings, command):
+        if settings["resume"].name == CELLS:
+            raise OSError("cannot be read")
+        return usual(settings, command)
+
+    monkeypatch.setattr(Run, "resumed", unreadable)
+    assert moving_mnist.main(["--resume", str(folder)]) == 2
+    assert f"error: {CELLS}: cannot be read" in capsys.readouterr().err
+    assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)[1:]]

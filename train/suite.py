@@ -62,11 +62,7 @@ def train(folder, go_on, command, write, runs=Run):
         print(f"\n== {name}")
         began = time.monotonic()
         try:
-            if (first := settings.get("weights")) in all_runs:
-                settings = settings | {"weights": folder / first / CHECKPOINT}
-                if not _finished(folder / first, all_runs[first]):
-                    raise ValueError(f"it begins with the weights of {first}, which has not ended")
-            run = _begun(folder / name, settings, command, runs)
+            run = _begun(folder / name, settings, command, runs, all_runs)
         except (ValueError, TypeError, OSError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             status = 2
@@ -80,11 +76,15 @@ def train(folder, go_on, command, write, runs=Run):
     return status
 
 
-def _begun(folder, settings, command, runs):
+def _begun(folder, settings, command, runs, all_runs):
     """Return the run in its folder, a new one or as its checkpoint left it."""
     if missing := {*_KEPT, "data", *runs.settings_kept} - set(settings):
         raise ValueError(f"{folder.parent / SUITE} is damaged (it has no {min(missing)} for the run): {_FIX}")
     if not (folder / CHECKPOINT).exists():
+        if (first := settings.get("weights")) in all_runs:
+            settings = settings | {"weights": folder.parent / first / CHECKPOINT}
+            if not _finished(folder.parent / first, all_runs[first]):
+                raise ValueError(f"it begins with the weights of {first}, which has not ended")
         return runs.new(settings | {"out": folder}, command)
     given = {"resume": folder} | {name: settings[name] for name in _KEPT}
     return runs.resumed(given | ({"data": settings["data"]} if settings["data"] else {}), command)
