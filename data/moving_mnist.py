@@ -116,11 +116,16 @@ class MovingMNIST:
         velocity = np.stack([np.sin(2 * np.pi * turn), np.cos(2 * np.pi * turn)], axis=-1) * step[..., None]
         corners = np.empty((self.frames, *position.shape), np.int64)
         for t in range(self.frames):
-            position = position + velocity
-            velocity = np.where((position <= 0) | (position >= 1), -velocity, velocity)
-            position = np.clip(position, 0, 1)
+            position, velocity = move(position, velocity)
             corners[t] = span * position
         return corners
+
+
+def move(position, velocity):
+    """Return both one frame later: coordinates beyond the border, 0 or 1, are set onto it and turn round."""
+    position = position + velocity
+    velocity = np.where((position <= 0) | (position >= 1), -velocity, velocity)
+    return np.clip(position, 0, 1), velocity
 
 
 def _add(canvas, corners, patches):

@@ -74,6 +74,24 @@ def test_trailing_mean():
     np.testing.assert_allclose(report._trailing_mean(np.array([1.0, 2.0, 6.0, 10.0]), 2), [1, 1.5, 4, 8])
 
 
+def test_errors_by_step(tmp_path, monkeypatch):
+    """A model that predicts the last step only stands above that step."""
+    drawn = {}
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.plot",
+        lambda axis, x, y, style, label, **options: drawn.update({label: (list(x), y, style)}),
+    )
+    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda axis, **options: None)
+    path = tmp_path / "errors.png"
+    report.draw_errors(path, {"a": [0.2, 0.1], "b": [0.3]}, {"copy": [0.4, 0.5]}, "The next frame", "seen")
+    assert drawn == {
+        "a": ([1, 2], [0.2, 0.1], "o-"),
+        "b": ([2], [0.3], "o-"),
+        "copy": ([1, 2], [0.4, 0.5], "k--"),
+    }
+    assert path.stat().st_size > 1000 and not plt.get_fignums()
+
+
 @pytest.mark.parametrize("with_flow", [True, False])
 @pytest.mark.parametrize("rows, frames", [(3, 6), (1, 2)])
 def test_predictions(with_flow, rows, frames, tmp_path):

@@ -97,9 +97,8 @@ def test_baselines_of_each_step():
 
 
 def test_pictures(tmp_path):
-    rollout.draw_errors(tmp_path / "errors.png", {"a": [0.1, 0.2], "b": [0.2, 0.3]}, {"copy": [0.3, 0.4]})
     frames = DATA.sequences([0]).frames[:, 0, 0]
     rollout.draw_frames(tmp_path / "frames.png", frames, {"a": frames[7:], "b": frames[7:]}, 7)
     rollout.draw_frames(tmp_path / "short.png", frames[:2], {"a": frames[1:2]}, 1)
-    for name in ("errors.png", "frames.png", "short.png"):
+    for name in ("frames.png", "short.png"):
         assert (tmp_path / name).stat().st_size > 1000

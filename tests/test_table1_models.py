@@ -38,7 +38,7 @@ def pretrained(finished, tmp_path, monkeypatch):
 
 # ---- figures ------------------------------------------------------------------------------------------
 
-PICTURES = ("figure3.png", "figure5.png", "rollout.png", "rollout_errors.png")
+PICTURES = ("figure3.png", "figure5.png", "frames_seen.png", "rollout.png", "rollout_errors.png")
 
 
 def test_figures(finished, tmp_path):
@@ -52,11 +52,19 @@ def test_figures(finished, tmp_path):
     assert {len(values) for values in [*rollout["models"].values(), *rollout["baselines"].values()]} == {10}
 
 
-def test_first_step_of_the_rollout_is_the_tables(finished, tmp_path):
+def test_errors_of_the_figures_are_the_tables(finished, tmp_path):
     assert moving_mnist.main(["--figures", str(finished), "--out", str(tmp_path)]) == 0
-    rollout = json.loads((tmp_path / "rollout.json").read_text())
-    for row in json.loads((finished / "table1.json").read_text())["rows"]:
+    rollout, by_frames_seen = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("rollout", "frames_seen")
+    )
+    table = json.loads((finished / "table1.json").read_text())
+    for row in table["rows"]:
         assert rollout["models"][row["title"]][0] == pytest.approx(row["error"], rel=1e-5)
+        errors = by_frames_seen["models"][row["title"]]
+        assert errors[-1] == pytest.approx(row["error"], rel=1e-5)
+        assert row["mean_error"] is None or np.mean(errors) == pytest.approx(row["mean_error"], rel=1e-5)
+    for name in ("copy", "constant"):
+        assert by_frames_seen["baselines"][name][-1] == pytest.approx(table["baselines"][name]["last"])
 
 
 def test_figures_of_one_model(finished):

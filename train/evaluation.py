@@ -72,7 +72,8 @@ def score_baselines(train, test, count):
     {"copy": ..., "copy_per_pixel": ..., "constant": ...} with "last" and "all" each, as in `evaluate`; every
     one is estimated from `train` for the steps that it is scored on.
     """
-    train_counts, test_counts = _count(train, calibration_size(train)), _count(test, count)
+    train_counts = transition_counts(train, calibration_size(train))
+    test_counts = transition_counts(test, count)
     scores = defaultdict(dict)
     for steps, here in (("last", slice(-1, None)), ("all", slice(None))):
         seen, unseen = train_counts[here].sum(axis=0), test_counts[here].sum(axis=0)
@@ -87,7 +88,8 @@ def calibration_size(train):
     return min(CALIBRATION, len(train)) if isinstance(train, Sized) else CALIBRATION
 
 
-def _count(data, count):
+def transition_counts(data, count):
+    """Return `baselines.count_transitions` of the first `count` sequences of `data`."""
     chunks = (data.sequences(range(i, min(i + 100, count))) for i in range(0, count, 100))
     return sum(baselines.count_transitions(chunk.frames) for chunk in chunks)
 

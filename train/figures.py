@@ -1,4 +1,4 @@
-"""The paper's Figures 3 and 5, and the rollout of every model of a run, as one command."""
+"""The paper's Figures 3 and 5, errors by frames seen, and rollouts of a run's models, as one command."""
 
 from pathlib import Path
 
@@ -8,16 +8,20 @@ import models
 from data.moving_mnist_files import SequenceFile
 from nnlite import backend
 
-from . import evaluation, export, rollout, suite
+from . import evaluation, export, frames_seen, report, rollout, suite
 from .loop import CHECKPOINT
 from .moving_mnist_experiment import load_data, load_trained
 from .portable import portable_command
-from .report import write_json
 from .table1 import SHARED, title
 
-#: How many frames are predicted from predictions, and of how many test sequences.
+#: How many frames are predicted from predictions; of how many test sequences errors are taken.
 STEPS = 10
 COUNT = 200
+REFERENCES = {
+    "copy": "copy of the last frame seen, calibrated",
+    "constant": "best constant",
+    "least": "the least: digits and speed known",
+}
 #: Sequences in the figures.
 ROWS = 6
 
@@ -26,7 +30,8 @@ def draw(settings, command):
     """Draw the figures of a run, a suite or the pretrained models; return the exit status.
 
     Written to the folder of the run, or `out`: figure3.png, the data; figure5.png, last four frames, truth,
-    predictions and flow; rollout.png and rollout_errors.png, predictions fed back; rollout.json, the errors.
+    predictions and flow; frames_seen.png, the error of the next frame by the number of frames before it;
+    rollout.png and rollout_errors.png, predictions fed back; frames_seen.json and rollout.json, the errors.
     """
     found = _load(settings)
     trained = {title(saved.metadata["experiment"]): model for model, saved in found.values()}
@@ -44,19 +49,23 @@ def draw(settings, command):
     draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
+    calibration = evaluation.calibration_size(train)
+    content = {"command": portable_command(command), "sequences": count}
+    curves = frames_seen.errors(trained, test, count)
+    counts = (evaluation.transition_counts(*of) for of in ((train, calibration), (test, count)))
+    references = frames_seen.reference_errors(*counts, test, count)
+    report.write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
+    _draw_errors(folder / "frames_seen.png", curves, references, "The next frame", "frames seen")
+
     seen = experiment["frames"] - 1
     files = [experiment[name] for name in ("sequences_file", "train_sequences_file") if experiment[name]]
     steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
     train, test = load_data(experiment | {"frames": seen + steps})
-    calibration = evaluation.calibration_size(train)
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
-    content = {"command": portable_command(command), "seen": seen, "sequences": count}
-    write_json(folder / "rollout.json", content | {"models": curves, "baselines": references})
-    names = {"copy": "copy of the last frame seen, calibrated", "constant": "best constant"}
-    rollout.draw_errors(
-        folder / "rollout_errors.png", curves, {names[name]: values for name, values in references.items()}
-    )
+    content |= {"seen": seen, "models": curves, "baselines": references}
+    report.write_json(folder / "rollout.json", content)
+    _draw_errors(folder / "rollout_errors.png", curves, references, "Predictions fed back", "frames ahead")
     frames = test.sequences([0]).frames
     predictions = {
         name: backend.as_numpy(
@@ -65,8 +74,16 @@ def draw(settings, command):
         for name, model in trained.items()
     }
     rollout.draw_frames(folder / "rollout.png", frames[:, 0, 0], predictions, seen)
-    print(f"figure3.png, figure5.png, rollout.png, rollout_errors.png and rollout.json are in {folder}")
+    print(
+        "figure3.png, figure5.png, frames_seen.png, rollout.png and rollout_errors.png, and the numbers in "
+        f"frames_seen.json and rollout.json, are in {folder}"
+    )
     return 0
+
+
+def _draw_errors(path, curves, references, title, label):
+    named = {REFERENCES[name]: values for name, values in references.items()}
+    report.draw_errors(path, curves, named, title, label)
 
 
 def _load(settings):

@@ -6,7 +6,7 @@
     python -m train.moving_mnist --resume RUN           go on where a run was stopped
     python -m train.moving_mnist --weights pretrained   start with trained weights instead of drawn ones
     python -m train.moving_mnist --evaluate CHECKPOINT  score a trained model, or all that are `pretrained`
-    python -m train.moving_mnist --figures RUN          Figures 3 and 5, and ten frames predicted beyond one
+    python -m train.moving_mnist --figures RUN          Figures 3 and 5, errors by frames seen, rollouts
     python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, predictions.png and inspect.html, the

@@ -45,8 +45,8 @@ def make_parser(models, presets, epilog):
     run.add_argument(
         "--figures",
         metavar="RUN",
-        help="draw Figures 3 and 5 and ten frames of rollout of the models in a run, or with 'pretrained' of "
-        "those that come with the package; the same options go with it",
+        help="draw Figures 3 and 5, errors by frames seen and ten frames of rollout of the models in a run, "
+        "or with 'pretrained' of those that come with the package; the same options go with it",
     )
     run.add_argument(
         "--export",

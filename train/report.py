@@ -137,6 +137,23 @@ def _trailing_mean(values, width):
     return (sums[last] - sums[first]) / (last - first)
 
 
+def draw_errors(path, curves, references, title, label):
+    """Draw the errors of steps 1, 2, ..., models as lines and references, both {name: [...]}, dashed.
+
+    label: of the axis of steps. The shorter ones are of the last steps.
+    """
+    figure, axis = plt.subplots(figsize=(8.5, 4), layout="constrained")
+    steps = max(map(len, [*curves.values(), *references.values()]))
+    for names, style in ((curves, "o-"), (references, "k--")):
+        for number, (name, values) in enumerate(names.items()):
+            shade = {} if style == "o-" else {"alpha": 1 / (1 + number)}
+            axis.plot(range(steps - len(values) + 1, steps + 1), values, style, label=name, **shade)
+    axis.set(title=title, xlabel=label, ylabel="cross-entropy, nats a pixel", ylim=(0, None))
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
 def draw_predictions(path, frames, predictions, flows):
     """Draw one row per test sequence: its last four input frames, the truth, the predictions and the flows.
 

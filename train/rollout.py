@@ -80,20 +80,6 @@ def _transitions(data, seen, steps, count):
     return total
 
 
-def draw_errors(path, curves, references):
-    """Draw the error of each step, models as lines and references, both {name: [...]}, dashed."""
-    figure, axis = plt.subplots(figsize=(8.5, 4), layout="constrained")
-    for names, style in ((curves, "o-"), (references, "k--")):
-        for number, (name, values) in enumerate(names.items()):
-            shade = {} if style == "o-" else {"alpha": 1 / (1 + number)}
-            axis.plot(range(1, len(values) + 1), values, style, label=name, **shade)
-    axis.set(xlabel="frames ahead", ylabel="cross-entropy, nats a pixel", ylim=(0, None))
-    axis.set_title("Predictions fed back")
-    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
 def draw_frames(path, frames, predictions, seen):
     """Draw one sequence: the last frames seen and the truth above, each model's predictions below.
 
