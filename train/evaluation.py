@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sized
 
 import numpy as np
+from tqdm import tqdm
 
 import nnlite as nn
 from data.flow import end_point_error
@@ -32,7 +33,7 @@ def evaluate(model, data, count, batch):
     criterion = nn.BCECriterion(size_average=False)
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
     model.evaluate()
-    for first in range(0, count, batch):
+    for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
         sequences = data.sequences(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
         with threads.single_blas_thread():
