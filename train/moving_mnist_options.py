@@ -173,7 +173,7 @@ presets:
            twice. With --model all AE-fcLSTM begins as convolutions over cells of the frame, written out as
            its matrices when they have learned; AE-ConvLSTM begins with encoder, first memory and decoder of
            AE-ConvLSTM-flow. What they begin with is counted in. The same with cpu and best.
-  cpu      the same, longer: 21 minutes for all four on two fast cores, on slow ones three times that.
+  cpu      the same, longer: 21 minutes for all four on two cores with AVX-512, more without.
   best     the same to the end: 200,000 sequences (AE-Conv: 400,000), batches of 4 on the CPU and 16 on a GPU,
            Muon at 3e-3, for AE-fcLSTM Adam at 1e-3, falling to a tenth over the second half, a flow that
            keeps still for the first 2,400 sequences, and no sequence twice.
