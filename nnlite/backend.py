@@ -104,16 +104,6 @@ def pointer(x):
     return x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
 
 
-def add_at(x, index, values):
-    """Add `values` to `x[index]` in place, summing where an index occurs more than once."""
-    if isinstance(x, np.ndarray):
-        np.add.at(x, index, values)
-    else:
-        import cupyx
-
-        cupyx.scatter_add(x, index, values)
-
-
 def synchronize(device):
     """Wait until everything queued on `device` is done (nothing to wait for on the CPU)."""
     if device == "cuda":

@@ -2,6 +2,7 @@
 
 import functools
 
+import cupy_double
 import pytest
 
 import nnlite as nn
@@ -21,3 +22,18 @@ def one_drawing():
     moving_mnist_experiment.load_digits = functools.cache(usual)
     yield
     moving_mnist_experiment.load_digits = usual
+
+
+@pytest.fixture(params=cupy_double.LIBRARIES)
+def library(request):
+    """Run a test on the double of CuPy, in its place, and on CuPy itself where there is a GPU."""
+    with cupy_double.library(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def synchronisations(library):
+    """Give the list of what made the host wait for the device, which the double alone knows."""
+    if library != "double":
+        pytest.skip("CuPy does not tell when the host waits for it")
+    return cupy_double.synchronisations

@@ -78,11 +78,5 @@ def test_pointer_tells_shared_memory():
     assert backend.pointer(x) != backend.pointer(x[1:]) != backend.pointer(x.copy())
 
 
-def test_add_at_sums_repeated_indices():
-    x = np.zeros(4)
-    backend.add_at(x, np.array([1, 1, 3]), np.array([2.0, 3.0, 4.0]))
-    np.testing.assert_array_equal(x, [0, 5, 0, 4])
-
-
 def test_synchronize_on_the_cpu_does_nothing():
     assert backend.synchronize("cpu") is None

@@ -1,4 +1,7 @@
-"""Steps as CUDA graphs, on a double of CuPy that notes what a stream captures and does it at each launch."""
+"""Steps as CUDA graphs, on a double of CuPy that notes what a stream captures and does it at each launch.
+
+Where there is a GPU, all is done there as well.
+"""
 
 import cupy_double
 import numpy as np
@@ -13,12 +16,7 @@ from nnlite.ops import products
 from train import moving_mnist
 from train.loop import CHECKPOINT
 
-
-@pytest.fixture(autouse=True)
-def synchronisations():
-    """Put the double in CuPy's place; give the list of what made the host wait for the device."""
-    with cupy_double.installed() as found:
-        yield found
+pytestmark = pytest.mark.usefixtures("library")
 
 
 class Step:
@@ -193,6 +191,14 @@ def test_what_is_refused():
     graph(drawn(2, 5, 3))
 
 
+def same_but_for_atomics(one, other, model):
+    """Compare to the bit; but on a GPU the sampler of a model with flow adds up in any order."""
+    if model == "ae_convlstm_flow" and not cupy_double.is_installed():
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+    else:
+        np.testing.assert_array_equal(one, other)
+
+
 # ---- training ----------------------------------------------------------------------------------------------
 
 
@@ -230,7 +236,7 @@ def test_training_is_the_same(tmp_path, name, algorithm, options):
             model.memory.algorithm = algorithm
         histories.append(trained(tmp_path / str(graph), model, graph))
     for plain, graphed in zip(*histories, strict=True):
-        np.testing.assert_array_equal(graphed, plain)
+        same_but_for_atomics(graphed, plain, name)
     assert len({x for x in histories[0] if isinstance(x, float)}) > 7
 
 
@@ -260,8 +266,8 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     resumed = trainer("cuda", tmp_path / "begun", cuda_graph=True)
     resumed.restore(checkpoint.load(tmp_path / "begun" / CHECKPOINT))
     resumed.run()
-    np.testing.assert_array_equal(resumed.parameters.get(), whole.parameters.get())
-    assert losses(tmp_path / "begun") == losses(tmp_path / "whole")
+    same_but_for_atomics(resumed.parameters.get(), whole.parameters.get(), "ae_convlstm_flow")
+    same_but_for_atomics(losses(tmp_path / "begun"), losses(tmp_path / "whole"), "ae_convlstm_flow")
 
 
 @pytest.mark.parametrize("options", [{}, {"tf32": True}, {"cuda_graph": True}])

@@ -6,7 +6,6 @@ Loops run over the entries of a window, never over windows.
 
 import numpy as np
 
-from .. import backend
 from ..backend import get_array_module
 from .threads import split_alone
 from .windows import window
@@ -75,7 +74,7 @@ def scatter(values, indices, size):
     xp = get_array_module(values)
     maps = xp.zeros(values.shape[:2] + tuple(size), values.dtype)
     kept = xp.where(indices < 0, values.dtype.type(0), values)
-    backend.add_at(maps.reshape(-1), _flat(indices, size), kept.ravel())
+    xp.add.at(maps.reshape(-1), _flat(indices, size), kept.ravel())
     return maps
 
 

@@ -12,7 +12,7 @@ weights along y (or x) replaced by their derivatives, -1 and +1.
 
 import numpy as np
 
-from ..backend import add_at, get_array_module
+from ..backend import get_array_module
 
 
 def base_grid(height, width):
@@ -117,7 +117,7 @@ def _scatter(rows, index, weights, count):
         return _matrix(index, weights, count).T @ rows
     weights = weights[..., None]
     out = xp.zeros((count, rows.shape[1]), rows.dtype)
-    add_at(out, index, weights * xp.where(weights == 0, 0, rows[:, None]))
+    xp.add.at(out, index, weights * xp.where(weights == 0, 0, rows[:, None]))
     return out
 
 

@@ -80,9 +80,14 @@ def orthogonalise(matrix):
     x /= xp.maximum(xp.sqrt((x * x).sum()), 1)
     # P and A are polynomials in the first A and commute: the rounds need no more than A ← P A P and Q ← P Q.
     gram = matmul(x, x.T, xp)
-    all_rounds = identity = xp.eye(len(x), dtype=x.dtype)
-    for _ in range(ROUNDS):
-        one_round = a * identity + b * gram + c * matmul(gram, gram, xp)
-        gram = matmul(matmul(one_round, gram, xp), one_round, xp)
-        all_rounds = matmul(one_round, all_rounds, xp)
+    a_identity = a * xp.eye(len(x), dtype=x.dtype)
+    all_rounds = None
+    for number in range(ROUNDS):
+        one_round, squared = b * gram, matmul(gram, gram, xp)
+        one_round += a_identity
+        squared *= c
+        one_round += squared
+        all_rounds = one_round if all_rounds is None else matmul(one_round, all_rounds, xp)
+        if number < ROUNDS - 1:
+            gram = matmul(matmul(one_round, gram, xp), one_round, xp)
     return matmul(all_rounds, x, xp)

@@ -22,7 +22,7 @@ Its arrays lie in host memory, but behave as CuPy's do where a program can go wr
 
 The facts are CuPy 14.2's: signatures (`test_cupy_double.py` compares them where CuPy is installed) and,
 on docs.cupy.dev, "Differences between CuPy and NumPy", "User-Defined Kernels" (which names are reserved),
-cupy.ufunc (`out`, `casting` and `dtype` are all its keywords), cupy.ndarray, cupyx.scatter_add, cupy.matmul.
+cupy.ufunc (`out`, `casting` and `dtype` are all its keywords), cupy.ndarray, cupy.ufunc.at, cupy.matmul.
 
 What it cannot show: a device's own numbers (fused multiply-adds, the order of atomic additions), races, time.
 """
@@ -33,9 +33,19 @@ import sys
 from types import SimpleNamespace
 from unittest import mock
 
+from nnlite import backend
+
 from . import functions, streams
 from .array import synchronisations
 from .host_cublas import HostCublas
+
+#: What tests of the GPU's code run on: the double everywhere, and CuPy itself where there is a GPU.
+LIBRARIES = ["double"] if backend.cuda_unavailable_reason() else ["double", "gpu"]
+
+
+def library(name):
+    """Return a context in which `import cupy` gives one of LIBRARIES."""
+    return installed() if name == "double" else _cupy_itself()
 
 
 @contextlib.contextmanager
@@ -43,7 +53,7 @@ def installed():
     """Put the double in CuPy's place; give the list of what made the host wait, as "file:line name"."""
     from nnlite.ops import cublas
 
-    replacements = {"cupy": functions.module(), "cupyx": functions.extras()}
+    replacements = {"cupy": functions.module()}
     host_ctypes = SimpleNamespace(**vars(ctypes) | {"CDLL": HostCublas})
     synchronisations.clear()
     with mock.patch.dict(sys.modules, replacements), mock.patch.object(cublas, "ctypes", host_ctypes):
@@ -52,6 +62,20 @@ def installed():
             yield synchronisations
         finally:
             _forget()
+
+
+@contextlib.contextmanager
+def _cupy_itself():
+    _forget()
+    try:
+        yield
+    finally:
+        _forget()
+
+
+def is_installed():
+    """Say whether the double is in CuPy's place now."""
+    return getattr(sys.modules.get("cupy"), "__version__", "").endswith("(a double)")
 
 
 def _forget():

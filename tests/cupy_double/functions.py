@@ -30,6 +30,11 @@ def _ufunc(name):
     return call
 
 
+def _add_at(a, indices, b=None):
+    indices = tuple(host(i) for i in indices) if isinstance(indices, tuple) else host(indices)
+    streams.write(np.add.at, host(a), indices, host(b))
+
+
 # ---- making arrays -----------------------------------------------------------------------------------
 
 
@@ -220,6 +225,7 @@ def module():
         "inf",
     ):
         setattr(cupy, name, getattr(np, name))
+    cupy.add.at = _add_at
     cupy.abs, cupy.ndarray, cupy.ElementwiseKernel = cupy.absolute, ndarray, ElementwiseKernel
     cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided))
     runtime = SimpleNamespace(
@@ -244,15 +250,3 @@ def module():
     cupy.cublas = ModuleType("cupy.cublas")
     cupy.__version__ = "14 (a double)"
     return cupy
-
-
-def extras():
-    """Return a module that can stand for `cupyx`."""
-    cupyx = ModuleType("cupyx")
-
-    def scatter_add(a, slices, value):
-        slices = tuple(host(s) for s in slices) if isinstance(slices, tuple) else host(slices)
-        streams.write(np.add.at, host(a), slices, host(value))
-
-    cupyx.scatter_add = scatter_add
-    return cupyx
