@@ -1,10 +1,13 @@
 """The CUDA kernels against the NumPy passes that they stand for, compiled for the host and for any GPU."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from nnlite import backend
 from nnlite.ops import gates
+from nnlite.optim import adaptive, orthogonal
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -27,3 +30,20 @@ def test_gates(first, dtype):
         results.append([backend.as_numpy(x) for x in (forward, c_prev, c, h, a, dc)])
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, atol=10 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.usefixtures("library")
+def test_steps(dtype):
+    """Of the parts of optimisers, on views of larger arrays, as those of single parameters are."""
+    drawn = np.random.default_rng(0).standard_normal((4, 12)).astype(dtype) ** 2
+    options = SimpleNamespace(beta1=0.9, beta2=0.99, epsilon=1e-3)
+    results = []
+    for device in ("cpu", "cuda"):
+        adams, others = (backend.asarray(drawn, dtype, device).copy() for _ in range(2))
+        adaptive.adam_step(*adams[:, 3:9], 4, 0.1, options)
+        orthogonal.nesterov(*others[:3, 3:9], 0.9)
+        results.append([backend.as_numpy(x) for x in (adams, others)])
+    for mine, other in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, other, atol=10 * np.finfo(dtype).eps)
+        assert (mine != drawn).sum() in (18, 12)

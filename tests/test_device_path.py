@@ -178,7 +178,7 @@ def test_optimiser(name):
         if name == "sgd":
             config |= {"momentum": 0.9, "learning_rates": np.linspace(0.1, 1, 50)}
         if name == "muon":
-            config["shapes"] = [(5, 8), (10,)]
+            config["shapes"] = [(5, 4), (6,), (3, 2, 2), (2, 5), (2,)]
         for _ in range(3):
             getattr(optim, name)(lambda _, g=gradient: (0.0, g), start, config, state)
     same(x, x_there, name)

@@ -8,8 +8,8 @@ import pytest
 
 import models
 import nnlite as nn
-from nnlite import optim, parameters
-from nnlite.optim.orthogonal import orthogonalise
+from nnlite import backend, optim, parameters
+from nnlite.optim.orthogonal import SMALL, orthogonalise, orthogonalise_all
 
 
 @pytest.fixture
@@ -49,6 +49,18 @@ def test_orthogonalise_is_five_rounds_of_the_polynomial():
 
 def test_orthogonalise_leaves_zeros():
     assert not orthogonalise(np.zeros((3, 4), np.float32)).any()
+
+
+@pytest.mark.usefixtures("library")
+def test_many_at_once_on_a_gpu(rng):
+    """Wide, tall and square ones, zeros, and one too large to share its products with the others."""
+    shapes = [(5, 8), (SMALL + 1, 2 * SMALL), (9, 3), (3, 300), (4, 4), (SMALL, 2 * SMALL)]
+    matrices = [*(rng.standard_normal(shape) for shape in shapes), np.zeros((2, 3))]
+    for given in (matrices, matrices[:1], []):
+        directions = orthogonalise_all([backend.asarray(x, device="cuda") for x in given])
+        for there, here in zip(directions, map(orthogonalise, given), strict=True):
+            assert backend.device_of(there) == "cuda"
+            np.testing.assert_allclose(there.get(), here, rtol=0, atol=1e-12)
 
 
 def test_two_steps(rng):

@@ -2,7 +2,10 @@
 
 import math
 
+import numpy as np
+
 from .. import backend
+from . import steps_cuda
 from .step import Step, decay_weights, pieces
 
 
@@ -64,14 +67,16 @@ def adam(feval, x, config, state=None):
 
 def adam_step(x, g, m, v, earlier, rate, options):
     """Take the step of `adam` of learning rate `rate` with the gradient g, after so many `earlier` ones."""
-    o, sqrt = options, backend.get_array_module(x).sqrt
+    o, xp = options, backend.get_array_module(x)
     rate *= math.sqrt(1 - o.beta2 ** (earlier + 1)) / (1 - o.beta1 ** (earlier + 1))
+    if xp is not np:
+        return steps_cuda.adam(x, g, m, v, rate, o)
     for x_, g_, m_, v_ in pieces(x, g, m, v):
         m_ *= o.beta1
         m_ += (1 - o.beta1) * g_
         v_ *= o.beta2
         v_ += (1 - o.beta2) * g_ * g_
-        x_ -= rate * m_ / (sqrt(v_) + o.epsilon)
+        x_ -= rate * m_ / (np.sqrt(v_) + o.epsilon)
 
 
 def adamax(feval, x, config, state=None):

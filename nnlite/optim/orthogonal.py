@@ -5,13 +5,18 @@ import math
 import numpy as np
 
 from .. import backend
+from ..ops.products import product
 from ..ops.threads import matmul
+from . import steps_cuda
 from .adaptive import adam_step
 from .step import Step, pieces
 
 #: a, b, c of p(σ) = a σ + b σ³ + c σ⁵, which five times over takes σ of 0.003 to 1 to between 0.68 and 1.20.
 QUINTIC = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
+
+#: The most rows, or columns if these are fewer, of matrices that are multiplied together on a GPU.
+SMALL = 256
 
 
 def muon(feval, x, config, state=None):
@@ -43,7 +48,7 @@ def muon(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     m, v = step.buffer("m"), step.buffer("v")
     earlier = step.count("t")
-    start = 0
+    start, places, updates = 0, [], []
     for shape in o.shapes:
         place = slice(start, start + math.prod(shape))
         start = place.stop
@@ -52,13 +57,23 @@ def muon(feval, x, config, state=None):
             adam_step(x[place], g[place], m[place], v[place], earlier, o.learning_rate, o)
             continue
         update = step.xp.empty((rows, columns), x.dtype)
-        for u_, g_, m_ in pieces(update.reshape(-1), g[place], m[place]):
-            m_ *= o.momentum
-            m_ += (1 - o.momentum) * g_
-            u_[...] = o.momentum * m_ + (1 - o.momentum) * g_
-        length = o.learning_rate * o.scale * math.sqrt(max(rows, columns))
-        x[place] -= length * orthogonalise(update).reshape(-1)
+        nesterov(update.reshape(-1), g[place], m[place], o.momentum)
+        places.append(place)
+        updates.append(update)
+    for place, direction in zip(places, orthogonalise_all(updates)):
+        length = o.learning_rate * o.scale * math.sqrt(max(direction.shape))
+        x[place] -= length * direction.reshape(-1)
     return x, [f]
+
+
+def nesterov(u, g, m, momentum):
+    """Move the mean m on by the gradient g, and set u to what it would be after the same gradient again."""
+    if backend.get_array_module(u) is not np:
+        return steps_cuda.nesterov(u, g, m, momentum)
+    for u_, g_, m_ in pieces(u, g, m):
+        m_ *= momentum
+        m_ += (1 - momentum) * g_
+        u_[...] = momentum * m_ + (1 - momentum) * g_
 
 
 def orthogonalise(matrix):
@@ -73,21 +88,50 @@ def orthogonalise(matrix):
     """
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonalise(matrix.T).T
+    x, xp = _normalised(matrix), backend.get_array_module(matrix)
+    return matmul(_all_rounds(matmul(x, x.T, xp), xp), x, xp)
+
+
+def orthogonalise_all(matrices):
+    """Return `orthogonalise` of each of several matrices.
+
+    On a GPU, where one small product takes as long as many, those of up to SMALL rows go through the rounds
+    together: the first A of each lies in a larger one that is zero elsewhere, which its powers leave alone.
+    """
+    small = [x for x in matrices if min(x.shape) <= SMALL and not isinstance(x, np.ndarray)]
+    if len(small) < 2:
+        return [orthogonalise(x) for x in matrices]
+    xp, n = backend.get_array_module(*small), max(min(x.shape) for x in small)
+    wide = [_normalised(x if len(x) <= x.shape[1] else x.T) for x in small]
+    grams = xp.zeros((len(wide), n, n), wide[0].dtype)
+    for gram, x in zip(grams, wide):
+        gram[: len(x), : len(x)] = product(x, x.T)
+    together = [product(p[: len(x), : len(x)], x) for p, x in zip(_all_rounds(grams, xp), wide)]
+    directions = iter(y if y.shape == x.shape else y.T for x, y in zip(small, together))
+    return [next(directions) if min(x.shape) <= SMALL else orthogonalise(x) for x in matrices]
+
+
+def _normalised(matrix):
+    """Return matrix / ‖matrix‖, Frobenius; by its largest entry first, so that no square is 0 or infinite."""
     xp = backend.get_array_module(matrix)
-    a, b, c = QUINTIC
-    # By its largest entry first, so that no square overflows or vanishes.
     x = matrix / xp.maximum(abs(matrix).max(), np.finfo(matrix.dtype).tiny)
     x /= xp.maximum(xp.sqrt((x * x).sum()), 1)
-    # P and A are polynomials in the first A and commute: the rounds need no more than A ← P A P and Q ← P Q.
-    gram = matmul(x, x.T, xp)
-    a_identity = a * xp.eye(len(x), dtype=x.dtype)
-    all_rounds = None
+    return x
+
+
+def _all_rounds(gram, xp):
+    """Return the product of the P of all rounds, from the first A (r, r), or from several (n, r, r).
+
+    P and A are polynomials in the first A and commute: the rounds need no more than A ← P A P and Q ← P Q.
+    """
+    (a, b, c), q = QUINTIC, None
+    a_identity = a * xp.eye(gram.shape[-1], dtype=gram.dtype)
     for number in range(ROUNDS):
-        one_round, squared = b * gram, matmul(gram, gram, xp)
-        one_round += a_identity
+        p, squared = b * gram, matmul(gram, gram, xp)
+        p += a_identity
         squared *= c
-        one_round += squared
-        all_rounds = one_round if all_rounds is None else matmul(one_round, all_rounds, xp)
+        p += squared
+        q = p if q is None else matmul(p, q, xp)
         if number < ROUNDS - 1:
-            gram = matmul(matmul(one_round, gram, xp), one_round, xp)
-    return matmul(all_rounds, x, xp)
+            gram = matmul(matmul(p, gram, xp), p, xp)
+    return q
