@@ -7,6 +7,7 @@ import pytest
 
 from nnlite import backend
 from nnlite.ops import gates
+from nnlite.ops.tiles import Tiling
 from nnlite.optim import adaptive, orthogonal
 
 
@@ -47,3 +48,23 @@ def test_steps(dtype):
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, atol=10 * np.finfo(dtype).eps)
         assert (mine != drawn).sum() in (18, 12)
+
+
+@pytest.mark.parametrize("size, tile", [((8, 8), 4), ((9, 13), 5), ((6, 20), 7), ((5, 5), 5)], ids=str)
+@pytest.mark.usefixtures("library")
+def test_tiles(size, tile):
+    """Of uneven halos and maps that tiles do not divide, in a part of an array with more maps."""
+    rng, results = np.random.default_rng(0), []
+    tiling = Tiling(2, *size, tile, (3, 1), (1, 3))
+    tiles = rng.standard_normal((tile, tile, 3, tiling.batch)).astype(np.float32)
+    with_halo = rng.standard_normal((tile + 4, tile + 4, 5, tiling.batch)).astype(np.float32)
+    tiling.clear_outside(tiles)
+    for device in ("cpu", "cuda"):
+        there, u = backend.asarray(tiles, device=device), backend.asarray(with_halo, device=device).copy()
+        folded = backend.array_module(device).full_like(there, 7)
+        tiling.fold(u[:, :, 1:4], folded)
+        u[:, :, 1:4] = 0
+        tiling.spread(there, u[:, :, 1:4])
+        results.append([backend.as_numpy(x) for x in (folded, u)])
+    for mine, other in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-6)

@@ -7,6 +7,10 @@ at zero (`clear_outside`).
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..backend import get_array_module
+from . import tiles_cuda
 from .threads import split
 
 
@@ -54,12 +58,17 @@ class Tiling:
 
         Pixels of u that no tile covers are not written: they must be zero and stay so.
         """
+        if get_array_module(u) is not np:
+            return tiles_cuda.spread(self, tiles, u)
         source, target = self._grid(tiles), self._grid(u)
         for (to_y, from_y, to_row, from_row), (to_x, from_x, to_column, from_column) in self._pieces():
             target[to_y, to_x, :, to_row, to_column] = source[from_y, from_x, :, from_row, from_column]
 
     def fold(self, du, tiles):
         """Add up du (L, L, C, B) where `spread` copied from, into tiles (m, m, C, B): its adjoint."""
+        if get_array_module(du) is not np:
+            tiles_cuda.fold(self, du, tiles)
+            return self.clear_outside(tiles)
         source, target = self._grid(du), self._grid(tiles)
         first = True
         for (to_y, from_y, to_row, from_row), (to_x, from_x, to_column, from_column) in self._pieces():

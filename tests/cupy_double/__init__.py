@@ -80,10 +80,16 @@ def is_installed():
 
 def _forget():
     """Drop what nnlite keeps of whichever CuPy there was."""
-    from nnlite.ops import cublas, gates_cuda, products, spectral_rows
+    from nnlite.ops import cublas, gates_cuda, products, spectral_rows, tiles_cuda
     from nnlite.optim import steps_cuda
 
-    for function in (steps_cuda._kernels, gates_cuda._kernels, cublas._handle, spectral_rows._matrices):
+    for function in (
+        steps_cuda._kernels,
+        tiles_cuda._kernels,
+        gates_cuda._kernels,
+        cublas._handle,
+        spectral_rows._matrices,
+    ):
         function.cache_clear()
     products.use_cublas(False)
     streams.reset()
