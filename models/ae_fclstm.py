@@ -44,11 +44,12 @@ class AEFcLSTM(Predictor):
     ):
         check_size(self, height, width, factor=4)
         maps = 2 * n_features, height // 4, width // 4
-        cells = None if cell is None else _cells(self, height, width, n_memory, cell)
         if cell is None:
-            (into, memories, back), flat = _matrices(maps, n_memory), 2
+            cells, flat = None, 2
+            into, memories, back = _matrices(maps, n_memory)
         else:
-            (into, memories, back), flat = _convolutions(maps, cells, kernel, cell), 4
+            cells, flat = _cells(self, height, width, n_memory, cell), 4
+            into, memories, back = _convolutions(maps, cells, kernel, cell)
         super().__init__(
             height,
             width,
