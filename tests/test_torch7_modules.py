@@ -307,6 +307,22 @@ def test_net_that_contains_itself():
         torch7.to_module(net)
 
 
+@pytest.mark.parametrize("levels", [17, 100])
+def test_net_whose_sharing_makes_it_too_large(levels):
+    net = linear()
+    for _ in range(levels):
+        net = sequential(net, net)
+    with pytest.raises(ValueError, match=r"nn\.Sequential at top.* shares its modules among more than 100000"):
+        torch7.to_module(net)
+
+
+def test_net_that_shares_a_module_at_many_places():
+    net = linear()
+    for _ in range(8):
+        net = sequential(net, net)
+    assert len(torch7.to_module(net).list_modules()) == 2**9 - 1
+
+
 def test_module_without_counterpart():
     with pytest.raises(ValueError, match=r"nn\.Mine has no counterpart in a \.t7 file"):
         torch7.from_module(nn.Sequential(type("Mine", (nn.Tanh,), {})()))

@@ -18,6 +18,10 @@ ALIASES = {"SpatialConvolutionMM": "SpatialConvolution"}
 #: Classes here that Torch7 knows as a network of another class.
 WRITTEN_AS = {nn.Gate: "Sequential"}
 
+#: The most places in a net, a shared module counted at each of its own. A file of a hundred objects, each
+#: holding the next one twice, would have 2¹⁰⁰.
+MAX_PLACES = 100_000
+
 #: The arrays of a module and Torch7's fields for them.
 ARRAYS = {
     "weight": "weight",
@@ -34,8 +38,8 @@ def to_module(obj):
 
     It has the dtype, the mode and the parameters of the object; modules and parameters that are shared
     there are shared here. ValueError, saying where in the tree, for a class without a counterpart or with
-    options that have none, and for missing or misshapen fields. Of a recurrent module parameters are read,
-    not the state of a sequence under way.
+    options that have none, for missing or misshapen fields, and for a net whose sharing makes it larger than
+    MAX_PLACES. Of a recurrent module parameters are read, not the state of a sequence under way.
     """
     state = default_generator.get_state()
     builder = _Builder()
@@ -64,10 +68,13 @@ def from_module(module):
 
 
 class _Builder:
-    """Builds modules: `modules` by identity of their object, `parts` in order, `arrays` by memory."""
+    """Builds modules: `modules` by identity of their object, `parts` in order, `arrays` by memory.
+
+    `places` counts a module and all below it, by its identity.
+    """
 
     def __init__(self):
-        self.modules, self.parts, self.arrays = {}, [], {}
+        self.modules, self.parts, self.arrays, self.places = {}, [], {}, {}
 
     def module(self, obj, place):
         """Return the module of `obj`, which is found at `place` in the tree."""
@@ -95,6 +102,9 @@ class _Builder:
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError) as error:
             what = f"the {obj.class_name} at {place}"
             raise _Refusal(f"torch7.to_module: {what} cannot be built: {error}") from error
+        if self.count(module) > MAX_PLACES:
+            shared = f"shares its modules among more than {MAX_PLACES} places"
+            raise ValueError(f"torch7.to_module: the {obj.class_name} at {place} {shared}")
         if fields.get("bias") is None and hasattr(module, "no_bias"):
             module.no_bias()
         known = {id(other) for other in self.modules.values()} if kind.parts else set()
@@ -104,6 +114,12 @@ class _Builder:
         self.modules[id(obj)] = module
         self.parts.append((module, fields, place))
         return module
+
+    def count(self, module):
+        """Return the number of places of a module and all below it, without a visit to each of them."""
+        if id(module) not in self.places:
+            self.places[id(module)] = 1 + sum(self.count(below) for _, below in module.children())
+        return self.places[id(module)]
 
     def inside(self, kind, fields, place):
         """Return the modules in the field `modules`."""
