@@ -163,6 +163,7 @@ def test_options_reach_the_run(tmp_path):
         "3",
     ]
     options += ["--optimiser", "rmsprop", "--lr", "0.01", "--loss-at", "last", "--sequences", "8"]
+    options += ["--optimiser-option", "alpha=0.9"]
     options += ["--model-option", "n_memory=5", "--model-option", "penalty=isotropic", "--out", str(folder)]
     assert moving_mnist.main([*TOY, *options]) == 0
     saved = checkpoint.load(folder / "checkpoint.h5")
@@ -170,6 +171,7 @@ def test_options_reach_the_run(tmp_path):
     assert (experiment["size"], experiment["digits"], experiment["speed"]) == (34, 2, [1.0, 3.0])
     assert (experiment["frames"], experiment["seed"], loop["seed"], loop["batch"]) == (4, 3, 3, 4)
     assert (loop["optimiser"], loop["learning_rate"], loop["loss_at"]) == ("rmsprop", 0.01, "last")
+    assert loop["optimiser_options"] == {"alpha": 0.9}
     assert saved.architecture["options"]["n_memory"] == 5
     assert saved.architecture["options"]["penalty"] == "isotropic"
 
@@ -222,6 +224,7 @@ def test_paper_preset_is_the_papers():
         (["--model-option", "n_memory"], "must be NAME=VALUE, got n_memory"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--evaluate", "file", "--preset", "tiny"], "leave out --preset"),
+        (["--resume", "somewhere", "--optimiser-option", "alpha=0"], "leave out --optimiser-option"),
         (["--resume", "a", "--evaluate", "b"], "leave out --evaluate"),
         (["--model", "all", "--weights", "file"], "--weights are of one architecture; name it with --model"),
     ],
@@ -242,6 +245,10 @@ def test_bad_options(arguments, message, capsys):
         (["--model-option", "n_memories=3"], "n_memories"),
         (["--model-option", "n_memory=0"], "nn.SeqConvLSTM: n_out must be an integer >= 1, got 0"),
         (["--model-option", "untied=off"], "untied must be True or False, got 'off'"),
+        (["--optimiser-option", "momentun=0.9"], "optim.adam: unknown key 'momentun' in config; it knows "),
+        (["--optimiser-option", "beta1=fast"], "optim.adam: beta1 must be a number, got 'fast'"),
+        (["--optimiser-option", "learning_rate=1"], "--optimiser-option learning_rate comes from --lr"),
+        (["--model", "all", "--optimiser-option", "momentum=0.98"], "unknown key 'momentum' in config"),
         (["--tf32", "--device", "cpu"], "TF32 is a mode of GPUs"),
     ],
 )

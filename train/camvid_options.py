@@ -4,7 +4,7 @@ import models
 
 from .camvid_arguments import make_parser
 from .camvid_experiment import SHAPES, SPLITS
-from .training_arguments import DEFAULTS, layered_by_model, other_mode
+from .training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -123,7 +123,7 @@ def settle(argv):
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     if mode := other_mode(parser, given, COMPANIONS):
         return mode, given
-    given["model_options"] = dict(given.pop("model_option", []))
+    given = named_options(given)
     model = given.pop("model", BOTH)
     preset = given.pop("preset", "camvid-cpu" if "data" in given else "default")
     if "data" not in given:

@@ -4,7 +4,7 @@ import models
 from nnlite import backend
 
 from .moving_mnist_arguments import make_parser
-from .training_arguments import DEFAULTS, layered_by_model, other_mode
+from .training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
 
 PAPERS_DATA = {"size": 64, "digits": 2, "speed": [3.6]}
 #: With the 33 million weights of AE-fcLSTM a step of Muon takes many times as long.
@@ -197,7 +197,7 @@ def settle(argv):
         parser.error("--speed takes one number, or the two ends of a range")
     if mode := other_mode(parser, given, COMPANIONS):
         return mode, given
-    given["model_options"] = dict(given.pop("model_option", []))
+    given = named_options(given)
     model = given.pop("model", COMMON["model"])
     if model == "all":
         if "weights" in given:

@@ -12,6 +12,7 @@ from .training_arguments import (
     add_training_arguments,
     count,
     layered,
+    named_options,
     number,
     other_mode,
 )
@@ -114,7 +115,7 @@ def settle(argv):
         parser.error("--splits needs --videos with the one folder of HMDB-51's classes, and no --test")
     if mode := other_mode(parser, given, COMPANIONS):
         return mode, given
-    given["model_options"] = dict(given.pop("model_option", []))
+    given = named_options(given)
     return "train", layered(COMMON, PRESETS[given.pop("preset", "default")], given)
 
 

@@ -4,6 +4,10 @@ import argparse
 import json
 import math
 
+import numpy as np
+
+from nnlite import optim
+
 #: What no preset of any experiment sets otherwise.
 DEFAULTS = {
     "model_options": {},
@@ -25,8 +29,12 @@ CONSTANTS = {"true": True, "false": False, "none": None}
 
 
 def layered(*layers):
-    """Return all settings of a run: those of each layer over those before, model options one by one."""
+    """Return all settings of a run: those of each layer over those before, model options one by one.
+
+    ValueError for an option that the optimiser does not have.
+    """
     settings = {name: value for layer in layers for name, value in layer.items() if name != "by_model"}
+    _check_optimiser(settings["optimiser"], settings["optimiser_options"])
     options = (layer.get("model_options", {}) for layer in layers)
     return settings | {"model_options": {name: value for some in options for name, value in some.items()}}
 
@@ -35,6 +43,21 @@ def layered_by_model(model, *layers):
     """Return the same for one model, a layer's "by_model" standing over its other settings."""
     parts = [part for layer in layers for part in (layer, layer.get("by_model", {}).get(model, {}))]
     return layered(*parts) | {"model": model}
+
+
+def named_options(given):
+    """Return `given` with its --model-option and --optimiser-option pairs as dicts of settings."""
+    model, optimiser = (dict(given.pop(name, ())) for name in ("model_option", "optimiser_option"))
+    return given | {"model_options": model} | ({"optimiser_options": optimiser} if optimiser else {})
+
+
+def _check_optimiser(name, options):
+    """Raise ValueError unless the optimiser knows these options and no other setting gives them."""
+    for option, source in (("learning_rate", "--lr"), ("shapes", "the model")):
+        if option in options:
+            raise ValueError(f"--optimiser-option {option} comes from {source}; leave it out")
+    nothing = np.empty(0, np.float32)
+    getattr(optim, name)(lambda x: (0.0, x), nothing, dict(options), {})  # a step of no parameters
 
 
 def add_device_argument(group):
@@ -72,6 +95,13 @@ def add_training_arguments(parser, predictor=True):
     )
     training.add_argument("--batch", type=count(1), help="sequences in a step")
     training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad", "muon"))
+    training.add_argument(
+        "--optimiser-option",
+        type=assignment,
+        action="append",
+        metavar="NAME=VALUE",
+        help="option of the optimiser, such as momentum=0.98 for muon; may be repeated",
+    )
     training.add_argument(
         "--lr", type=number(0), dest="learning_rate", metavar="RATE", help="learning rate at the start"
     )

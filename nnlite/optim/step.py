@@ -60,7 +60,7 @@ class Step:
     def _shapes(self, value):
         """Return a list of shapes as tuples; ValueError unless arrays of these shapes make up x."""
         try:
-            shapes = [tuple(operator.index(n) for n in shape) for shape in value]
+            shapes = [tuple(operator.index(n) for n in shape) for shape in (() if value is None else value)]
         except TypeError:
             shapes = None
         if shapes is None or sum(math.prod(shape) for shape in shapes) != self.x.size:
