@@ -195,7 +195,7 @@ def test_weights_to_start_with(both, monkeypatch, tmp_path, capsys):
 def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     """On the double of a GPU a run is accepted, and its losses are those on the CPU."""
     draw_nothing(monkeypatch)
-    monkeypatch.setattr("train.report.hardware", lambda device: {"device": device})
+    monkeypatch.setattr("train.report.hardware", lambda device: {"device": device, "gpu": "A"})
     with cupy_double.installed():
         arguments = ["--preset", "tiny", "--device", "cuda", "--model", name, "--test-sequences", "4"]
         assert camvid.main([*arguments, "--out", str(tmp_path / "run")]) == 0
@@ -204,7 +204,8 @@ def test_on_a_gpu(name, both, monkeypatch, tmp_path):
         for folder in (tmp_path / "run", both / name)
     ]
     np.testing.assert_allclose(*losses, rtol=1e-3)
-    assert result_of(tmp_path / "run")["hardware"] == {"device": "cuda"}
+    result = result_of(tmp_path / "run")
+    assert result["hardware"] == {"device": "cuda", "gpu": "A"} and result["machines"] == ["A"]
 
 
 def test_labels_carried_along_another_flow(both):

@@ -52,6 +52,13 @@ def test_hardware():
     assert found["cores"] >= 1 and found["cpu"] and found["versions"]["numpy"] == np.__version__
 
 
+def test_machines_of_a_result():
+    hardware = {"cores": 2, "cpu": "A", "device": "cpu"}
+    assert report.machines({"hardware": hardware}) == ["2 cores of A"]
+    assert report.machines({"hardware": hardware | {"gpu": "B"}}) == ["B"]
+    assert report.machines({"hardware": hardware, "machines": ["B", "A"]}) == ["B", "A"]
+
+
 def panel(**changes):
     return {
         "title": "A measure",

@@ -16,8 +16,8 @@ from . import suite
 from .moving_mnist_experiment import check_runs, describe_data
 from .moving_mnist_options import PRESETS, settings_for
 from .portable import portable_result
-from .report import format_commits, write_json
-from .table1 import format_hardware, format_markdown, format_time
+from .report import format_commits, format_hardware, write_json
+from .table1 import format_markdown, format_time
 from .training_arguments import count
 
 PROGRAM = "python -m train.ablations"

@@ -78,6 +78,16 @@ def hardware(device):
     return {**found, "system": system, "versions": versions}
 
 
+def format_hardware(hardware):
+    """Return the GPU, or the processor and its number of cores."""
+    return hardware.get("gpu") or f"{hardware['cores']} cores of {hardware['cpu']}"
+
+
+def machines(result):
+    """Return what a run was trained on; results of earlier versions name the last machine alone."""
+    return result.get("machines") or [format_hardware(result["hardware"])]
+
+
 def format_commits(commits):
     """Return the commits that a run was trained with as text; None stands for one outside of a checkout."""
     return ", ".join(filter(None, commits)) or "unknown"

@@ -7,6 +7,8 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 
+from nnlite import backend
+
 from . import report
 from .claim import claim
 from .loop import CHECKPOINT, LOG, LoopOptions
@@ -37,9 +39,9 @@ class ResumableRun:
         metadata = {
             "experiment": {name: settings[name] for name in cls.settings_kept},
             "commands": [command],
-            "commits": [report.commit()],
             "started": now(),
         }
+        _note_circumstances(metadata, settings["device"])
         run = cls(folder, metadata, LoopOptions(**loop), settings["device"])
         run.begin(settings)
         if getattr(run.trainer.predictor, "moves", False):  # trained weights may bring a flow
@@ -61,9 +63,7 @@ class ResumableRun:
         claimed = claim(folder)  # before it is read, as another process may be about to write
         saved = cls.load_checkpoint(folder / CHECKPOINT, settings)
         saved.metadata["commands"].append(command)
-        commits = saved.metadata.setdefault("commits", [])
-        if report.commit() not in commits:
-            commits.append(report.commit())
+        _note_circumstances(saved.metadata, settings.get("device", "auto"))
         changed = {
             name: settings[name] for name in ("sequences", "minutes", "save_every") if name in settings
         }
@@ -105,6 +105,7 @@ class ResumableRun:
         return {
             "commands": self.metadata["commands"],
             "commits": self.metadata["commits"],
+            "machines": self.metadata["machines"],
             "options": asdict(trainer.options),
             "sequences_seen": trainer.sequences_seen,
             "steps": trainer.step,
@@ -114,6 +115,15 @@ class ResumableRun:
             "started": self.metadata["started"],
             "finished": now(),
         }
+
+
+def _note_circumstances(metadata, device):
+    """Add to a run's metadata the commit that is about to train it, and the machine, if they are new."""
+    machine = report.format_hardware(report.hardware(backend.resolve_device(device)))
+    for name, value in (("commits", report.commit()), ("machines", machine)):
+        known = metadata.setdefault(name, [])
+        if value not in known:
+            known.append(value)
 
 
 def read_result(folder):

@@ -8,6 +8,7 @@ from data.moving_mnist import DRAWN
 from models.matrices import full_matrices
 from nnlite import backend, checkpoint
 
+from . import report
 from .loop import read_log
 from .moving_mnist_experiment import watched
 
@@ -22,8 +23,9 @@ def start_with(model, where, experiment):
 
     where: a checkpoint of train.moving_mnist, or "pretrained". Of another architecture the parts are taken in
     which both are alike; an AE-fcLSTM takes convolutions of one with `cell` as full matrices. The training is
-    what `with_earlier` takes: its commands, commits, sequences, seconds, and its curve where that is of this
-    architecture and of the same test sequences. ValueError when there are no such weights or they do not fit.
+    what `with_earlier` takes: its commands, commits, machines, sequences, seconds, and its curve where that
+    is of this architecture and of the same test sequences. ValueError when there are no such weights or they
+    do not fit.
     """
     path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
     saved = checkpoint.load(path)
@@ -83,6 +85,7 @@ def with_earlier(result, earlier):
         # Runs of one suite have the same command.
         "commands": list(dict.fromkeys(earlier["commands"] + result["commands"])),
         "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
+        "machines": list(dict.fromkeys(earlier.get("machines", []) + result["machines"])),
         "sequences_seen": sequences + result["sequences_seen"],
         "training_seconds": seconds + result["training_seconds"],
         # Where one ends the other begins, with the same weights.
@@ -104,11 +107,13 @@ def _training(saved):
     metadata, position = saved.metadata, saved.position
     if "result" in metadata:  # of a finished run, packed by `export`
         kept = ("commits", "sequences_seen", "training_seconds", "curve")
-        return {"commands": metadata["commands"]} | {name: metadata["result"][name] for name in kept}
+        training = {name: metadata["result"][name] for name in kept}
+        return training | {"commands": metadata["commands"], "machines": report.machines(metadata["result"])}
     log = [line for line in read_log(saved.path.parent) if line["step"] <= position["step"]]
     own = {
         "commands": metadata["commands"],
         "commits": metadata["commits"],
+        "machines": metadata.get("machines", []),
         "sequences_seen": position["step"] * metadata["loop"]["batch"],
         "training_seconds": position["seconds"],
         "curve": learning_curve(log),

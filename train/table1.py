@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .moving_mnist_experiment import describe_data, watched
 from .portable import portable_result
-from .report import format_commits, write_json
+from .report import format_commits, machines, write_json
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {
@@ -81,7 +81,8 @@ def _row(result):
         "watched": result.get("watched", watched(experiment)),
     }
     kept = ("sequences_seen", "training_seconds", "hardware", "options", "commits", "commands", "curve")
-    return row | {name: result[name] for name in kept} | {"experiment": experiment}
+    row |= {name: result[name] for name in kept} | {"experiment": experiment}
+    return row | {"machines": machines(result)}
 
 
 def write(folder, results):
@@ -112,8 +113,8 @@ def format_page(table):
         options = row["options"]
         rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
         commits = format_commits(row["commits"])
-        machine = format_hardware(row["hardware"])
-        lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {machine}:", ""]
+        where = " and ".join(row["machines"])
+        lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {where}:", ""]
         lines += [f"    {command}" for command in row["commands"]]
         lines += ["", f"In the course of training, on the first {row['watched']} test sequences:"]
         lines += ["", "| sequences | test error, frame " + str(table["frames"]) + " | mean of steps |"]
@@ -147,8 +148,8 @@ def format_table(table):
     for name, words in BASELINES.items():
         last, mean = table["baselines"][name]["last"], table["baselines"][name]["all"]
         rows.append((words, "", _number(last), _number(last / math.log(2)), _number(mean), *[""] * 4))
-    machines = dict.fromkeys(format_hardware(row["hardware"]) for row in table["rows"])
-    notes = [f"Data: {table['data']}.", f"Trained on {' and '.join(machines)}."]
+    all_machines = dict.fromkeys(machine for row in table["rows"] for machine in row["machines"])
+    notes = [f"Data: {table['data']}.", f"Trained on {' and '.join(all_machines)}."]
     return "\n".join([format_markdown(COLUMNS, rows), "", *notes])
 
 
@@ -170,11 +171,6 @@ def format_time(seconds):
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def format_hardware(hardware):
-    """Return the GPU, or the processor and its number of cores."""
-    return hardware.get("gpu") or f"{hardware['cores']} cores of {hardware['cpu']}"
 
 
 def _number(value):
