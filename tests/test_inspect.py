@@ -1,35 +1,29 @@
-"""The microscope: its numbers are those of the run, its page stands alone, and it says what is wrong."""
+"""The microscope: its numbers are those of the run, its page needs nothing else, errors say what is wrong."""
 
-import base64
 import functools
 import inspect as standard_inspect
 import json
-import math
 import re
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
-from toy_inspection import OPTIONS, STEPS, content_of, save
+from toy_inspection import OPTIONS, STEPS, content_of, save, stored
 
 import models
 import nnlite as nn
 from nnlite import checkpoint
 from train import (
     inspect,
-    inspection_page,
     inspection_report,
     inspection_sources,
     moving_mnist,
     moving_mnist_experiment,
 )
-from train.inspection import Problem, Reading, as_maps, energy, numbers
-from train.inspection_checks import compare
+from train.inspection import Problem
 from train.inspection_film import film
-from train.inspection_memory import memories
 from train.inspection_subject import Sequence, Subject, load
 
 
@@ -160,164 +154,6 @@ def test_the_loss_of_the_last_prediction_alone(look):
     assert arriving[:-1] == [0] * (STEPS - 1) and arriving[-1] > 0
     through = [norm_of(content, n) for n in row_of(content, "memory")["signals"]["grad_input"].values()]
     assert min(through) > 0  # the memory has carried it back
-
-
-def run_memory(module, x, g):
-    with nn.trace(module, arrays=True) as trace:
-        module.forward(x)
-        module.backward(x, g)
-    ((_, values, derivatives),) = memories(trace)
-    return values, derivatives
-
-
-def test_gates_and_cell_of_both_spellings_of_the_memory_agree():
-    whole, steps = nn.SeqConvLSTM(2, 3, 3).double(), nn.ConvLSTM(2, 3, 9, 3, 3)
-    assembled = nn.Sequencer(steps).double()
-    for k, name in enumerate(("input_gate", "cell_gate", "forget_gate", "output_gate")):
-        gate, rows = getattr(steps, name), slice(3 * k, 3 * k + 3)
-        gate.input2gate.weight[...] = whole.i2g.weight[rows]
-        gate.input2gate.bias[...] = whole.i2g.bias[rows]
-        gate.output2gate.weight[...] = whole.o2g.weight[rows]
-    rng = np.random.default_rng(0)
-    x, g = rng.standard_normal((4, 1, 2, 5, 6)), rng.standard_normal((4, 1, 3, 5, 6))
-    one, other = run_memory(whole, x, g), run_memory(assembled, x, g)
-    for kind in (0, 1):
-        for symbol in "ifgoch":
-            assert one[kind][symbol].shape == (4, 3, 5, 6)
-            np.testing.assert_allclose(one[kind][symbol], other[kind][symbol], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(one[0]["h"], whole.output[:, 0], rtol=1e-9)
-
-
-def test_an_untied_first_step_forgets_nothing():
-    module = nn.Sequencer(nn.UntiedConvLSTM(2, 3, 9, 3, 3)).double()
-    rng = np.random.default_rng(0)
-    values, derivatives = run_memory(
-        module, rng.standard_normal((3, 1, 2, 4, 4)), rng.standard_normal((3, 1, 3, 4, 4))
-    )
-    assert not values["f"][0].any() and values["f"][1:].all()
-    np.testing.assert_allclose(values["c"][0], values["i"][0] * values["g"][0], rtol=1e-12)
-    np.testing.assert_allclose(derivatives["i"][0], derivatives["c"][0] * values["g"][0], rtol=1e-9)
-
-
-class Toy:
-    """A problem for the finite differences: L = Σ r ⊙ f(x)."""
-
-    def __init__(self, model, x):
-        self.model, self.input = model.double(), x
-        self.r = np.random.default_rng(1).uniform(1, 2, model.forward(x).shape)
-
-    def loss(self):
-        return float((self.r * self.model.forward(self.input)).sum())
-
-    def backward(self):
-        self.model.zero_grad_parameters()
-        return self.model.backward(self.input, self.r)
-
-
-def test_a_kink_is_marked_and_a_smooth_place_is_not():
-    x = np.array([[0.0, 0.0, 0.0], [1.0, -2.0, 0.5]])
-    found = {tuple(check["index"]): check for check in compare(Toy(nn.Abs(), x), entries=6)}
-    assert len(found) >= 5
-    assert all(check["kink"] == (index[0] == 0) for index, check in found.items())
-    at_zero = next(check for index, check in found.items() if index[0] == 0)
-    assert at_zero["left"] == pytest.approx(-at_zero["right"]) and at_zero["right"] > 0.9
-
-
-class WrongLinear(nn.Linear):
-    def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        super().acc_grad_parameters(input, grad_output, 2 * scale)
-
-
-def test_a_wrong_gradient_is_seen_and_is_no_kink():
-    x = np.random.default_rng(0).standard_normal((2, 3))
-    for module, wrong in ((nn.Linear(3, 2), False), (WrongLinear(3, 2), True)):
-        checks = compare(Toy(nn.Sequential(module, nn.Tanh()), x), entries=2)
-        assert [check["what"] for check in checks] == ["input"] * 2 + ["0.weight"] * 2 + ["0.bias"] * 2
-        assert not any(check["kink"] for check in checks)
-        for check in checks:
-            assert (check["error"] > 0.4) == (wrong and check["what"] != "input"), check
-
-
-def test_the_model_is_as_before_after_the_finite_differences():
-    model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))
-    toy = Toy(model, np.random.default_rng(0).standard_normal((2, 3)))
-    before = [weight.copy() for weight in model.parameters()[0]]
-    compare(toy, entries=2)
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.parameters()[0]))
-    assert not any("update_output" in vars(module) for module in model.list_modules())
-
-
-def test_arrays_become_maps():
-    sizes = {(4, 6)}
-    picture = np.arange(2 * 4 * 6.0).reshape(2, 4, 6)
-    assert np.array_equal(as_maps(picture[None], sizes), picture)
-    assert np.array_equal(as_maps(np.moveaxis(picture, 0, -1)[None], sizes), picture)  # the sampler's
-    assert as_maps(np.zeros((5, 3, 7, 7)), sizes).shape == (15, 7, 7)
-    assert as_maps(np.zeros((8, 9)), sizes).shape == (1, 8, 9)
-    assert as_maps(np.arange(12.0), sizes).tolist() == np.arange(12.0).reshape(1, 3, 4).tolist()
-    assert as_maps(np.zeros(13), sizes).shape == (1, 1, 13)
-
-
-def test_numbers_of_an_array():
-    x = np.array([[-4.0, 0.0, 0.0], [1.0, 2.0, 4.0]], np.float32)
-    found = numbers(x)
-    assert found["norm"] == math.sqrt(37) and found["mean"] == 0.5
-    assert (found["min"], found["max"], found["zeros"]) == (-4, 4, 2 / 6)
-    counts = found["histogram"]
-    assert sum(counts) == 6 and counts[20] == 2 and counts[0] == 1 and counts[-1] == 1
-    assert math.isnan(numbers(np.array([np.nan, 1.0]))["norm"])
-
-
-def reading(maps):
-    return Reading(maps, numbers(maps), energy(maps))
-
-
-def stored(page):
-    data, pictures = content_of(page)
-    return json.loads(data), zlib.decompress(base64.b64decode(pictures))
-
-
-def maps_in(raw, place):
-    count = math.prod(place["shape"])
-    levels = np.frombuffer(raw, np.int8, count, place["at"]).reshape(place["shape"])
-    return levels * np.array(place["scales"])[:, None, None] / 127
-
-
-def test_pictures_keep_eight_bits_of_each_map(tmp_path):
-    maps = np.random.default_rng(0).standard_normal((3, 5, 6)).astype(np.float32)
-    maps[1] *= 1e-6  # the scale is each map's own
-    maps[2] = 0
-    inspection_page.write(tmp_path / "p.html", {"title": "t"}, [reading(maps)], [])
-    content, raw = stored(tmp_path / "p.html")
-    back = maps_in(raw, content["readings"][0]["maps"])
-    for got, expected in zip(back, maps):
-        assert np.abs(got - expected).max() <= np.abs(expected).max() * (0.5 / 127 + 1e-3)
-
-
-def test_of_too_many_maps_the_most_important_are_kept_and_large_ones_are_averaged(tmp_path):
-    maps = np.ones((9, 256, 130), np.float32) * np.arange(9)[:, None, None]
-    item = reading(maps)
-    item.importance = np.array([0, 5, 0, 0, 7, 0, 0, 0, 6])
-    inspection_page.write(tmp_path / "p.html", {"title": "t"}, [item], [], pixels=32768)
-    place = stored(tmp_path / "p.html")[0]["readings"][0]["maps"]
-    assert place["shape"] == [3, 128, 65] and place["full"] == [256, 130]
-    assert place["chosen"] == [1, 4, 8] and place["scales"] == [1, 4, 8] and place["of"] == 9
-
-
-def test_a_page_stays_below_its_limit(tmp_path, monkeypatch):
-    noise = np.random.default_rng(0).standard_normal((40, 64, 64)).astype(np.float32)
-    readings = [reading(np.roll(noise, k, axis=1)) for k in range(4)]
-    monkeypatch.setattr(inspection_page, "LIMIT", 400_000)
-    inspection_page.write(tmp_path / "p.html", {"title": "t"}, readings, [])
-    assert (tmp_path / "p.html").stat().st_size < 400_000
-    content, _ = stored(tmp_path / "p.html")
-    assert [r["maps"]["of"] for r in content["readings"]] == [40] * 4
-    assert [p.name for p in tmp_path.iterdir()] == ["p.html"]
-
-
-def test_json_cannot_break_out_of_its_element():
-    text = inspection_page.as_json({"a": "</script><b>", "b": [float("nan"), 1.5]})
-    assert "</" not in text and json.loads(text) == {"a": "</script><b>", "b": [None, 1.5]}
 
 
 def test_the_page_needs_nothing_else(look):

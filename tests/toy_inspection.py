@@ -1,5 +1,9 @@
 """Small checkpoints of every architecture, for the tests of the microscope."""
 
+import base64
+import json
+import zlib
+
 import numpy as np
 
 import models
@@ -38,3 +42,9 @@ def content_of(page):
     data = text.split('id="data">')[1].split("</script>")[0]
     pictures = text.split('id="pictures">')[1].split("</script>")[0]
     return data, pictures
+
+
+def stored(page):
+    """Return the content of a page and the bytes of its pictures."""
+    data, pictures = content_of(page)
+    return json.loads(data), zlib.decompress(base64.b64decode(pictures))
