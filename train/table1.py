@@ -113,7 +113,7 @@ def format_page(table):
         options = row["options"]
         rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
         commits = format_commits(row["commits"])
-        where = " and ".join(row["machines"])
+        where = ", ".join(row["machines"])
         lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {where}:", ""]
         lines += [f"    {command}" for command in row["commands"]]
         lines += ["", f"In the course of training, on the first {row['watched']} test sequences:"]
@@ -149,7 +149,7 @@ def format_table(table):
         last, mean = table["baselines"][name]["last"], table["baselines"][name]["all"]
         rows.append((words, "", _number(last), _number(last / math.log(2)), _number(mean), *[""] * 4))
     all_machines = dict.fromkeys(machine for row in table["rows"] for machine in row["machines"])
-    notes = [f"Data: {table['data']}.", f"Trained on {' and '.join(all_machines)}."]
+    notes = [f"Data: {table['data']}.", f"Trained on {', '.join(all_machines)}."]
     return "\n".join([format_markdown(COLUMNS, rows), "", *notes])
 
 
