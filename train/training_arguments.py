@@ -47,8 +47,10 @@ def layered_by_model(model, *layers):
 
 def named_options(given):
     """Return `given` with its --model-option and --optimiser-option pairs as dicts of settings."""
-    model, optimiser = (dict(given.pop(name, ())) for name in ("model_option", "optimiser_option"))
-    return given | {"model_options": model} | ({"optimiser_options": optimiser} if optimiser else {})
+    pairs = ("model_option", "optimiser_option")
+    model, optimiser = (dict(given.get(name, ())) for name in pairs)
+    rest = {name: value for name, value in given.items() if name not in pairs}
+    return rest | {"model_options": model} | ({"optimiser_options": optimiser} if optimiser else {})
 
 
 def _check_optimiser(name, options):
