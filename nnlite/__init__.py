@@ -1,19 +1,18 @@
 """nnlite: a small layer-based framework, every gradient written by hand. `import nnlite as nn`."""
 
+from .class_criterion import ClassNLLCriterion, CrossEntropyCriterion, SpatialClassNLLCriterion
 from .containers import Bottle, Concat, ConcatTable, Container, Identity, ParallelTable, Sequential
 from .criterion import (
     AbsCriterion,
     BCECriterion,
-    ClassNLLCriterion,
-    CrossEntropyCriterion,
+    Criterion,
     MSECriterion,
     SequencerCriterion,
     SmoothL1Criterion,
-    SpatialClassNLLCriterion,
 )
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
-from .module import Criterion, Module
+from .module import Module
 from .random import manual_seed
 from .recurrent import *  # noqa: F403
 from .recurrent import __all__ as _recurrent

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .module import Criterion, Module
+from .criterion import Criterion
+from .module import Module
 from .random import default_generator
 
 TOLERANCE = 1e-6

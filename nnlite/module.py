@@ -1,4 +1,4 @@
-"""Module and Criterion: Torch7's forward/backward contract.
+"""Module: Torch7's forward/backward contract.
 
 A module computes `output = f(input; weight, bias)` in `update_output`. Given `grad_output`, the
 derivative of some loss with respect to `output`, `update_grad_input` returns the derivative with respect
@@ -318,42 +318,6 @@ class Module:
 
     def __repr__(self):
         return self.name + self.describe()
-
-
-class Criterion:
-    """Base of every loss: a number from an input and a target, and its derivative by the input.
-
-    `output` is the last loss (a Python float on the CPU, a 0-d array on the GPU so that nothing waits
-    for it; `float()` takes both), `grad_input` the last derivative.
-    """
-
-    def __init__(self):
-        self.output = 0.0
-        self.grad_input = None
-
-    def update_output(self, input, target):
-        """Compute and return the loss `self.output`."""
-        raise NotImplementedError(f"{self.name} has no update_output")
-
-    def update_grad_input(self, input, target):
-        """Compute and return `self.grad_input` = d loss / d input."""
-        raise NotImplementedError(f"{self.name} has no update_grad_input")
-
-    def forward(self, input, target):
-        """Return the loss of `input` against `target`."""
-        return self.update_output(input, target)
-
-    def backward(self, input, target):
-        """Return d loss / d input."""
-        return self.update_grad_input(input, target)
-
-    @property
-    def name(self):
-        """The name that messages use, such as "nn.MSECriterion"."""
-        return f"nn.{type(self).__name__}"
-
-    def __repr__(self):
-        return self.name
 
 
 def _form(array):

@@ -1,4 +1,4 @@
-"""Cases of `nnlite/criterion.py`."""
+"""Cases of `nnlite/criterion.py` and `nnlite/class_criterion.py`."""
 
 import numpy as np
 
