@@ -7,12 +7,11 @@ The run folder gets a run folder of `train.moving_mnist` for each variant, ablat
 """
 
 import argparse
-import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
 
-from . import suite
+from . import command_line, suite
 from .moving_mnist_experiment import check_runs, describe_data
 from .moving_mnist_options import PRESETS, settings_for
 from .portable import portable_result
@@ -36,30 +35,43 @@ COLUMNS = ("variant", "error at t+1", "mean of steps", "flow error", "mean of st
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
+    return command_line.run(PROGRAM, _settle, {"train": train, "resume": resume}, argv)
+
+
+def train(settings, command):
+    """Train all variants; return the exit status."""
+    folder = Path(settings.pop("out", f"runs/ablations-{datetime.now():%Y%m%d-%H%M%S}"))
+    base = settings_for(MODEL, settings.pop("preset", "ablation"), settings)
+    runs = {name: _varied(base, name) for name in VARIANTS}
+    check_runs(runs)
+    suite.begin(folder, KIND, runs)
+    return _train_rest(folder, command)
+
+
+def resume(settings, command):
+    """Train the variants that are not finished; return the exit status."""
+    folder = Path(settings.pop("resume"))
+    suite.change(folder, KIND, settings)
+    return _train_rest(folder, command)
+
+
+def _train_rest(folder, command):
+    status = suite.train(folder, command_line.go_on(PROGRAM, folder), command, write)
+    if results := suite.results(folder):
+        print("\n" + format_table(build(results)))
+        print(f"\nAll is in {folder}.")
+    return status
+
+
+def _settle(argv):
+    """Return "train" or "resume" and the settings given for it."""
     parser = _parser()
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
-    command = shlex.join([*PROGRAM.split(), *argv])
-    try:
-        if "resume" in given:
-            folder = Path(given.pop("resume"))
-            if extra := set(given) - {"sequences", "data", "device"}:
-                parser.error(f"--resume takes its settings from the run; leave out {_options(extra)}")
-            suite.change(folder, KIND, given)
-        else:
-            folder = Path(given.pop("out", f"runs/ablations-{datetime.now():%Y%m%d-%H%M%S}"))
-            settings = settings_for(MODEL, given.pop("preset", "ablation"), given)
-            runs = {name: _varied(settings, name) for name in VARIANTS}
-            check_runs(runs)
-            suite.begin(folder, KIND, runs)
-        status = suite.train(folder, f"{PROGRAM} --resume {shlex.quote(str(folder))}", command, write)
-        if results := suite.results(folder):
-            print("\n" + format_table(build(results)))
-            print(f"\nAll is in {folder}.")
-        return status
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if "resume" not in given:
+        return "train", given
+    if extra := set(given) - {"resume", "sequences", "data", "device"}:
+        parser.error(f"--resume takes its settings from the run; leave out {_options(extra)}")
+    return "resume", given
 
 
 def _varied(settings, name):

@@ -12,15 +12,13 @@ A run folder gets checkpoint.h5, log.jsonl, result.json and pictures; with both 
 folder for each, and table2.md, table2.json and the pictures of both.
 """
 
-import shlex
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
 from nnlite import backend, checkpoint
 
-from . import report, suite, table2
+from . import command_line, report, suite, table2
 from .camvid_experiment import TITLES, build_model, describe, load_checkpoint, load_data, score
 from .camvid_figures import draw_confusions, draw_results
 from .camvid_options import BOTH, NONE, SEGNET, settle
@@ -34,22 +32,13 @@ KIND = "camvid"
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    command = shlex.join([*PROGRAM.split(), *argv])
-    commands = {"train": train, BOTH: train_both, "resume": resume, "evaluate": evaluate}
-    try:
-        mode, settings = settle(argv)
-        return commands[mode](settings, command)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    modes = {"train": train, BOTH: train_both, "resume": resume, "evaluate": evaluate}
+    return command_line.run(PROGRAM, settle, modes, argv)
 
 
 def train(settings, command):
     """Train one model; return the exit status."""
-    began = time.monotonic()
-    run = Run.new(settings, command)
-    return run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(run.folder))}")
+    return command_line.train(PROGRAM, Run.new, settings, command)
 
 
 def train_both(settings, command):
@@ -79,15 +68,12 @@ def resume(settings, command):
     if suite.is_suite(folder):
         suite.change(folder, KIND, settings)
         return _train_rest(folder, command)
-    began = time.monotonic()
-    run = Run.resumed(settings, command)
-    return run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(folder))}")
+    return command_line.train(PROGRAM, Run.resumed, settings, command)
 
 
 def _train_rest(folder, command):
     """Train what is not finished in the folder, and compare what is."""
-    go_on = f"{PROGRAM} --resume {shlex.quote(str(folder))}"
-    status = suite.train(folder, go_on, command, table2.write, Run)
+    status = suite.train(folder, command_line.go_on(PROGRAM, folder), command, table2.write, Run)
     results = suite.results(folder)
     if len(results) > 1:
         print("\n" + table2.format_results(results))

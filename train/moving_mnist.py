@@ -16,11 +16,10 @@ table1.json.
 
 import shlex
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 
-from . import evaluation, export, figures, report, suite, table1
+from . import command_line, evaluation, export, figures, report, suite, table1
 from .loop import LoopOptions
 from .moving_mnist_experiment import (
     check_runs,
@@ -41,9 +40,7 @@ PROGRAM = "python -m train.moving_mnist"
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    command = shlex.join([*PROGRAM.split(), *argv])
-    commands = {
+    modes = {
         "train": train,
         "all": train_all,
         "resume": resume,
@@ -51,19 +48,12 @@ def main(argv=None):
         "figures": figures.draw,
         "export": export.export,
     }
-    try:
-        mode, settings = settle(argv)
-        return commands[mode](settings, command)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return command_line.run(PROGRAM, settle, modes, argv)
 
 
 def train(settings, command):
     """Train one model; return the exit status."""
-    began = time.monotonic()
-    run = Run.new(settings, command)
-    return run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(run.folder))}")
+    return command_line.train(PROGRAM, Run.new, settings, command)
 
 
 def train_all(settings, command):
@@ -81,14 +71,12 @@ def resume(settings, command):
     if suite.is_suite(folder):
         suite.change(folder, "table1", settings)
         return _train_rest(folder, command)
-    began = time.monotonic()
-    run = Run.resumed(settings, command)
-    return run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(folder))}")
+    return command_line.train(PROGRAM, Run.resumed, settings, command)
 
 
 def _train_rest(folder, command):
     """Train what is not finished in the folder, writing the table anew after each model."""
-    status = suite.train(folder, f"{PROGRAM} --resume {shlex.quote(str(folder))}", command, table1.write)
+    status = suite.train(folder, command_line.go_on(PROGRAM, folder), command, table1.write)
     if results := suite.results(folder):
         print("\n" + table1.format_table(table1.build(results)))
         print(f"\nAll is in {folder}. For the figures\n  {PROGRAM} --figures {shlex.quote(str(folder))}")

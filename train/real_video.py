@@ -14,7 +14,6 @@ A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png
 inspect.html.
 """
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from tqdm import tqdm
 from data.video import frames, video_info
 from data.video_writer import write_video
 
-from . import report
+from . import command_line, report
 from .portable import portable_command
 from .real_video_experiment import describe, find_videos, load_trained, usual_folders
 from .real_video_figures import panels
@@ -41,15 +40,8 @@ NO_VIDEO = "none"
 
 def main(argv=None):
     """Run the command; return its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
-    command = shlex.join([*PROGRAM.split(), *argv])
-    commands = {"train": train, "resume": resume, "evaluate": evaluate, "predict": predict}
-    try:
-        mode, settings = settle(argv)
-        return commands[mode](settings, command)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    modes = {"train": train, "resume": resume, "evaluate": evaluate, "predict": predict}
+    return command_line.run(PROGRAM, settle, modes, argv)
 
 
 def train(settings, command):
@@ -74,7 +66,7 @@ def resume(settings, command):
 
 
 def _to_the_end(run, began, video):
-    status = run.to_the_end(began, f"{PROGRAM} --resume {shlex.quote(str(run.folder))}")
+    status = run.to_the_end(began, command_line.go_on(PROGRAM, run.folder))
     if status == 0 and video != NO_VIDEO:
         video = video or run.test.source_that_moves_most(run.result)
         render(run.whole, run.experiment, video, run.folder / "prediction.mp4")
