@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from recurrent_golden import noise
-from small_models import KINDS, PREDICT_EVERY_STEP, SMALL, build, frames, gradients
+from toy_models import KINDS, PREDICT_EVERY_STEP, SMALL, build, frames, gradients
 
 import models
 import nnlite as nn

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_networks import PATHS, equal, input, network, tied, values
+from toy_networks import PATHS, equal, input, network, tied, values
 
 import nnlite as nn
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_networks import equal, input, network, tied, values
+from toy_networks import equal, input, network, tied, values
 
 import nnlite as nn
 

@@ -3,60 +3,12 @@
 import numpy as np
 import pytest
 from recurrent_golden import noise
+from toy_segnet_flow import HEIGHT, SMALL, VIDEO, WIDTH, build, frames, labels_at, moved
 
 import models
 import nnlite as nn
-from models.label_propagation import LabelPropagation
 from models.segmentation_loss import SegmentationLoss
 from nnlite import optim
-
-HEIGHT, WIDTH = 18, 20
-VIDEO = {"n_features": 3, "n_memory": 4, "kernel": 3, "flow_kernel": 5}
-SMALL = {"height": HEIGHT, "width": WIDTH, "n_classes": 3, "n_features": 4, "kernel": 3}
-
-
-def build(video=None, **options):
-    """Return a small SegNet-flow in float64, every path of which matters."""
-    nn.manual_seed(1)
-    model = models.build("segnet_flow", **SMALL | {"video": VIDEO | (video or {})} | options).double()
-    model.video.memory.reset(0.5)
-    for layer in model.video.regressor.modules[:3]:
-        layer.reset(0.3)
-    model.propagation.merge.reset(0.3)
-    return model
-
-
-def propagation(height=6, width=8, gate=None):
-    """Return label propagation of 3 classes; gate: the constant z of M, by default one that depends."""
-    module = LabelPropagation(3, height, width).double()
-    if gate is None:
-        module.merge.reset(0.5)
-    else:
-        module.merge.bias.fill(gate)
-    return module
-
-
-def frames(*shape, seed=0):
-    """Return frames in [0, 1]."""
-    return np.random.default_rng(seed).uniform(size=shape)
-
-
-def labels_at(steps, labelled, n=2):
-    """Return labels (T, N, H, W), -1 but at the steps `labelled`."""
-    labels = np.random.default_rng(0).integers(-1, 3, (steps, n, HEIGHT, WIDTH))
-    labels[[t for t in range(steps) if t not in labelled]] = -1
-    return labels
-
-
-def moved(function, array, index, step=1e-5):
-    """Return the central difference of the number function() by one entry of `array`."""
-    kept, values = array[index], []
-    for value in (kept + step, kept - step):
-        array[index] = value
-        values.append(function())
-    array[index] = kept
-    return (values[0] - values[1]) / (2 * step)
-
 
 # ---- names and counts -----------------------------------------------------------------------------------
 
@@ -147,60 +99,7 @@ def test_scores_move_as_the_flow_says():
         assert abs(scores[t][..., :v, :]).max() < 1e-9 and abs(scores[t][..., :u]).max() < 1e-9
 
 
-def test_blocks_of_four_pixels_move_as_their_feature_pixel():
-    module, h, w = propagation(gate=-1000), 3, 4
-    scores, flow = noise(2, 1, 3, 6, 8), np.zeros((2, 1, 2, h, w))
-    flow[0, 0, 1, 1, 2] = 2 / (w - 1)  # reads one feature pixel, two pixels, further right
-    y = module.forward([scores, flow])
-    expected = scores[0, 0].copy()
-    expected[:, 2:4, 4:6] = scores[0, 0][:, 2:4, 6:8]
-    np.testing.assert_allclose(y[1, 0], expected, atol=1e-12)
-
-
-def test_the_flow_of_a_step_carries_to_the_next():
-    module, scores, flow = propagation(), noise(3, 1, 3, 6, 8), 0.3 * noise(3, 1, 2, 3, 4)
-    y = module.forward([scores, flow]).copy()
-    for t, later in ((0, [1, 2]), (1, [2]), (2, [])):
-        other = flow.copy()
-        other[t] += 0.1
-        changed = abs(module.forward([scores, other]) - y).max(axis=(1, 2, 3, 4)) > 0
-        assert np.flatnonzero(changed).tolist() == later
-
-
-def test_long_sequences_stay_in_range():
-    module = propagation()
-    scores = noise(60, 1, 3, 6, 8).clip(-2, 2)
-    assert abs(module.forward([scores, 0.3 * noise(60, 1, 2, 3, 4)])).max() <= 2
-
-
-def test_the_merge_is_its_formula():
-    module, scores, flow = propagation(), noise(2, 2, 3, 6, 8), np.zeros((2, 2, 2, 3, 4))
-    y = module.forward([scores, flow])
-    both = np.pad(np.concatenate([scores[1], scores[0]], axis=1), ((0, 0), (0, 0), (1, 1), (1, 1)))
-    windows = np.lib.stride_tricks.sliding_window_view(both, (3, 3), axis=(2, 3))
-    z = np.einsum("nchwij,kcij->nkhw", windows, module.merge.weight) + module.merge.bias[:, None, None]
-    gate = 1 / (1 + np.exp(-z))
-    np.testing.assert_allclose(y[1], gate * scores[1] + (1 - gate) * scores[0], rtol=1e-9, atol=1e-10)
-
-
 # ---- gradients (see also the cases of models.gradcheck_cases) -------------------------------------------
-
-
-def test_a_last_label_reaches_the_first_scores_and_the_first_flow():
-    module, scores, flow = propagation(), noise(4, 1, 3, 6, 8), 0.3 * noise(4, 1, 2, 3, 4)
-    g = np.zeros_like(scores)
-    g[-1] = noise(*g[-1].shape)
-    module.forward([scores, flow])
-    grad_scores, grad_flow = module.backward([scores, flow], g)
-
-    def loss():
-        return (g * module.forward([scores, flow])).sum()
-
-    for array, grad in ((scores, grad_scores), (flow, grad_flow)):
-        for index in [(0, 0, 1, 2, 3), (0, 0, 0, 1, 1), (1, 0, 1, 2, 2)]:
-            assert abs(grad[index]) > 1e-4
-            assert grad[index] == pytest.approx(moved(loss, array, index), rel=1e-6)
-    assert not grad_flow[-1].any() and not np.isclose(grad_scores[-1], g[-1]).all()
 
 
 @pytest.mark.parametrize(
@@ -263,33 +162,6 @@ def test_backward_is_the_two_passes_in_one():
         np.testing.assert_allclose(results[0][path], expected, rtol=1e-10, atol=1e-12, err_msg=path)
 
 
-# ---- the loss -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("labelled", [[0], [3], [1, 2], [0, 1, 2, 3], []])
-def test_the_loss_is_its_formula(labelled):
-    scores, predicted = noise(4, 2, 3, HEIGHT, WIDTH), noise(4, 2, 3, HEIGHT, WIDTH, seed=2)
-    x, labels, weights = frames(4, 2, 3, HEIGHT, WIDTH), labels_at(4, labelled), np.array([0.5, 2.0, 1.0])
-    criterion = SegmentationLoss(weights, segmentation_weight=0.3)
-    log_p = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
-    picked = np.take_along_axis(log_p, np.maximum(labels, 0)[:, :, None], axis=2)[:, :, 0]
-    error = -(weights[labels] * (labels >= 0) * picked).sum()
-    reconstruction = ((predicted[:-1] - x[1:]) ** 2).sum()
-    assert criterion.forward([scores, predicted], [labels, x]) == pytest.approx(0.3 * error + reconstruction)
-    assert criterion.cross_entropy.output == pytest.approx(error)
-    assert criterion.reconstruction == pytest.approx(reconstruction)
-    grad_scores, grad_predicted = criterion.backward([scores, predicted], [labels, x])
-    assert [t for t in range(4) if grad_scores[t].any()] == labelled
-    assert not grad_predicted[-1].any() and grad_predicted[:-1].all()
-
-
-def test_one_frame_has_nothing_to_reconstruct():
-    scores, x = noise(1, 1, 3, HEIGHT, WIDTH), frames(1, 1, 3, HEIGHT, WIDTH)
-    criterion, labels = SegmentationLoss(), labels_at(1, [0], n=1)
-    assert criterion.forward([scores, x], [labels, x]) == criterion.cross_entropy.output > 0
-    assert not criterion.backward([scores, x], [labels, x])[1].any()
-
-
 def test_it_learns():
     nn.manual_seed(0)
     model = models.build("segnet_flow", **SMALL, video={**VIDEO, "penalty": "paper"})
@@ -327,27 +199,3 @@ def test_bad_input():
         model.backward(x, [g[0], g[1][:1]])
     with pytest.raises(TypeError, match="n_memories"):
         build({"n_memories": 3})
-
-
-def test_bad_input_of_propagation():
-    module, scores, flow = propagation(), noise(2, 1, 3, 6, 8), noise(2, 1, 2, 3, 4)
-    with pytest.raises(RuntimeError, match=r"nn\.LabelPropagation: call forward before backward"):
-        module.backward([scores, flow], scores)
-    with pytest.raises(ValueError, match="scores must have size 3 in dimension -3"):
-        module.forward([scores[:, :, :2], flow])
-    with pytest.raises(ValueError, match=r"flow must have shape \(2, 1, 2, 3, 4\), got \(1, 1, 2, 3, 4\)"):
-        module.forward([scores, flow[:1]])
-    with pytest.raises(ValueError, match="a sequence must have at least one step"):
-        module.forward([scores[:0], flow[:0]])
-    with pytest.raises(TypeError, match="input must be a list or tuple"):
-        module.forward(scores)
-
-
-def test_bad_input_of_the_loss():
-    scores, x, labels = noise(2, 2, 3, HEIGHT, WIDTH), frames(2, 2, 3, HEIGHT, WIDTH), labels_at(2, [1])
-    with pytest.raises(ValueError, match="SegmentationLoss: target must be a table of two arrays"):
-        SegmentationLoss().forward([scores, x], labels)
-    with pytest.raises(
-        ValueError, match=r"SegmentationLoss: predicted frames .*, but frames .*; give the frames"
-    ):
-        SegmentationLoss().forward([scores, x[:1]], [labels, x])
