@@ -56,6 +56,7 @@ def resume(settings, command):
 
 
 def _train_rest(folder, command):
+    """Train what is not finished in the folder, writing the table anew after each variant."""
     status = suite.train(folder, command_line.go_on(PROGRAM, folder), command, write)
     if results := suite.results(folder):
         print("\n" + format_table(build(results)))
