@@ -15,18 +15,7 @@ def test_log_and_checkpoint(tmp_path):
     run = trainer(tmp_path)
     run.run(lambda: {"score": run.step})
     log = read_log(tmp_path)
-    assert [line["evaluation"]["score"] for line in log if "evaluation" in line] == [
-        0,
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-        8,
-        10,
-    ]
+    assert [line["evaluation"]["score"] for line in log if "evaluation" in line] == [*range(9), 10]
     lines = [line for line in log if "loss" in line]
     assert [line["sequences"] for line in lines] == [9, 18, 27, 30]
     assert all(

@@ -15,6 +15,11 @@ from nnlite import checkpoint
 from train.loop import CHECKPOINT, LOG, read_log
 
 
+def complete(run):
+    """Run to the end of the budget or to a signal, with a parameter in the log; return the signal."""
+    return run.run(lambda: {"parameter": float(run.parameters[0])})
+
+
 def killed_at(step, folder):
     """Train in `folder` and die without warning within the given step (run in another process)."""
 
@@ -24,14 +29,14 @@ def killed_at(step, folder):
         return toy_batch(indices)
 
     run = trainer(Path(folder), make_batch)
-    run.run(lambda: {"parameter": float(run.parameters[0])})
+    complete(run)
 
 
 def whole_run(folder):
     """Return the outcome of a run that nothing interrupts."""
     folder.mkdir()
     run = trainer(folder)
-    assert run.run(lambda: {"parameter": float(run.parameters[0])}) is None
+    assert complete(run) is None
     return outcome(folder)
 
 
@@ -48,7 +53,7 @@ def test_ten_steps_are_five_and_kill_and_five(tmp_path):
 
     run = trainer(broken)
     run.restore(checkpoint.load(broken / CHECKPOINT))
-    assert run.run(lambda: {"parameter": float(run.parameters[0])}) is None
+    assert complete(run) is None
     assert run.step == 10
     assert outcome(broken) == whole_run(tmp_path / "whole")
 
@@ -65,13 +70,13 @@ def test_signal_saves_and_stops(number, tmp_path):
 
     usual = signal.getsignal(number)
     run = trainer(broken, make_batch, save_every=1e9)
-    assert run.run(lambda: {"parameter": float(run.parameters[0])}) == number
+    assert complete(run) == number
     assert signal.getsignal(number) is usual
     assert checkpoint.load(broken / CHECKPOINT).position["step"] == 5  # the step at hand is finished
 
     run = trainer(broken)
     run.restore(checkpoint.load(broken / CHECKPOINT))
-    run.run(lambda: {"parameter": float(run.parameters[0])})
+    complete(run)
     assert outcome(broken) == whole_run(tmp_path / "whole")
 
 

@@ -40,13 +40,4 @@ def test_the_account_leaves_out_the_middle_of_a_long_sequence_and_says_what_is_r
         net.forward(x)
     lines = str(t).splitlines()
     assert lines[2] == "forward: norm of each output (the last of 2 calls)"
-    assert lines[3].split() == [
-        "shape",
-        "whole",
-        "t=0",
-        "t=1",
-        "t=2",
-        "t=3",
-        "...",
-        *(f"t={k}" for k in range(26, 30)),
-    ]
+    assert lines[3].split() == "shape whole t=0 t=1 t=2 t=3 ... t=26 t=27 t=28 t=29".split()
