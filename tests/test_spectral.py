@@ -66,18 +66,19 @@ def test_products_against_scipy(kernel, dtype, tolerance):
 @pytest.mark.parametrize("size, tile", [((8, 8), 4), ((9, 13), 5), ((5, 4), 8)])
 def test_tiles_with_their_halo_are_windows_of_the_padded_image(size, tile):
     rng = np.random.default_rng(2)
-    x = rng.standard_normal((2, 3, *size))
+    x = rng.standard_normal((4, 2, 3, *size))
     tiling = Tiling(2, *size, tile, (2, 1), (1, 2))
-    tiles = np.empty((tile, tile, 3, tiling.batch))
+    tiles = np.full((4, tile, tile, 3, tiling.batch), np.nan)
     tiling.cut(x, tiles, np)
-    u = np.zeros((tile + 3, tile + 3, 3, tiling.batch))
-    tiling.spread(tiles, u)
-    padded = np.pad(x, ((0, 0), (0, 0), (2, tile + 4), (1, tile + 4)))
-    grid = u.reshape(tile + 3, tile + 3, 3, tiling.rows, tiling.columns, 2)
-    for row in range(tiling.rows):
-        for column in range(tiling.columns):
-            window = padded[:, :, row * tile :, column * tile :][:, :, : tile + 3, : tile + 3]
-            np.testing.assert_array_equal(grid[:, :, :, row, column], window.transpose(2, 3, 1, 0))
+    padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (2, tile + 4), (1, tile + 4)))
+    for t in range(4):
+        u = np.zeros((tile + 3, tile + 3, 3, tiling.batch))
+        tiling.spread(tiles[t], u)
+        grid = u.reshape(tile + 3, tile + 3, 3, tiling.rows, tiling.columns, 2)
+        for row in range(tiling.rows):
+            for column in range(tiling.columns):
+                window = padded[t, :, :, row * tile :, column * tile :][:, :, : tile + 3, : tile + 3]
+                np.testing.assert_array_equal(grid[:, :, :, row, column], window.transpose(2, 3, 1, 0))
     back = np.empty_like(x)
     tiling.join(tiles, back, np)
     np.testing.assert_array_equal(back, x)

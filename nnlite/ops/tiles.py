@@ -13,6 +13,9 @@ from ..backend import get_array_module
 from . import tiles_cuda
 from .threads import split
 
+#: How many numbers lie between the rows of a scratch array: a line of the cache in float32.
+PADDING = 16
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -47,11 +50,39 @@ class Tiling:
 
     def cut(self, x, tiles, xp):
         """Copy images x (..., N, C, H, W) into tiles (..., m, m, C, B)."""
-        self._copy(x, tiles, xp, to_tiles=True)
+        x, tiles = _steps(x), _steps(tiles)
+        if xp is not np:
+            if self.ragged:
+                tiles.fill(0)
+            for image, part in self._parts(x, tiles):
+                part[...] = image
+            return
+
+        def piece(steps):
+            staged = self._staged(tiles, pixels_first=False)
+            for x_step, tiles_step in zip(x[steps], tiles[steps]):
+                for image, part in self._parts(x_step, staged):
+                    part[...] = image
+                tiles_step[...] = staged
+
+        split(piece, len(x), xp)
 
     def join(self, tiles, x, xp):
         """Copy tiles (..., m, m, C, B) back into images x (..., N, C, H, W)."""
-        self._copy(x, tiles, xp, to_tiles=False)
+        x, tiles = _steps(x), _steps(tiles)
+        if xp is not np:
+            for image, part in self._parts(x, tiles):
+                image[...] = part
+            return
+
+        def piece(steps):
+            staged = self._staged(tiles, pixels_first=True)
+            for x_step, tiles_step in zip(x[steps], tiles[steps]):
+                staged[...] = tiles_step
+                for image, part in self._parts(x_step, staged):
+                    image[...] = part
+
+        split(piece, len(x), xp)
 
     def spread(self, tiles, u):
         """Copy tiles (m, m, C, B) with their neighbours' pixels into u (L, L, C, B).
@@ -107,25 +138,30 @@ class Tiling:
             axes.append(pieces)
         return [(y, x) for y in axes[0] for x in axes[1]]
 
-    def _copy(self, x, tiles, xp, to_tiles):
-        """Copy between images and tiles, tile by tile, leading axes split over the workers."""
-        n, channels = x.shape[-4:-2]
-        images = x.reshape(-1, n, channels, self.height, self.width)
-        grids = self._grid(tiles.reshape(-1, *tiles.shape[-4:]))
+    def _parts(self, x, tiles):
+        """Yield, tile by tile, the views (..., N, C, h, w) of x and of tiles that hold the same pixels."""
+        grid, m = self._grid(tiles), self.tile
+        for row in range(self.rows):
+            for column in range(self.columns):
+                image = x[..., row * m : (row + 1) * m, column * m : (column + 1) * m]
+                h, w = image.shape[-2:]
+                part = grid[..., :h, :w, :, row, column, :]
+                yield image, part.swapaxes(-1, -4).swapaxes(-2, -3).swapaxes(-1, -2)
 
-        def piece(steps):
-            for row in range(self.rows):
-                for column in range(self.columns):
-                    y, x0 = row * self.tile, column * self.tile
-                    image = images[steps, :, :, y : y + self.tile, x0 : x0 + self.tile].transpose(
-                        0, 3, 4, 2, 1
-                    )
-                    grid = grids[steps, : image.shape[1], : image.shape[2], :, row, column]
-                    if to_tiles:
-                        grid[...] = image
-                    else:
-                        image[...] = grid
+    def _staged(self, tiles, pixels_first):
+        """Return tiles of zeros (m, m, C, B) for one step, for a transposing copy to pass through.
 
-        if to_tiles and self.ragged:
-            tiles.fill(0)
-        split(piece, len(images), xp)
+        Such a copy jumps through what it reads. In images and tiles the jumps are powers of two, which share
+        a few sets of the cache, so what it reads is first brought into rows that are a little longer: a row
+        for each pixel, or for each map of each image.
+        """
+        m, _, maps, batch = tiles.shape[-4:]
+        pixels, images = m * m, maps * batch
+        rows, columns = (pixels, images) if pixels_first else (images, pixels)
+        scratch = np.zeros((rows, columns + PADDING), tiles.dtype)[:, :columns]
+        return (scratch if pixels_first else scratch.T).reshape(m, m, maps, batch)
+
+
+def _steps(x):
+    """Return a view of x with its leading axes as one."""
+    return x.reshape(-1, *x.shape[-4:])
