@@ -13,6 +13,7 @@ from models import gradcheck_cases as model_cases
 from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, optim
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops.spectral import SpectralConvolution
+from nnlite.recurrent import spectral_steps
 from train import moving_mnist, moving_mnist_experiment
 from train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
@@ -120,9 +121,10 @@ def test_model(name):
         same(model.flow, twin.flow, "flow")
 
 
-@pytest.mark.parametrize("algorithm", ["gemm", "spectral"])
-def test_seq_conv_lstm(algorithm):
+@pytest.mark.parametrize("algorithm, tile", [("gemm", None), ("spectral", 13), ("spectral", 5)])
+def test_seq_conv_lstm(algorithm, tile, monkeypatch):
     """Two sequences that follow one another, in training and in evaluation; maps that tiles do not divide."""
+    monkeypatch.setattr(spectral_steps, "choose_tile", lambda *sizes: tile)
     model = nn.SeqConvLSTM(2, 3, 5, 3, algorithm=algorithm).remember("both")
     twin, rng = model.clone(), np.random.default_rng(0)
     twin.cuda()
@@ -141,15 +143,16 @@ def test_seq_conv_lstm(algorithm):
         same(grad, grad_there, path)
 
 
-@pytest.mark.parametrize("chunk", [None, 2])
-def test_spectral_convolution(chunk):
+@pytest.mark.parametrize("chunk, padding", [(None, None), (2, None), (2, 2)])
+def test_spectral_convolution(chunk, padding):
     """The GPU takes all frequencies at once where the CPU takes them piece by piece."""
     rng, results = np.random.default_rng(0), []
     weight, bias = rng.standard_normal((4, 3, 3, 5)), rng.standard_normal(4)
-    u, dz = rng.standard_normal((3, 10, 10, 3, 5)), rng.standard_normal((3, 6, 6, 4, 5))
+    side = 10 if padding is None else 6
+    u, dz = rng.standard_normal((3, side, side, 3, 5)), rng.standard_normal((3, 6, 6, 4, 5))
     for device in ("cpu", "cuda"):
         xp = backend.array_module(device)
-        convolution = SpectralConvolution(3, 4, (3, 5), 6, 5, 3, np.dtype(np.float32), xp, chunk)
+        convolution = SpectralConvolution(3, 4, (3, 5), 6, 5, 3, np.dtype(np.float32), xp, chunk, padding)
         convolution.set_weight(moved(weight, device), moved(bias, device))
         z, du, gradients = xp.empty(dz.shape, np.float32), xp.empty(u.shape, np.float32), []
         for t in range(3):

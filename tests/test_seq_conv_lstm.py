@@ -8,15 +8,26 @@ import pytest
 
 import nnlite as nn
 from nnlite.gradcheck import check_module, worst
+from nnlite.recurrent import spectral_steps
 from nnlite.recurrent.seq_conv_lstm import choose
 
 ORDER = ("input_gate", "cell_gate", "forget_gate", "output_gate")
 
 
-@pytest.fixture(params=["gemm", "spectral"])
-def make(request):
+#: How `SpectralSteps` may cut a map, as (height, width, images, kernel, ...) -> tile.
+TILES = {
+    "whole map": lambda height, width, *_: max(height, width),
+    "tiles": lambda height, width, images, kernel, *_: max(kernel - 1, max(height, width) // 2),
+}
+
+
+@pytest.fixture(params=["gemm", *TILES])
+def make(request, monkeypatch):
     """Return the constructor of a SeqConvLSTM that convolves in one way."""
-    return partial(nn.SeqConvLSTM, algorithm=request.param)
+    if request.param == "gemm":
+        return partial(nn.SeqConvLSTM, algorithm="gemm")
+    monkeypatch.setattr(spectral_steps, "choose_tile", TILES[request.param])
+    return partial(nn.SeqConvLSTM, algorithm="spectral")
 
 
 def pair(make, n_in=2, n_out=3, kc=3, km=5):
@@ -131,7 +142,7 @@ def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
     x, g = noise(7, 2, 2, 6, 6), noise(7, 2, 3, 6, 6, seed=1)
     grads = []
     for limit in (1, 60_000, 1 << 30):
-        monkeypatch.setattr("nnlite.recurrent.spectral_steps.CHUNK_BYTES", limit)
+        monkeypatch.setattr(spectral_steps, "CHUNK_BYTES", limit)
         lstm.clear_state().zero_grad_parameters()
         lstm.forward(x)
         lstm.backward(x, g)
@@ -223,7 +234,9 @@ def test_auto_takes_what_the_estimates_say(shape, n_out, kernels, chosen):
 
 @pytest.mark.parametrize("dtype, limit", [(np.float32, 1e-5), (np.float64, 1e-12)])
 @pytest.mark.parametrize("seed", range(4))
-def test_both_algorithms_agree(seed, dtype, limit):
+@pytest.mark.parametrize("cut", TILES)
+def test_both_algorithms_agree(seed, dtype, limit, cut, monkeypatch):
+    monkeypatch.setattr(spectral_steps, "choose_tile", TILES[cut])
     rng = np.random.default_rng(seed)
     n_in, n_out, height, width = rng.integers(1, (6, 6, 20, 20), endpoint=True)
     kc, km = 2 * rng.integers(0, 4, 2) + 1

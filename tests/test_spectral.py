@@ -63,6 +63,34 @@ def test_products_against_scipy(kernel, dtype, tolerance):
     assert_close(bias_grad, dzs.sum(axis=(0, 1, 2, 4)), tolerance)
 
 
+@pytest.mark.parametrize("kernel, padding", [((3, 3), 1), ((7, 7), 3), ((4, 4), 1), ((3, 5), 1), ((1, 1), 0)])
+def test_a_whole_map_needs_its_padding_but_once(kernel, padding):
+    rng, m, n_in, n_out, batch = np.random.default_rng(4), 6, 2, 3, 2
+    convolution = SpectralConvolution(n_in, n_out, kernel, m, batch, 1, np.dtype(float), np, padding=padding)
+    assert convolution.length == m + max(padding, max(kernel) - 1 - padding)
+    weight = rng.standard_normal((n_out, n_in, *kernel))
+    u, dz = rng.standard_normal((m, m, n_in, batch)), rng.standard_normal((m, m, n_out, batch))
+    z, du = np.empty_like(dz), np.empty_like(u)
+    convolution.set_weight(weight, np.zeros(n_out))
+    convolution.forward(u, z)
+    convolution.backward(dz, du)
+    weight_grad, bias_grad = convolution.weight_gradient()
+
+    around = [(padding, k - 1 - padding) for k in kernel]
+    padded = np.pad(u, [*around, (0, 0), (0, 0)])
+    wanted, wanted_du, wanted_weight = np.zeros_like(z), np.zeros_like(padded), np.zeros_like(weight)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            tap, window = weight[:, :, i, j], np.s_[i : i + m, j : j + m]
+            wanted += np.einsum("oc,hwcb->hwob", tap, padded[window])
+            wanted_du[window] += np.einsum("oc,hwob->hwcb", tap, dz)
+            wanted_weight[:, :, i, j] = np.einsum("hwob,hwcb->oc", dz, padded[window])
+    assert_close(z, wanted, 1e-12)
+    assert_close(du, wanted_du[padding : padding + m, padding : padding + m], 1e-12)
+    assert_close(weight_grad, wanted_weight, 1e-12)
+    assert_close(bias_grad, dz.sum(axis=(0, 1, 3)), 1e-12)
+
+
 @pytest.mark.parametrize("size, tile", [((8, 8), 4), ((9, 13), 5), ((5, 4), 8)])
 def test_tiles_with_their_halo_are_windows_of_the_padded_image(size, tile):
     rng = np.random.default_rng(2)

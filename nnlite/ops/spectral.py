@@ -2,13 +2,15 @@
 
 A 7x7 convolution of 64 to 256 maps costs 49 · 64 · 256 multiplications a pixel. On tiles of L x L it
 becomes one (256 x 64) complex product for each of the L · (L/2 + 1) frequencies, 10 to 18 times fewer.
-A tile yields m x m outputs, m = L - k + 1, from L x L inputs: neighbouring tiles share k - 1 of them.
+A tile yields m x m outputs, m = L - k + 1, from L x L inputs: neighbouring tiles share k - 1 of them. A tile
+that is the whole map has only zeros around it, and those before it, which come again after the last of L
+numbers, serve as those after it: L = m + k/2 is enough, and the inputs are m x m.
 
-Layout. Input tiles u are (L, L, n_in, B), output tiles z are (m, m, n_out, B): B counts all tiles of all
-images of a batch, so that one product per frequency serves them all. R, C are the forward and R', C' the
-inverse DFT matrices of `dft`. Of the kernel's conjugate spectrum, (n_out, n_in) for each frequency f, real
-and imaginary part lie side by side, Ŵ(f) = [Re Im]. Read as n_in real and n_in imaginary parts, û(f) gives
-with Ŵ(f) the real parts of ẑ(f), and -iû(f) its imaginary parts; so C makes both of these, ũ = (û, -iû):
+Layout. Input tiles u are (s, s, n_in, B) with s = L or m, output tiles z are (m, m, n_out, B): B counts all
+tiles of all images of a batch, so that one product per frequency serves them all. R, C are the forward and
+R', C' the inverse DFT matrices of `dft`. Of the kernel's conjugate spectrum, (n_out, n_in) for each frequency
+f, real and imaginary part lie side by side, Ŵ(f) = [Re Im]. Read as n_in real and n_in imaginary parts, û(f)
+gives with Ŵ(f) the real parts of ẑ(f), and -iû(f) its imaginary parts; so C makes both, ũ = (û, -iû):
 
     ũ = C (R u),    ẑ(f) = Ŵ(f) ũ(f),    z = R' (C' ẑ).
 
@@ -21,7 +23,10 @@ The weights' spectra are the most that a step reads when there are few tiles; th
 
 from . import dft
 from .products import product
-from .threads import in_cache, split
+from .threads import in_cache, in_pieces, split
+
+#: How many output maps of the weights are transformed at once: a product worth its call, in little memory.
+OUTPUTS = 64
 
 
 class SpectralConvolution:
@@ -33,54 +38,60 @@ class SpectralConvolution:
     per frequency. All buffers but the spectra of a few frequencies are allocated once.
 
     n_in, n_out: maps. kernel: (kh, kw). tile: outputs (m, m) a tile. batch: B, tiles times images.
+    padding: None for tiles with neighbours; how many zeros lie before each axis of tiles that are whole maps.
     """
 
-    def __init__(self, n_in, n_out, kernel, tile, batch, steps, dtype, xp, chunk=None):
+    def __init__(self, n_in, n_out, kernel, tile, batch, steps, dtype, xp, chunk=None, padding=None):
         self.n_in, self.n_out, self.tile, self.batch = n_in, n_out, tile, batch
         self.kernel, self.steps, self.xp = kernel, steps, xp
-        self.length = length = tile + max(kernel) - 1
+        self.length = length = transform_length(tile, max(kernel), padding)
+        self.side = side = length if padding is None else tile
         self.half = half = length // 2 + 1
+        first = padding or 0
 
         def constant(matrix):
             return xp.asarray(matrix.astype(dtype))
 
-        self.rows_in = constant(dft.rows_forward(length, length))
-        self.columns_in = constant(dft.columns_forward_twice(length, length))
+        self.rows_in = constant(dft.rows_forward(length, side, first))
+        self.columns_in = constant(dft.columns_forward_twice(length, side, first))
         self.rows_out = constant(dft.rows_inverse(length, tile))
         self.columns_out = constant(dft.columns_inverse(length, tile))
         self.rows_kernel = constant(dft.rows_forward(length, kernel[0]))
         self.columns_kernel = constant(dft.columns_forward(length, kernel[1]))
 
-        self.kernel_rows_hat = xp.empty((half, 2 * kernel[1], n_out * n_in), dtype)
         self.spectrum = xp.empty((half, length, n_out, 2, n_in), dtype)
-        self.u_rows = xp.empty((half, 2 * length, n_in * batch), dtype)
+        self.u_rows = xp.empty((half, 2 * side, n_in * batch), dtype)
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
         self.kept_u = xp.empty((half, length, 2 * n_in, steps, batch), dtype)
         self.chunk = steps if chunk is None else min(steps, chunk)
-        self.kept_z = xp.empty((half, length, 2, n_out, self.chunk, batch), dtype)
+        self.kept_z = xp.empty((half, length, n_out, 2, self.chunk, batch), dtype)
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
-        xp = self.xp
-        taps = xp.ascontiguousarray(weight.transpose(2, 3, 0, 1)).reshape(self.kernel[0], -1)
-        rows = self.kernel_rows_hat
-        product(self.rows_kernel, taps, out=rows.reshape(2 * self.half, -1))
-        shape = (self.half, self.length, 2, self.n_out, self.n_in)
+        xp, kh, kw = self.xp, *self.kernel
 
-        def transform(f):
-            self.spectrum[f] = product(self.columns_kernel, rows[f]).reshape(-1, *shape[1:]).swapaxes(2, 3)
+        def transform(o):
+            taps = xp.ascontiguousarray(weight[o].transpose(2, 3, 0, 1))
+            rows = product(self.rows_kernel, taps.reshape(kh, -1)).reshape(self.half, 2 * kw, -1)
 
-        split(in_cache(transform, rows[0].nbytes, xp), self.half, xp)
+            def frequencies(f):
+                columns = product(self.columns_kernel, rows[f])
+                self.spectrum[f, :, o] = columns.reshape(-1, self.length, 2, *taps.shape[2:]).swapaxes(2, 3)
+
+            in_cache(frequencies, rows[0].nbytes, xp)(slice(0, self.half))
+
+        output_bytes = self.half * 2 * kw * self.n_in * weight.itemsize
+        split(in_cache(transform, output_bytes, xp), self.n_out, xp)
         self.bias = None if bias is None else (bias * self.length**2)[:, None]
 
     def forward(self, u, z, step=0, then=None):
-        """Compute z (m, m, n_out, B) from u (L, L, n_in, B).
+        """Compute z (m, m, n_out, B) from u (s, s, n_in, B).
 
         step: where to keep the spectrum for `weight_gradient`. then: called as then(columns) on each slice of
         z's second axis as soon as it is complete, from the worker that has it in its cache.
         """
         xp, length, weights = self.xp, self.length, self._weights()
-        u_flat, u_rows = u.reshape(length, -1), self.u_rows.reshape(2 * self.half, -1)
+        u_flat, u_rows = u.reshape(self.side, -1), self.u_rows.reshape(2 * self.half, -1)
         z_rows = self.z_rows.reshape(2 * self.half, -1)
 
         def rows(columns):
@@ -107,7 +118,7 @@ class SpectralConvolution:
         split(in_cache(finish, z[:, 0].nbytes, xp), self.tile, xp)
 
     def backward(self, dz, du, step=0):
-        """Compute du (L, L, n_in, B) from dz (m, m, n_out, B), or only keep dz's spectrum when du is None."""
+        """Compute du (s, s, n_in, B) from dz (m, m, n_out, B), or only keep dz's spectrum when du is None."""
         xp, length, weights = self.xp, self.length, self._weights().swapaxes(-1, -2)
         dz_flat, z_rows = dz.reshape(self.tile, -1), self.z_rows.reshape(2 * self.half, -1)
         u_rows = self.u_rows.reshape(2 * self.half, -1)
@@ -119,19 +130,19 @@ class SpectralConvolution:
             u_hat, z_hat = self._spectra(f)
             product(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
             if self.steps:
-                self.kept_z[f, :, :, :, step % self.chunk] = z_hat
+                self.kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
             if du is not None:
                 product(weights[f], z_hat, out=u_hat)
                 product(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
 
         def finish(columns):
             flat = _flat_columns(columns, du)
-            product(self.rows_in.T, u_rows[:, flat], out=du.reshape(length, -1)[:, flat])
+            product(self.rows_in.T, u_rows[:, flat], out=du.reshape(self.side, -1)[:, flat])
 
         split(rows, dz_flat.shape[1], xp)
         split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
         if du is not None:
-            split(finish, length, xp)
+            split(finish, self.side, xp)
 
     def weight_gradient(self, first=0):
         """Return (d weight, d bias) summed over steps first, first + 1, ... of one chunk.
@@ -140,22 +151,29 @@ class SpectralConvolution:
         """
         xp, (kh, kw) = self.xp, self.kernel
         count = min(self.chunk, self.steps - first)
-        rows = self.kernel_rows_hat
+        u = self.kept_u[..., first : first + count, :].reshape(self.half, self.length, 2 * self.n_in, -1)
+        z = self.kept_z[..., :count, :]
+        taps = xp.empty((kh, kw, self.n_out, self.n_in), z.dtype)
 
-        def frequencies(f):
-            shape = (f.stop - f.start, self.length)
-            u = self.kept_u[f, :, :, first : first + count].reshape(*shape, 2 * self.n_in, -1)
-            z = self.kept_z[f, :, :, :, :count].reshape(*shape, 2 * self.n_out, -1)
-            blocks = product(z, u.swapaxes(-1, -2)).reshape(*shape, 2, self.n_out, 2, self.n_in)
-            spectrum = xp.empty((len(u), self.length, 2, self.n_out, self.n_in), blocks.dtype)
-            xp.add(blocks[:, :, 0, :, 0], blocks[:, :, 1, :, 1], out=spectrum[:, :, 0])
-            xp.subtract(blocks[:, :, 0, :, 1], blocks[:, :, 1, :, 0], out=spectrum[:, :, 1])
-            product(self.columns_kernel.T, spectrum.reshape(len(u), 2 * self.length, -1), out=rows[f])
+        def outputs(o):
+            maps = o.stop - o.start
+            rows = xp.empty((self.half, 2 * kw, maps * self.n_in), z.dtype)
 
-        split(in_cache(frequencies, self._row_bytes(), xp), self.half, xp)
-        taps = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
-        taps = taps.reshape(kh, kw, self.n_out, self.n_in)
-        bias = self.kept_z[0, 0, 0, :, :count].sum(axis=(1, 2)) * self.length**2
+            def frequencies(f):
+                z_hat = z[f, :, o].reshape(-1, self.length, 2 * maps, u.shape[-1])
+                blocks = product(z_hat, u[f].swapaxes(-1, -2)).reshape(-1, self.length, maps, 2, 2, self.n_in)
+                spectrum = xp.empty((len(blocks), self.length, 2, maps, self.n_in), z.dtype)
+                xp.add(blocks[:, :, :, 0, 0], blocks[:, :, :, 1, 1], out=spectrum[:, :, 0])
+                xp.subtract(blocks[:, :, :, 0, 1], blocks[:, :, :, 1, 0], out=spectrum[:, :, 1])
+                columns = spectrum.reshape(len(blocks), 2 * self.length, -1)
+                product(self.columns_kernel.T, columns, out=rows[f])
+
+            in_cache(frequencies, 6 * self.length * maps * self.n_in * z.itemsize, xp)(slice(0, self.half))
+            product_rows = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
+            taps[:, :, o] = product_rows.reshape(kh, kw, maps, self.n_in)
+
+        split(in_pieces(outputs, OUTPUTS, xp), self.n_out, xp)
+        bias = z[0, 0, :, 0].sum(axis=(1, 2)) * self.length**2
         return taps.transpose(2, 3, 0, 1), bias
 
     def _spectra(self, f):
@@ -179,6 +197,17 @@ def _flat_columns(columns, tiles):
     return slice(columns.start * width, columns.stop * width)
 
 
+def whole_map_padding(tile, height, width, kernel):
+    """Return `padding` of SpectralConvolution for a "same" convolution: None if a map takes several tiles."""
+    return kernel // 2 if tile >= max(height, width) else None
+
+
+def transform_length(tile, kernel, padding=None):
+    """Return L for tiles of m x m outputs, see SpectralConvolution for `padding`."""
+    halo = kernel - 1
+    return tile + (halo if padding is None else max(padding, halo - padding))
+
+
 def choose_tile(height, width, images, kernel, n_in, n_out):
     """Return the tile size m with the least estimated time for one step, forward and backward.
 
@@ -193,14 +222,18 @@ def choose_tile(height, width, images, kernel, n_in, n_out):
 def step_seconds(tile, height, width, images, kernel, n_in, n_out):
     """Return about how long one step takes, forward and backward, with tiles of this size.
 
-    The estimate adds three products per frequency (forward and the two gradients), at a rate that falls off
-    when they have few columns, and twice one reading of the weights' spectrum and the transforms. The rates
-    were measured on two cores of a CPU with AVX2; only their ratios matter.
+    The estimate adds three products per frequency (forward and the two gradients), twice the weights' spectra
+    and twice the transforms, and half a millisecond for all the calls. The rates were fitted to 48
+    combinations of tile, batch and maps on two cores of a CPU with AVX-512 and to the same with AVX2; they
+    hit those times within 16% (root mean square), and the tiles chosen took 3% longer than the best. Only
+    the ratios matter.
     """
-    length = tile + kernel - 1
-    frequencies = length * (length // 2 + 1)
+    padding = whole_map_padding(tile, height, width, kernel)
+    length = transform_length(tile, kernel, padding)
+    half, side = length // 2 + 1, length if padding is None else tile
     batch = -(-height // tile) * -(-width // tile) * images
-    product = 8 * frequencies * n_in * n_out * batch
-    transforms = batch * (6 * length**3 * n_in + (4 * length**2 * tile + 2 * length * tile**2) * n_out)
-    rate = 130e9 * batch / (batch + 6)
-    return 3 * product / rate + 2 * (16 * frequencies * n_in * n_out / 40e9 + transforms / 200e9)
+    weights = 2 * length * half * n_in * n_out
+    transforms_in = half * side * (4 * side + 16 * length)
+    transforms_out = half * tile * (4 * tile + 8 * length)
+    transforms = batch * (transforms_in * n_in + transforms_out * n_out)
+    return 500e-6 + 3 * 4 * weights * batch / 180e9 + 2 * (4 * weights / 23e9 + transforms / 150e9)

@@ -5,7 +5,7 @@ stage of `nnlite.ops.spectral` reads and writes contiguous memory; the gates do 
 """
 
 from ..ops import gates
-from ..ops.spectral import SpectralConvolution, choose_tile
+from ..ops.spectral import SpectralConvolution, choose_tile, transform_length, whole_map_padding
 from ..ops.threads import in_cache, split
 from ..ops.tiles import Tiling
 
@@ -26,18 +26,20 @@ class SpectralSteps:
         kernel = max(kernels)
         n_all, halo = self.n_in + n_out, kernel // 2
         m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
-        self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
-        batch, length = self.tiling.batch, m + kernel - 1
-        step_bytes = (length // 2 + 1) * length * 8 * n_out * batch * dtype.itemsize
-        kept = self.steps if train else 0
+        padding = whole_map_padding(m, height, width, kernel)
+        reach = halo if padding is None else 0
+        self.tiling = Tiling(images, height, width, m, (reach, reach), (reach, reach))
+        batch, length = self.tiling.batch, transform_length(m, kernel, padding)
+        wide, kernel_size, kept = 4 * n_out, (kernel, kernel), self.steps if train else 0
+        chunk = _even_chunk(self.steps, (length // 2 + 1) * length * 2 * wide * batch * dtype.itemsize)
         self.convolution = SpectralConvolution(
-            n_all, 4 * n_out, (kernel, kernel), m, batch, kept, dtype, xp, max(1, CHUNK_BYTES // step_bytes)
+            n_all, wide, kernel_size, m, batch, kept, dtype, xp, chunk, padding
         )
         self.scales = gates.row_scales(n_out, dtype, xp)
         slots = self.steps if train else 1
         self.x = xp.empty((self.steps, m, m, self.n_in, batch), dtype)
-        self.u = xp.zeros((length, length, n_all, batch), dtype)
-        self.a = xp.empty((slots, m, m, 4 * n_out, batch), dtype)
+        self.u = xp.zeros((m + 2 * reach, m + 2 * reach, n_all, batch), dtype)
+        self.a = xp.empty((slots, m, m, wide, batch), dtype)
         self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
         self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
         self.sent, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
@@ -136,6 +138,12 @@ class SpectralSteps:
         tiles = self.xp.empty_like(self.h[0])
         self.tiling.cut(state, tiles, self.xp)
         return tiles
+
+
+def _even_chunk(steps, step_bytes):
+    """Return how many steps at once fit into CHUNK_BYTES, if all chunks are to have about as many."""
+    chunks = -(-steps // max(1, CHUNK_BYTES // step_bytes))
+    return -(-steps // chunks)
 
 
 def _differ(some, others):
