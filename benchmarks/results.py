@@ -31,12 +31,12 @@ environment variable OPENBLAS_CORETYPE does not choose the kernels. All times ar
 
 
 def save(folder, run):
-    """Add a run to benchmarks.json in the folder and write benchmarks.md anew."""
+    """Add a run, or what there is of it, to benchmarks.json in the folder and write benchmarks.md anew."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "benchmarks.json"
     runs = json.loads(path.read_text()) if path.exists() else []
-    runs = [run, *(old for old in runs if _identity(old) != _identity(run))]
+    runs = [run, *(old for old in runs if not _replaces(run, old))]
     write_json(path, runs)
     (folder / "benchmarks.md").write_text("\n".join([INTRODUCTION, *map(format_run, runs)]))
 
@@ -233,8 +233,15 @@ def _instructions(run):
     return list(dict.fromkeys(name for name in found if name))
 
 
+def _replaces(run, old):
+    """Say whether `old` is an earlier run of the same on such a machine, or the beginning of `run` itself."""
+    if _identity(run) != _identity(old):
+        return False
+    return run["date"] == old["date"] or _instructions(run) == _instructions(old)
+
+
 def _identity(run):
-    return run["command"], run["machine"]["cpu"], run["machine"].get("gpu"), _instructions(run)
+    return run["command"], run["machine"]["cpu"], run["machine"].get("gpu")
 
 
 def _short(name):

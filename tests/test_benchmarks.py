@@ -98,15 +98,16 @@ def test_comparison_takes_pytorchs_best():
 
 def test_tables(tmp_path):
     results.save(tmp_path, run("first"))
+    results.save(tmp_path, run("second") | {"measurements": []})  # as it begins, of unknown instructions
     results.save(tmp_path, run("second"))
-    results.save(tmp_path, run("second"))
+    results.save(tmp_path, run("second") | {"date": "2026-01-03T03:04:05"})
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
     assert [old["command"] for old in saved] == ["second", "first"]  # the newest first
     text = (tmp_path / "benchmarks.md").read_text()
     expected = "| 8 | 10 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.35 | 100 | 200 (eager) | 0.50 | 1.00 |"
     assert expected in text
     assert "failed: no compiler" in text
-    assert "## x, 2 cores, AVX2, 2026-01-02" in text and "- commit abc123" in text
+    assert "## x, 2 cores, AVX2, 2026-01-03" in text and "- commit abc123" in text
     assert "| memory | 100.0 | 300.0 | 100.0% |" in text
 
 
