@@ -25,7 +25,7 @@ from . import dft
 from .products import product
 from .threads import in_cache, in_pieces, split
 
-#: How many output maps of the weights are transformed at once: a product worth its call, in little memory.
+#: Of how many output maps the weights' gradients are made at once: products worth a call, in little memory.
 OUTPUTS = 64
 
 
@@ -169,10 +169,10 @@ class SpectralConvolution:
                 product(self.columns_kernel.T, columns, out=rows[f])
 
             in_cache(frequencies, 6 * self.length * maps * self.n_in * z.itemsize, xp)(slice(0, self.half))
-            product_rows = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
-            taps[:, :, o] = product_rows.reshape(kh, kw, maps, self.n_in)
+            found = product(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
+            taps[:, :, o] = found.reshape(kh, kw, maps, self.n_in)
 
-        split(in_pieces(outputs, OUTPUTS, xp), self.n_out, xp)
+        split(in_pieces(outputs, OUTPUTS), self.n_out, xp)
         bias = z[0, 0, :, 0].sum(axis=(1, 2)) * self.length**2
         return taps.transpose(2, 3, 0, 1), bias
 

@@ -91,13 +91,11 @@ def in_cache(work, item_bytes, xp):
 
     item_bytes: what one item takes. On the GPU the slice stays whole.
     """
-    return in_pieces(work, max(1, CACHE_BYTES // item_bytes), xp)
+    return in_pieces(work, max(1, CACHE_BYTES // item_bytes)) if xp.__name__ == "numpy" else work
 
 
-def in_pieces(work, size, xp):
-    """Return `work` as a function of slices that takes `size` items at once; on the GPU all."""
-    if xp.__name__ != "numpy":
-        return work
+def in_pieces(work, size):
+    """Return `work` as a function of slices that takes `size` items at once."""
 
     def piecewise(items):
         for first in range(items.start, items.stop, size):
