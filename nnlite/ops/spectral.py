@@ -78,7 +78,8 @@ class SpectralConvolution:
                 columns = product(self.columns_kernel, rows[f])
                 self.spectrum[f, :, o] = columns.reshape(-1, self.length, 2, *taps.shape[2:]).swapaxes(2, 3)
 
-            in_cache(frequencies, rows[0].nbytes, xp)(slice(0, self.half))
+            row_bytes = 2 * self.length * taps[0, 0].nbytes
+            in_cache(frequencies, row_bytes, xp)(slice(0, self.half))
 
         output_bytes = self.half * 2 * kw * self.n_in * weight.itemsize
         split(in_cache(transform, output_bytes, xp), self.n_out, xp)
