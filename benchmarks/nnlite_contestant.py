@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+from nnlite.benchmarks.contestant import Contestant, serve
+from nnlite.benchmarks.profiling import profile
+from nnlite.train.loop import LoopOptions, Trainer, loss_and_gradient
 from threadpoolctl import threadpool_info
 
-import models
 import nnlite as nn
-from nnlite import backend
+from nnlite import backend, models
 from nnlite.ops import threads
-from train.loop import LoopOptions, Trainer, loss_and_gradient
-
-from .contestant import Contestant, serve
-from .profiling import profile
 
 
 class NnliteContestant(Contestant):

@@ -17,14 +17,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from nnlite.benchmarks.contestant import Child, ChildFailed
+from nnlite.data.moving_shapes import MovingShapes
+from nnlite.train.report import hardware, write_json
+from nnlite.train.table1 import format_markdown
 
-import models
 import nnlite as nn
-from data.moving_shapes import MovingShapes
-from train.report import hardware, write_json
-from train.table1 import format_markdown
-
-from .contestant import Child, ChildFailed
+from nnlite import models
 
 #: The largest relative difference of the first losses.
 TOLERANCE = 1e-4
@@ -81,7 +80,9 @@ def measure(name, size, length, rounds):
         try:
             for side in ("nnlite", "torch"):
                 settings = {"framework": side, "model": name, "folder": folder}
-                children[side] = Child("benchmarks.segmentation_contestants", settings, dict(os.environ))
+                children[side] = Child(
+                    "nnlite.benchmarks.segmentation_contestants", settings, dict(os.environ)
+                )
                 losses[side] = children[side].ask("warm_up", 1)
             if not abs(losses["nnlite"] / losses["torch"] - 1) <= TOLERANCE:
                 raise ValueError(f"{name}: losses {losses} differ")

@@ -7,14 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from nnlite.benchmarks import results
+from nnlite.benchmarks.contestant import Child, ChildFailed
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST
 
-import models
 import nnlite as nn
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST
-
-from . import results
-from .contestant import Child, ChildFailed
+from nnlite import models
 
 #: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
 VARIANTS = (
@@ -164,13 +163,13 @@ def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=Tru
         "tf32": fast and options.tf32 == "all",
         "cuda_graph": graph and options.cuda_graph and job == "train",
     }
-    return Child("benchmarks.nnlite_contestant", settings, environment)
+    return Child("nnlite.benchmarks.nnlite_contestant", settings, environment)
 
 
 def _start_torch(job, model, options, folder, variant, tf32):
     """Start one of PyTorch's variants."""
     settings = _settings(job, model, options, folder) | {"variant": variant, "tf32": tf32}
-    return Child("benchmarks.torch_contestant", settings, dict(os.environ))
+    return Child("nnlite.benchmarks.torch_contestant", settings, dict(os.environ))
 
 
 def _settings(job, model, options, folder):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-from . import torch_models
-from .contestant import Contestant, serve
+from nnlite.benchmarks import torch_models
+from nnlite.benchmarks.contestant import Contestant, serve
 
 
 class TorchContestant(Contestant):

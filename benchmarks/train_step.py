@@ -18,12 +18,12 @@ import sys
 from datetime import datetime
 from functools import partial
 
-from nnlite import backend
-from train.report import commit, hardware
+from nnlite.benchmarks import results
+from nnlite.benchmarks.contestant import ChildFailed
+from nnlite.benchmarks.side_by_side import VARIANTS, Disagreement, check, measure, profile
+from nnlite.train.report import commit, hardware
 
-from . import results
-from .contestant import ChildFailed
-from .side_by_side import VARIANTS, Disagreement, check, measure, profile
+from nnlite import backend
 
 #: AE-Conv has no time steps and so no peer.
 MODELS = ("ae_convlstm_flow", "ae_convlstm", "ae_fclstm")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-import models
 import nnlite as nn
+from nnlite import models
 from nnlite.gradcheck import check_criterion, check_module
 from nnlite.gradcheck_cases.inputs import noise
 

@@ -1,5 +1,13 @@
 """nnlite: a small layer-based framework, every gradient written by hand. `import nnlite as nn`."""
 
+from pathlib import Path as _Path
+
+__version__ = "0.2.0"
+
+# Installed, `models`, `data`, `train` and `benchmarks` are packages in here. In a clone they lie beside.
+if not (_Path(__file__).parent / "models").is_dir():
+    __path__.append(str(_Path(__file__).parents[1]))
+
 from .class_criterion import ClassNLLCriterion, CrossEntropyCriterion, SpatialClassNLLCriterion
 from .containers import Bottle, Concat, ConcatTable, Container, Identity, ParallelTable, Sequential
 from .criterion import (

@@ -126,6 +126,10 @@ def worst(checks):
     return max(checks, key=lambda check: np.inf if np.isnan(check.error) else check.error)
 
 
+#: Packages inside `nnlite` that are walked on their own, if at all.
+APART = tuple(f"nnlite.{name}" for name in ("models", "data", "train", "benchmarks"))
+
+
 def public_classes(package="nnlite"):
     """Return {name: class} of the Module and Criterion classes that `package` defines, by walking its files.
 
@@ -133,8 +137,8 @@ def public_classes(package="nnlite"):
     """
     root = importlib.import_module(package)
     found = {}
-    for info in pkgutil.walk_packages(root.__path__, package + "."):
-        if info.name.endswith("__main__"):
+    for info in pkgutil.walk_packages(root.__path__[:1], package + "."):
+        if info.name.endswith("__main__") or (package == "nnlite" and info.name.startswith(APART)):
             continue
         for name, cls in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
             if cls.__module__ == info.name and issubclass(cls, Module | Criterion):

@@ -4,9 +4,9 @@ import functools
 
 import cupy_double
 import pytest
+from nnlite.train import moving_mnist_experiment
 
 import nnlite as nn
-from train import moving_mnist_experiment
 
 
 @pytest.fixture(autouse=True)

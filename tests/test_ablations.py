@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from nnlite.train import ablations, moving_mnist, suite
+from nnlite.train.moving_mnist_run import Run
 from toy_table1 import less_work
 
 from nnlite import checkpoint
-from train import ablations, moving_mnist, suite
-from train.moving_mnist_run import Run
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--sequences", "8", "--test-sequences", "4", "--device", "cpu"]
 

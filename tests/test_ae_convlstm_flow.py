@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import models
+from nnlite import models
 
 
 def frames(*shape):

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from train.baselines import best_constant, copy_last_frame, count_transitions
+from nnlite.train.baselines import best_constant, copy_last_frame, count_transitions
 
 
 @pytest.fixture

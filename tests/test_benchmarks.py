@@ -5,12 +5,12 @@ import json
 
 import numpy as np
 import pytest
+from nnlite.benchmarks import profiling, results, side_by_side, train_step
+from nnlite.benchmarks.contestant import Child, ChildFailed
+from nnlite.train.loop import LoopOptions, Trainer
 
-import models
 import nnlite as nn
-from benchmarks import profiling, results, side_by_side, train_step
-from benchmarks.contestant import Child, ChildFailed
-from train.loop import LoopOptions, Trainer
+from nnlite import models
 
 
 def trainer():
@@ -125,7 +125,7 @@ def test_nnlite_works_in_a_process_of_its_own(tmp_path):
 def test_the_reason_why_a_process_failed_is_told():
     settings = {"job": "train", "model": "x", "device": "cpu", "folder": ".", "learning": {}}
     with pytest.raises(ChildFailed, match="unknown model 'x'"):
-        Child("benchmarks.nnlite_contestant", settings, None)
+        Child("nnlite.benchmarks.nnlite_contestant", settings, None)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")

@@ -5,12 +5,11 @@ import os
 import numpy as np
 import pytest
 from camvid_folders import SIZE, ids, make_original, make_tutorial, picture, save
+from nnlite.data.camvid import CamVid, find_camvid
+from nnlite.data.label_colours import CLASSES, GROUPS, PALETTE, colours_from_labels, labels_from_colours
+from nnlite.data.pictures import open_picture
+from nnlite.train.segmentation_scores import median_frequency_weights
 from PIL import Image
-
-from data.camvid import CamVid, find_camvid
-from data.label_colours import CLASSES, GROUPS, PALETTE, colours_from_labels, labels_from_colours
-from data.pictures import open_picture
-from train.segmentation_scores import median_frequency_weights
 
 
 def as_labels(map_of_ids):

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from camvid_folders import SIZE, ids, make_original, make_tutorial, picture, save
+from nnlite.data.camvid import CamVid
 from PIL import Image
-
-from data.camvid import CamVid
 
 
 def remove_label(folder):

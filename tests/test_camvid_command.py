@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from camvid_folders import make_tutorial
+from nnlite.data.label_colours import CLASSES, PALETTE
+from nnlite.train import camvid
+from nnlite.train.camvid_experiment import Data, build_model, load_data
+from nnlite.train.camvid_options import PRESETS, settle
 from toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 
-import models
-from data.label_colours import CLASSES, PALETTE
-from train import camvid
-from train.camvid_experiment import Data, build_model, load_data
-from train.camvid_options import PRESETS, settle
+from nnlite import models
 
 ROOT = Path(__file__).parents[1]
 

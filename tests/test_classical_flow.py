@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from data.moving_shapes import MovingShapes
-from train.classical_flow import go_on, optical_flow, warp
+from nnlite.data.moving_shapes import MovingShapes
+from nnlite.train.classical_flow import go_on, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-import data.clip_index
-from data.clip_index import SourceIndex
-from data.clips import USUAL_MAX_JUMP, Clips
-from data.sources import find_sources
-from data.video import frames
+from nnlite.data import clip_index
+from nnlite.data.clip_index import SourceIndex
+from nnlite.data.clips import USUAL_MAX_JUMP, Clips
+from nnlite.data.sources import find_sources
+from nnlite.data.video import frames
 
 pytest.importorskip("av")
 from video_files import change_size, cut, make_folder, make_video, number_of, pictures
@@ -115,14 +114,14 @@ def watch_seeks(monkeypatch):
 @pytest.mark.parametrize("name", ["a.mp4", "b.avi"])
 def test_seeking_saves_decoding(folder, name, monkeypatch):
     clips = Clips([folder / name], 5, SIZE, stride=1, cache_mib=0)
-    led, decoded, decode = watch_seeks(monkeypatch), [], data.clip_index.decode
+    led, decoded, decode = watch_seeks(monkeypatch), [], clip_index.decode
 
     def counted(*arguments):
         for frame in decode(*arguments):
             decoded.append(frame)
             yield frame
 
-    monkeypatch.setattr(data.clip_index, "decode", counted)
+    monkeypatch.setattr(clip_index, "decode", counted)
     last = len(clips) - 1
     assert numbers(clips.batch([last]))[0][-1] == (29 if name == "a.mp4" else 39)
     assert led == [True] and len(decoded) <= 5 + 7

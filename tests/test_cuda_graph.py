@@ -6,15 +6,15 @@ Where there is a GPU, all is done there as well.
 import cupy_double
 import numpy as np
 import pytest
+from nnlite.benchmarks.nnlite_contestant import NnliteContestant
+from nnlite.train import moving_mnist
+from nnlite.train.loop import CHECKPOINT
 from test_device_path import frames, losses, moved, small, trainer
 
 import nnlite as nn
-from benchmarks.nnlite_contestant import NnliteContestant
 from nnlite import backend, checkpoint
 from nnlite.cuda_graph import WARM_UPS, StepGraph
 from nnlite.ops import products
-from train import moving_mnist
-from train.loop import CHECKPOINT
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -286,7 +286,7 @@ def test_the_command_line(tmp_path, capsys):
 
 def test_benchmark(tmp_path, monkeypatch):
     model = small("ae_convlstm_flow")
-    monkeypatch.setattr("models.build", lambda *_, **__: model.clone())
+    monkeypatch.setattr("nnlite.models.build", lambda *_, **__: model.clone())
     np.savez(tmp_path / "parameters.npz", **{path: weight for path, weight, _ in model.named_parameters()})
     np.save(tmp_path / "frames.npy", frames(4))
     came_to, memory = [], []

@@ -5,17 +5,16 @@ import json
 import cupy_double
 import numpy as np
 import pytest
+from nnlite.benchmarks.nnlite_contestant import NnliteContestant
+from nnlite.models import gradcheck_cases as model_cases
+from nnlite.train import moving_mnist, moving_mnist_experiment
+from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
-import models
 import nnlite as nn
-from benchmarks.nnlite_contestant import NnliteContestant
-from models import gradcheck_cases as model_cases
-from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, optim
+from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops.spectral import SpectralConvolution
 from nnlite.recurrent import spectral_steps
-from train import moving_mnist, moving_mnist_experiment
-from train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
 #: The largest difference between the devices, over the largest entry of an array (but at least 0.05). The
 #: double computes as the CPU does, a GPU adds up in another order and has another tanh.

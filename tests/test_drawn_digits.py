@@ -4,8 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-
-from data.drawn_digits import draw_digits
+from nnlite.data.drawn_digits import draw_digits
 
 
 @pytest.fixture(scope="module")

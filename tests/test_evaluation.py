@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.data.moving_mnist_files import RecordedSequences
+from nnlite.train import evaluation
 
 import nnlite as nn
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST
-from data.moving_mnist_files import RecordedSequences
-from train import evaluation
 
 DATA = MovingMNIST(draw_digits(40)[0], size=40, number=2, speed=2.5, frames=5)
 COUNT = 10

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-import nnlite as nn
-from data.flow import (
+from nnlite.data.flow import (
     end_point_error,
     known_flow,
     read_flo,
@@ -18,7 +16,9 @@ from data.flow import (
     write_flo,
     write_kitti_png,
 )
-from data.png16 import encode_png16
+from nnlite.data.png16 import encode_png16
+
+import nnlite as nn
 
 
 def random_flow(height=5, width=7, seed=0):

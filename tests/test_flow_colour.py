@@ -4,9 +4,8 @@ import zlib
 
 import numpy as np
 import pytest
-
-from data.flow import known_flow
-from data.flow_colour import colour_wheel, flow_colours, wheel_colours
+from nnlite.data.flow import known_flow
+from nnlite.data.flow_colour import colour_wheel, flow_colours, wheel_colours
 
 
 def random_flow(height=5, width=7, seed=0):

@@ -4,13 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
+from nnlite.data.flow import write_flo
+from nnlite.data.frame_pairs import find_folder
+from nnlite.data.middlebury import find_middlebury, middlebury_pairs
+from nnlite.data.moving_disc import MovingDisc
+from nnlite.data.sintel import find_sintel, sintel_pairs
 from PIL import Image
-
-from data.flow import write_flo
-from data.frame_pairs import find_folder
-from data.middlebury import find_middlebury, middlebury_pairs
-from data.moving_disc import MovingDisc
-from data.sintel import find_sintel, sintel_pairs
 
 
 def picture(path, values=None, size=(7, 5)):

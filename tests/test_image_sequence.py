@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from data.image_sequence import decode_images, image_files, natural_key
-from data.video import decode, frames
+from nnlite.data.image_sequence import decode_images, image_files, natural_key
+from nnlite.data.video import decode, frames
 
 pytest.importorskip("av")
 from video_files import cut, make_folder, make_picture, number_of, pictures

@@ -9,22 +9,21 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
-from toy_inspection import OPTIONS, STEPS, content_of, save, stored
-
-import models
-import nnlite as nn
-from nnlite import checkpoint
-from train import (
+from nnlite.train import (
     inspect,
     inspection_report,
     inspection_sources,
     moving_mnist,
     moving_mnist_experiment,
 )
-from train.inspection import Problem
-from train.inspection_film import film
-from train.inspection_subject import Sequence, Subject, load
+from nnlite.train.inspection import Problem
+from nnlite.train.inspection_film import film
+from nnlite.train.inspection_subject import Sequence, Subject, load
+from PIL import Image
+from toy_inspection import OPTIONS, STEPS, content_of, save, stored
+
+import nnlite as nn
+from nnlite import checkpoint, models
 
 
 @pytest.fixture(scope="module", autouse=True)

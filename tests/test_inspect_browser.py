@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from nnlite.train import inspect, inspection_sources
+from nnlite.train.inspection import Problem
+from nnlite.train.inspection_subject import load
 from toy_inspection import STEPS, content_of, save
 
 import nnlite as nn
-from train import inspect, inspection_sources
-from train.inspection import Problem
-from train.inspection_subject import load
 
 webdriver = pytest.importorskip(
     "selenium.webdriver", reason="selenium is not installed (pip install selenium)"

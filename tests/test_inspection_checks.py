@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from nnlite.train.inspection_checks import compare
 
 import nnlite as nn
-from train.inspection_checks import compare
 
 
 class Toy:

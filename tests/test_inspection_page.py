@@ -4,10 +4,9 @@ import json
 import math
 
 import numpy as np
+from nnlite.train import inspection_page
+from nnlite.train.inspection import Reading, as_maps, energy, numbers
 from toy_inspection import stored
-
-from train import inspection_page
-from train.inspection import Reading, as_maps, energy, numbers
 
 
 def test_arrays_become_maps():

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from nnlite.models.label_propagation import LabelPropagation
 from recurrent_golden import noise
 from toy_segnet_flow import moved
-
-from models.label_propagation import LabelPropagation
 
 
 def propagation(height=6, width=8, gate=None):

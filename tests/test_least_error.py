@@ -4,10 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST
-from train.least_error import least_errors, next_motion
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.train.least_error import least_errors, next_motion
 
 DIGITS = draw_digits(30, split="test")[0]
 

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from nnlite.train.loop import CHECKPOINT, LOG, LoopOptions, batch_indices, loss_and_gradient, read_log
 from toy_training import Toy, toy_batch, trainer
 
 import nnlite as nn
 from nnlite import checkpoint
-from train.loop import CHECKPOINT, LOG, LoopOptions, batch_indices, loss_and_gradient, read_log
 
 
 def test_log_and_checkpoint(tmp_path):

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from nnlite.train.loop import CHECKPOINT, LOG, read_log
 from toy_training import outcome, toy_batch, trainer
 
-import models
 import nnlite as nn
-from nnlite import checkpoint
-from train.loop import CHECKPOINT, LOG, read_log
+from nnlite import checkpoint, models
 
 
 def complete(run):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from nnlite.models.matrices import full_matrices, matrix_of
 from recurrent_golden import noise
 
-import models
 import nnlite as nn
-from models.matrices import full_matrices, matrix_of
+from nnlite import models
 
 CONVOLUTIONS = {
     "same": lambda: nn.SpatialConvolution(3, 2, 5, 5, 1, 1, 2, 2),

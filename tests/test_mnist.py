@@ -5,8 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-
-from data.mnist import find_mnist, load_mnist, read_idx
+from nnlite.data.mnist import find_mnist, load_mnist, read_idx
 
 
 def idx(array):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from nnlite.models import gradcheck_cases
 from recurrent_golden import noise
 from toy_models import KINDS, PREDICT_EVERY_STEP, build, frames, gradients
 
 import nnlite as nn
-from models import gradcheck_cases
 from nnlite import optim
 from nnlite.gradcheck import worst
 

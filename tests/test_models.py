@@ -5,9 +5,8 @@ import pytest
 from recurrent_golden import noise
 from toy_models import KINDS, PREDICT_EVERY_STEP, SMALL, build, frames, gradients
 
-import models
 import nnlite as nn
-from nnlite import checkpoint
+from nnlite import checkpoint, models
 
 COUNTS = {
     "ae_conv": 109_073,

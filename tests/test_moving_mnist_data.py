@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST, load_digits
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST, load_digits
 
 DIGITS = draw_digits(50)[0]
 

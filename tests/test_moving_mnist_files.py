@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from nnlite.data import moving_mnist_files
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.data.moving_mnist_files import SequenceFile, save_sequences
 
-from data import moving_mnist_files
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST
-from data.moving_mnist_files import SequenceFile, save_sequences
 from nnlite import torch7
 
 RECORDED = Path(__file__).parent / "golden" / "serialization"

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from nnlite.data.label_colours import colours_from_labels
+from nnlite.data.moving_shapes import CLASSES, PALETTE, MovingShapes
 from scipy.ndimage import binary_dilation, map_coordinates
-
-from data.label_colours import colours_from_labels
-from data.moving_shapes import CLASSES, PALETTE, MovingShapes
 
 CLEAN = {"noise": 0, "lost": 0}
 

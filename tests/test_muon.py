@@ -6,9 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-import models
 import nnlite as nn
-from nnlite import backend, optim, parameters
+from nnlite import backend, models, optim, parameters
 from nnlite.optim.orthogonal import SMALL, orthogonalise, orthogonalise_all
 
 

@@ -6,8 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-
-from data.png16 import decode_png16, encode_png16
+from nnlite.data.png16 import decode_png16, encode_png16
 
 PICTURE = [
     [[33006, 32000, 0], [33307, 31910, 1], [33600, 31820, 1], [33907, 31730, 1], [34204, 31640, 1]],

@@ -6,9 +6,8 @@ import time
 
 import numpy as np
 import pytest
-
-from data.clips import Clips
-from data.prefetch import Prefetch
+from nnlite.data.clips import Clips
+from nnlite.data.prefetch import Prefetch
 
 SCHEDULE = [[3 * step, 3 * step + 1] for step in range(20)]
 

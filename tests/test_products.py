@@ -7,11 +7,11 @@ import cupy_double
 import numpy as np
 import pytest
 from cupy_double.host_cublas import PROTOTYPES
+from nnlite.models import gradcheck_cases as model_cases
 from test_device_path import CASES, OPTIONS, SMALL, frames, passes
 
-import models
 import nnlite as nn
-from models import gradcheck_cases as model_cases
+from nnlite import models
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops import cublas
 from nnlite.ops.products import product, use_cublas

@@ -8,19 +8,18 @@ import signal
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from nnlite.train import real_video, real_video_experiment
+from nnlite.train.drawn_videos import draw_videos
+from nnlite.train.loop import LoopOptions, Trainer, read_log
+from nnlite.train.portable import portable_command
+from nnlite.train.real_video_experiment import GREY, build_model, choose_clips, load_trained
+from nnlite.train.real_video_options import settle
+from nnlite.train.real_video_run import Run
+from nnlite.train.real_video_scores import summary
 from toy_real_video import TOY, make_videos, scene, train_toy
 from video_files import make_video
 
-import models
-from nnlite import checkpoint
-from train import real_video, real_video_experiment
-from train.drawn_videos import draw_videos
-from train.loop import LoopOptions, Trainer, read_log
-from train.portable import portable_command
-from train.real_video_experiment import GREY, build_model, choose_clips, load_trained
-from train.real_video_options import settle
-from train.real_video_run import Run
-from train.real_video_scores import summary
+from nnlite import checkpoint, models
 
 
 @pytest.fixture(scope="module")

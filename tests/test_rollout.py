@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from nnlite.data.drawn_digits import draw_digits
+from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.train import rollout
 
-import models
 import nnlite as nn
-from data.drawn_digits import draw_digits
-from data.moving_mnist import MovingMNIST
-from train import rollout
+from nnlite import models
 
 DATA = MovingMNIST(draw_digits(30)[0], size=32, number=1, frames=9)
 SMALL = {"height": 32, "width": 32, "n_features": 3, "n_memory": 4, "kernel": 3}

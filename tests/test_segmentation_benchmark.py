@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from benchmarks import segmentation_step
+from nnlite.benchmarks import segmentation_step
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
 

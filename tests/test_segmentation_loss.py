@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from nnlite.models.segmentation_loss import SegmentationLoss
 from recurrent_golden import noise
 from toy_segnet_flow import HEIGHT, WIDTH, frames, labels_at
-
-from models.segmentation_loss import SegmentationLoss
 
 
 @pytest.mark.parametrize("labelled", [[0], [3], [1, 2], [0, 1, 2, 3], []])

@@ -4,8 +4,7 @@ import json
 
 import numpy as np
 import pytest
-
-from train.segmentation_scores import (
+from nnlite.train.segmentation_scores import (
     PAPER,
     ConfusionMatrix,
     draw_confusion,

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from nnlite.models.segmentation_loss import PixelCrossEntropy
 from recurrent_golden import noise
 
-import models
 import nnlite as nn
-from models.segmentation_loss import PixelCrossEntropy
-from nnlite import checkpoint, optim
+from nnlite import checkpoint, models, optim
 from nnlite.gradcheck import check_criterion, worst
 
 SMALL = {"n_classes": 3, "n_features": 4, "kernel": 3}

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from nnlite.models.segmentation_loss import SegmentationLoss
 from recurrent_golden import noise
 from toy_segnet_flow import HEIGHT, SMALL, VIDEO, WIDTH, build, frames, labels_at, moved
 
-import models
 import nnlite as nn
-from models.segmentation_loss import SegmentationLoss
-from nnlite import optim
+from nnlite import models, optim
 
 # ---- names and counts -----------------------------------------------------------------------------------
 

@@ -3,9 +3,8 @@
 import random
 
 import pytest
-
-from data.hmdb51 import read_split
-from data.sources import find_sources, split_sources
+from nnlite.data.hmdb51 import read_split
+from nnlite.data.sources import find_sources, split_sources
 
 
 def touch(folder, *names):

@@ -8,14 +8,13 @@ import shutil
 import signal
 
 import pytest
+from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
+from nnlite.train.loop import read_log
+from nnlite.train.moving_mnist_options import PRESETS, SUITES, settle
+from nnlite.train.moving_mnist_run import Run
 from toy_table1 import TOY, less_work, train_all
 
-import models
-from nnlite import checkpoint
-from train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
-from train.loop import read_log
-from train.moving_mnist_options import PRESETS, SUITES, settle
-from train.moving_mnist_run import Run
+from nnlite import checkpoint, models
 
 COUNTS = {"ae_conv": 109_073, "ae_convlstm": 1_256_305, "ae_convlstm_flow": 1_035_067}
 

@@ -4,11 +4,11 @@ import json
 import shutil
 
 import pytest
+from nnlite.train import moving_mnist, moving_mnist_options, suite
+from nnlite.train.moving_mnist_run import Run
 from toy_table1 import TOY, less_work
 
 from nnlite import checkpoint
-from train import moving_mnist, moving_mnist_options, suite
-from train.moving_mnist_run import Run
 
 CHAINS = {
     "ae_convlstm_flow": {},

@@ -7,13 +7,12 @@ import shutil
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.data.moving_mnist_files import save_sequences
+from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite
 from toy_table1 import TOY, less_work, train_all
 
-import models
-from data.moving_mnist import MovingMNIST
-from data.moving_mnist_files import save_sequences
-from nnlite import checkpoint
-from train import evaluation, moving_mnist, moving_mnist_experiment, suite
+from nnlite import checkpoint, models
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -154,7 +153,7 @@ def test_what_is_not_pretrained(pretrained, capsys):
 
 
 def test_too_large_to_export(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("train.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
+    monkeypatch.setattr("nnlite.train.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
     assert moving_mnist.main(["--export", str(finished), "--out", str(tmp_path)]) == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(models.names()) - {"ae_convlstm"}
     assert "ae_convlstm is left out" in capsys.readouterr().out

@@ -3,15 +3,14 @@
 import golden_cases as golden
 import numpy as np
 import pytest
+from nnlite.train.loop import loss_and_gradient
 
-import models
 import nnlite as nn
-from nnlite import optim
-from train.loop import loss_and_gradient
+from nnlite import models, optim
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
 F = torch.nn.functional
-from benchmarks import torch_models  # noqa: E402
+from nnlite.benchmarks import torch_models  # noqa: E402
 
 RTOL = 1e-9
 

@@ -3,12 +3,12 @@
 import golden_cases as golden
 import numpy as np
 import pytest
+from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 
-import models
-from models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
+from nnlite import models
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
-from benchmarks import torch_models, torch_segnet  # noqa: E402
+from nnlite.benchmarks import torch_models, torch_segnet  # noqa: E402
 
 RTOL = 1e-8
 WEIGHTS = [0.5, 2.0, 1.0]

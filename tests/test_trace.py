@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import models
 import nnlite as nn
+from nnlite import models
 from nnlite.trace import METHODS
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from nnlite.train import moving_mnist, moving_mnist_experiment
+from nnlite.train.loop import LoopOptions, read_log
+from nnlite.train.moving_mnist_options import PRESETS, settle
 
-import models
-from nnlite import checkpoint
-from train import moving_mnist, moving_mnist_experiment
-from train.loop import LoopOptions, read_log
-from train.moving_mnist_options import PRESETS, settle
+from nnlite import checkpoint, models
 
 ROOT = Path(__file__).parents[1]
 TOY = [

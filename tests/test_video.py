@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from data.av_frame import Pictures, upright
-from data.video import decode, frames, resample, video_info
+from nnlite.data.av_frame import Pictures, upright
+from nnlite.data.video import decode, frames, resample, video_info
 
 av = pytest.importorskip("av")
 from video_files import QUARTER_TURN, change_size, cut, make_folder, make_video, number_of, pictures, turn  # noqa: E402

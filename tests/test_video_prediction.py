@@ -5,16 +5,15 @@ import weakref
 import h5py
 import numpy as np
 import pytest
+from nnlite.data.flow import read_flo
+from nnlite.data.video import frames
+from nnlite.train import real_video
+from nnlite.train.real_video_experiment import build_model, load_trained
+from nnlite.train.real_video_figures import panels
+from nnlite.train.real_video_scores import predict
+from nnlite.train.video_prediction import Tally, predict_stream
 from toy_real_video import SIZE, make_videos, scene, train_toy
 from video_files import cut, make_video
-
-from data.flow import read_flo
-from data.video import frames
-from train import real_video
-from train.real_video_experiment import build_model, load_trained
-from train.real_video_figures import panels
-from train.real_video_scores import predict
-from train.video_prediction import Tally, predict_stream
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,9 @@ import os
 
 import numpy as np
 import pytest
-
-import data.video_writer
-from data.video import decode, video_info
-from data.video_writer import write_video
+from nnlite.data import video_writer
+from nnlite.data.video import decode, video_info
+from nnlite.data.video_writer import write_video
 
 pytest.importorskip("av")
 from video_files import number_of, pictures
@@ -40,8 +39,8 @@ def test_round_trip(tmp_path, name, codec, error, rate):
 
 
 def test_without_an_h264_encoder(tmp_path, monkeypatch):
-    encoders = dict(list(data.video_writer._MP4_ENCODERS.items())[1:])
-    monkeypatch.setattr(data.video_writer, "_MP4_ENCODERS", encoders)
+    encoders = dict(list(video_writer._MP4_ENCODERS.items())[1:])
+    monkeypatch.setattr(video_writer, "_MP4_ENCODERS", encoders)
     assert write_video(tmp_path / "a.mp4", coloured(12), 25) == "mpeg4"
     for picture, frame in zip(coloured(12), read(tmp_path / "a.mp4"), strict=True):
         assert np.abs(picture.astype(int) - frame).mean() < 5

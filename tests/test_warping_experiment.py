@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nnlite.data.flow import write_flo
+from nnlite.data.frame_pairs import Pair
+from nnlite.data.middlebury import find_middlebury, middlebury_pairs
+from nnlite.data.moving_disc import MovingDisc
+from nnlite.data.sintel import find_sintel, sintel_pairs
+from nnlite.train import warping, warping_report
+from nnlite.train.warping import measure, warp, warp_both_ways
 from PIL import Image
 from scipy.ndimage import map_coordinates
-
-from data.flow import write_flo
-from data.frame_pairs import Pair
-from data.middlebury import find_middlebury, middlebury_pairs
-from data.moving_disc import MovingDisc
-from data.sintel import find_sintel, sintel_pairs
-from train import warping, warping_report
-from train.warping import measure, warp, warp_both_ways
 
 RESULTS = Path(__file__).parent.parent / "results"
 

@@ -4,8 +4,7 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
-
-from train import camvid, camvid_run
+from nnlite.train import camvid, camvid_run
 
 TOY = ["--preset", "tiny", "--device", "cpu"]
 #: Less of everything, where nothing depends on it.

@@ -6,9 +6,8 @@ import zlib
 
 import numpy as np
 
-import models
 import nnlite as nn
-from nnlite import checkpoint
+from nnlite import checkpoint, models
 
 SMALL = {"height": 32, "width": 32, "kernel": 3, "n_features": 3}
 VIDEO = {"n_features": 3, "n_memory": 4, "kernel": 3, "flow_kernel": 3}

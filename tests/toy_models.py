@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import models
+from nnlite import models
 
 #: Small models that take 3 frames of 16x8: name, options.
 SMALL = {

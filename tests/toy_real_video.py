@@ -1,9 +1,8 @@
 """A toy run on small videos of moving patterns, for the tests of the experiment on real video."""
 
 import numpy as np
+from nnlite.train import real_video
 from video_files import make_folder, make_video
-
-from train import real_video
 
 TOY = ["--preset", "tiny", "--device", "cpu", "--test-clips", "3", "--sequences", "16"]
 SIZE = (16, 24)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-import models
 import nnlite as nn
+from nnlite import models
 
 HEIGHT, WIDTH = 18, 20
 VIDEO = {"n_features": 3, "n_memory": 4, "kernel": 3, "flow_kernel": 5}

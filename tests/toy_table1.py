@@ -3,7 +3,7 @@
 import contextlib
 import functools
 
-from train import evaluation, moving_mnist, moving_mnist_experiment
+from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment
 
 TOY = ["--model", "all", "--preset", "tiny", "--data", "drawn", "--device", "cpu"]
 TOY += ["--sequences", "16", "--test-sequences", "8"]

@@ -1,11 +1,11 @@
 """A toy that draws random numbers, and its trainer, for tests of the training loop."""
 
 import numpy as np
+from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
 import nnlite as nn
 from nnlite import checkpoint
 from nnlite.random import default_generator
-from train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
 
 class Toy(nn.Module):

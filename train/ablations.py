@@ -11,13 +11,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from . import command_line, suite
-from .moving_mnist_experiment import check_runs, describe_data
-from .moving_mnist_options import PRESETS, settings_for
-from .portable import portable_result
-from .report import format_commits, format_hardware, write_json
-from .table1 import format_markdown, format_time
-from .training_arguments import count
+from nnlite.train import command_line, suite
+from nnlite.train.moving_mnist_experiment import check_runs, describe_data
+from nnlite.train.moving_mnist_options import PRESETS, settings_for
+from nnlite.train.portable import portable_result
+from nnlite.train.report import format_commits, format_hardware, write_json
+from nnlite.train.table1 import format_markdown, format_time
+from nnlite.train.training_arguments import count
 
 PROGRAM = "python -m train.ablations"
 KIND = "ablations"

@@ -16,15 +16,15 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from nnlite import backend, checkpoint
+from nnlite.train import command_line, report, suite, table2
+from nnlite.train.camvid_experiment import TITLES, build_model, describe, load_checkpoint, load_data, score
+from nnlite.train.camvid_figures import draw_confusions, draw_results
+from nnlite.train.camvid_options import BOTH, NONE, SEGNET, settle
+from nnlite.train.camvid_run import Run
+from nnlite.train.loop import CHECKPOINT
+from nnlite.train.resumable_run import RESULT, now
 
-from . import command_line, report, suite, table2
-from .camvid_experiment import TITLES, build_model, describe, load_checkpoint, load_data, score
-from .camvid_figures import draw_confusions, draw_results
-from .camvid_options import BOTH, NONE, SEGNET, settle
-from .camvid_run import Run
-from .loop import CHECKPOINT
-from .resumable_run import RESULT, now
+from nnlite import backend, checkpoint
 
 PROGRAM = "python -m train.camvid"
 KIND = "camvid"

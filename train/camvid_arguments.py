@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from .training_arguments import (
+from nnlite.train.training_arguments import (
     add_device_argument,
     add_model_option_argument,
     add_save_every_argument,

@@ -4,19 +4,17 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from nnlite.data import label_colours, moving_shapes
+from nnlite.data.camvid import CamVid, find_camvid
+from nnlite.data.camvid_sequences import CamVidSequences
+from nnlite.data.moving_shapes import MovingShapes
+from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
+from nnlite.train import report
+from nnlite.train.segmentation_evaluation import evaluate
+from nnlite.train.segmentation_scores import median_frequency_weights
 
-import models
 import nnlite as nn
-from data import label_colours, moving_shapes
-from data.camvid import CamVid, find_camvid
-from data.camvid_sequences import CamVidSequences
-from data.moving_shapes import MovingShapes
-from models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
-from nnlite import checkpoint
-
-from . import report
-from .segmentation_evaluation import evaluate
-from .segmentation_scores import median_frequency_weights
+from nnlite import checkpoint, models
 
 #: Settings that say what is learned from what, kept in the checkpoint; those of `LoopOptions` say how.
 EXPERIMENT = (

@@ -5,13 +5,11 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
-
-from data.flow_colour import flow_colours
-from data.label_colours import colours_from_labels
-
-from .camvid_experiment import TITLES
-from .segmentation_evaluation import segment
-from .segmentation_scores import draw_confusion
+from nnlite.data.flow_colour import flow_colours
+from nnlite.data.label_colours import colours_from_labels
+from nnlite.train.camvid_experiment import TITLES
+from nnlite.train.segmentation_evaluation import segment
+from nnlite.train.segmentation_scores import draw_confusion
 
 #: Test sequences in Figure 8.
 ROWS = 4

@@ -1,10 +1,10 @@
 """Presets and command line of `python -m train.camvid`."""
 
-import models
+from nnlite.train.camvid_arguments import make_parser
+from nnlite.train.camvid_experiment import SHAPES, SPLITS
+from nnlite.train.training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
 
-from .camvid_arguments import make_parser
-from .camvid_experiment import SHAPES, SPLITS
-from .training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
+from nnlite import models
 
 BOTH = "both"
 #: What --weights takes besides paths.

@@ -1,9 +1,7 @@
 """One training run of a segmenter, from a new or half-finished folder to the result."""
 
-from nnlite import backend
-
-from . import inspection_report, report
-from .camvid_experiment import (
+from nnlite.train import inspection_report, report
+from nnlite.train.camvid_experiment import (
     EXPERIMENT,
     TITLES,
     build_loss,
@@ -15,12 +13,14 @@ from .camvid_experiment import (
     score,
     start_with,
 )
-from .camvid_figures import draw_confusions, draw_curves, draw_results
-from .camvid_options import NONE
-from .loop import Trainer, read_log
-from .resumable_run import RESULT, ResumableRun
-from .segmentation_evaluation import averages, evaluate
-from .table2 import format_results
+from nnlite.train.camvid_figures import draw_confusions, draw_curves, draw_results
+from nnlite.train.camvid_options import NONE
+from nnlite.train.loop import Trainer, read_log
+from nnlite.train.resumable_run import RESULT, ResumableRun
+from nnlite.train.segmentation_evaluation import averages, evaluate
+from nnlite.train.table2 import format_results
+
+from nnlite import backend
 
 #: Test sequences scored now and then during training, for the curves. Nothing is chosen by them.
 WATCHED = 24

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from nnlite.data.moving_shapes import MovingShapes
+from nnlite.data.video_writer import write_video
 from tqdm import tqdm
-
-from data.moving_shapes import MovingShapes
-from data.video_writer import write_video
 
 COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
 

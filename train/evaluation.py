@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Sized
 
 import numpy as np
+from nnlite.data.flow import end_point_error
+from nnlite.train import baselines, report
 from tqdm import tqdm
 
 import nnlite as nn
-from data.flow import end_point_error
 from nnlite import backend
 from nnlite.ops import threads
-
-from . import baselines, report
 
 #: Sequences that the baselines are estimated from, at most.
 CALIBRATION = 2000

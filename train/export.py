@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import models
-from nnlite import checkpoint
+from nnlite.train import suite
+from nnlite.train.loop import CHECKPOINT, LoopOptions
+from nnlite.train.moving_mnist_experiment import describe, evaluation_batch, load_data, load_trained, score
+from nnlite.train.portable import portable_result
+from nnlite.train.resumable_run import RESULT, read_result
 
-from . import suite
-from .loop import CHECKPOINT, LoopOptions
-from .moving_mnist_experiment import describe, evaluation_batch, load_data, load_trained, score
-from .portable import portable_result
-from .resumable_run import RESULT, read_result
+from nnlite import checkpoint, models
 
 #: What a repository can hold, in bytes a file.
 LIMIT = 6e6

@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.train import evaluation, export, frames_seen, report, rollout, suite
+from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist_experiment import load_data, load_trained
+from nnlite.train.portable import portable_command
+from nnlite.train.table1 import SHARED, title
 
-import models
-from data.moving_mnist_files import SequenceFile
-from nnlite import backend
-
-from . import evaluation, export, frames_seen, report, rollout, suite
-from .loop import CHECKPOINT
-from .moving_mnist_experiment import load_data, load_trained
-from .portable import portable_command
-from .table1 import SHARED, title
+from nnlite import backend, models
 
 #: How many frames are predicted from predictions; of how many test sequences errors are taken.
 STEPS = 10

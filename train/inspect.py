@@ -16,12 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-import models
+from nnlite.train import inspection_sources, inspection_subject
+from nnlite.train.inspection_report import ENTRIES, PAGE, PROGRAM, TITLES, describe_checks, write
+from nnlite.train.portable import portable_command
+from nnlite.train.training_arguments import count
 
-from . import inspection_sources, inspection_subject
-from .inspection_report import ENTRIES, PAGE, PROGRAM, TITLES, describe_checks, write
-from .portable import portable_command
-from .training_arguments import count
+from nnlite import models
 
 
 def main(argv=None):

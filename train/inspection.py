@@ -5,12 +5,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from nnlite.train.inspection_subject import criterion_of
+from nnlite.train.loop import loss_and_gradient
 
 import nnlite as nn
 from nnlite.ops import threads
-
-from .inspection_subject import criterion_of
-from .loop import loss_and_gradient
 
 #: Bins of a histogram, odd: zero is in the middle one.
 BINS = 41

@@ -1,9 +1,8 @@
 """What can be seen of a sequence: frames, predictions, their error, flow and labels, step by step."""
 
 import numpy as np
-
-from data import label_colours, moving_shapes
-from data.flow_colour import flow_colours
+from nnlite.data import label_colours, moving_shapes
+from nnlite.data.flow_colour import flow_colours
 
 
 def film(problem):

@@ -5,16 +5,23 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+from nnlite.train import inspection_checks, inspection_page
+from nnlite.train.inspection import (
+    WHOLE,
+    Problem,
+    Readings,
+    frame_sizes,
+    inspect_run,
+    module_rows,
+    parameter_rows,
+)
+from nnlite.train.inspection_film import film
+from nnlite.train.inspection_memory import QUANTITIES, memories
+from nnlite.train.inspection_subject import Sequence, load
+from nnlite.train.loop import CHECKPOINT
 from tqdm import tqdm
 
-import models
-
-from . import inspection_checks, inspection_page
-from .inspection import WHOLE, Problem, Readings, frame_sizes, inspect_run, module_rows, parameter_rows
-from .inspection_film import film
-from .inspection_memory import QUANTITIES, memories
-from .inspection_subject import Sequence, load
-from .loop import CHECKPOINT
+from nnlite import models
 
 PROGRAM = "python -m train.inspect"
 PAGE = "inspect.html"

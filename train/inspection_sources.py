@@ -4,15 +4,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-
-from data import video
-from data.mnist import find_mnist
-from data.moving_mnist import DRAWN, MovingMNIST, load_digits
-from data.moving_mnist_files import SequenceFile
-from data.moving_shapes import CLASSES, MovingShapes
-
-from . import camvid_experiment, real_video_experiment
-from .inspection_subject import Sequence
+from nnlite.data import video
+from nnlite.data.mnist import find_mnist
+from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
+from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.data.moving_shapes import CLASSES, MovingShapes
+from nnlite.train import camvid_experiment, real_video_experiment
+from nnlite.train.inspection_subject import Sequence
 
 #: The frames that a model sees of a sequence that has no length of its own.
 STEPS = 10

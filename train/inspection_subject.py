@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
+from nnlite.train.loop import CHECKPOINT
+from nnlite.train.real_video_experiment import GREY
 
-import models
 import nnlite as nn
-from models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
-from nnlite import checkpoint
-
-from .loop import CHECKPOINT
-from .real_video_experiment import GREY
+from nnlite import checkpoint, models
 
 DEFAULT = "ae_convlstm_flow"
 #: Side of the frames of a segmenter that has not been trained.

@@ -8,11 +8,10 @@ The frames tell no more than that, so no predictor that is given the frames can 
 import math
 
 import numpy as np
+from nnlite.data.drawn_digits import SIZE as DIGIT
+from nnlite.data.moving_mnist import MovingMNIST, move
 from scipy.signal import convolve2d
 from tqdm import tqdm
-
-from data.drawn_digits import SIZE as DIGIT
-from data.moving_mnist import MovingMNIST, move
 
 #: Hypotheses at first: directions, and on either axis so many places within the pixel for each of them.
 DIRECTIONS, PLACES = 2048, 32

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from nnlite.train.interruption import Interruption
 from tqdm import tqdm
 
 from nnlite import backend, checkpoint, optim, parameters
@@ -22,8 +23,6 @@ from nnlite.cuda_graph import StepGraph
 from nnlite.files import replacing
 from nnlite.ops import products, threads
 from nnlite.random import default_generator
-
-from .interruption import Interruption
 
 CHECKPOINT = "checkpoint.h5"
 LOG = "log.jsonl"

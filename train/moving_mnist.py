@@ -19,9 +19,9 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from . import command_line, evaluation, export, figures, report, suite, table1
-from .loop import LoopOptions
-from .moving_mnist_experiment import (
+from nnlite.train import command_line, evaluation, export, figures, report, suite, table1
+from nnlite.train.loop import LoopOptions
+from nnlite.train.moving_mnist_experiment import (
     check_runs,
     describe,
     evaluation_batch,
@@ -30,10 +30,10 @@ from .moving_mnist_experiment import (
     load_trained,
     score,
 )
-from .moving_mnist_options import settle
-from .moving_mnist_run import Run
-from .resumable_run import RESULT, now
-from .starting_weights import PRETRAINED
+from nnlite.train.moving_mnist_options import settle
+from nnlite.train.moving_mnist_run import Run
+from nnlite.train.resumable_run import RESULT, now
+from nnlite.train.starting_weights import PRETRAINED
 
 PROGRAM = "python -m train.moving_mnist"
 

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import models
-import nnlite as nn
-from data.mnist import find_mnist
-from data.moving_mnist import DRAWN, MovingMNIST, load_digits
-from data.moving_mnist_files import SequenceFile
-from nnlite import backend, checkpoint
+from nnlite.data.mnist import find_mnist
+from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
+from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.train import evaluation, report
 
-from . import evaluation, report
+import nnlite as nn
+from nnlite import backend, checkpoint, models
 
 #: Settings that say what is learned from what, kept in the checkpoint; those of `LoopOptions` say how.
 EXPERIMENT = (

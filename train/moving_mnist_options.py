@@ -1,10 +1,9 @@
 """Presets and command line of `python -m train.moving_mnist`."""
 
-import models
-from nnlite import backend
+from nnlite.train.moving_mnist_arguments import make_parser
+from nnlite.train.training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
 
-from .moving_mnist_arguments import make_parser
-from .training_arguments import DEFAULTS, layered_by_model, named_options, other_mode
+from nnlite import backend, models
 
 PAPERS_DATA = {"size": 64, "digits": 2, "speed": [3.6]}
 #: With the 33 million weights of AE-fcLSTM a step of Muon takes many times as long.

@@ -1,11 +1,8 @@
 """One training run on moving digits, from a new or half-finished folder to the result."""
 
-import nnlite as nn
-from nnlite import backend
-
-from . import evaluation, inspection_report, report
-from .loop import Trainer, read_log
-from .moving_mnist_experiment import (
+from nnlite.train import evaluation, inspection_report, report
+from nnlite.train.loop import Trainer, read_log
+from nnlite.train.moving_mnist_experiment import (
     EXPERIMENT,
     build_model,
     describe,
@@ -16,8 +13,11 @@ from .moving_mnist_experiment import (
     score,
     watched,
 )
-from .resumable_run import RESULT, ResumableRun
-from .starting_weights import learning_curve, start_with, with_earlier
+from nnlite.train.resumable_run import RESULT, ResumableRun
+from nnlite.train.starting_weights import learning_curve, start_with, with_earlier
+
+import nnlite as nn
+from nnlite import backend
 
 
 class Run(ResumableRun):

@@ -3,10 +3,9 @@
 import shlex
 from pathlib import Path
 
-from data.moving_mnist import DRAWN
-
-from .loop import CHECKPOINT
-from .moving_mnist_experiment import MNIST
+from nnlite.data.moving_mnist import DRAWN
+from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist_experiment import MNIST
 
 _PATHS = (
     *("--data", "--sequences-file", "--train-sequences-file"),

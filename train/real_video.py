@@ -18,21 +18,19 @@ import sys
 import time
 from pathlib import Path
 
+from nnlite.data.video import frames, video_info
+from nnlite.data.video_writer import write_video
+from nnlite.train import command_line, report
+from nnlite.train.portable import portable_command
+from nnlite.train.real_video_experiment import describe, find_videos, load_trained, usual_folders
+from nnlite.train.real_video_figures import panels
+from nnlite.train.real_video_options import settle
+from nnlite.train.real_video_run import Run, TestClips
+from nnlite.train.real_video_scores import format_tables
+from nnlite.train.resumable_run import RESULT, now
+from nnlite.train.video_prediction import Tally, flow_writer, predict_stream
+from nnlite.train.warping_report import psnr
 from tqdm import tqdm
-
-from data.video import frames, video_info
-from data.video_writer import write_video
-
-from . import command_line, report
-from .portable import portable_command
-from .real_video_experiment import describe, find_videos, load_trained, usual_folders
-from .real_video_figures import panels
-from .real_video_options import settle
-from .real_video_run import Run, TestClips
-from .real_video_scores import format_tables
-from .resumable_run import RESULT, now
-from .video_prediction import Tally, flow_writer, predict_stream
-from .warping_report import psnr
 
 PROGRAM = "python -m train.real_video"
 NO_VIDEO = "none"

@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
-import models
-import nnlite as nn
-from data.clips import Clips
-from data.hmdb51 import read_split
-from data.sources import find_sources, split_sources
-from nnlite import backend, checkpoint
+from nnlite.data.clips import Clips
+from nnlite.data.hmdb51 import read_split
+from nnlite.data.sources import find_sources, split_sources
+from nnlite.train.drawn_videos import draw_videos
 
-from .drawn_videos import draw_videos
+import nnlite as nn
+from nnlite import backend, checkpoint, models
 
 #: Settings that say what is learned from what, kept in the checkpoint; those of `LoopOptions` say how.
 EXPERIMENT = (

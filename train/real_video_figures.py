@@ -4,11 +4,9 @@ from itertools import chain, islice
 
 import matplotlib.pyplot as plt
 import numpy as np
+from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.real_video_scores import predict
 from PIL import Image, ImageDraw, ImageFont
-
-from data.flow_colour import colour_wheel, flow_colours
-
-from .real_video_scores import predict
 
 #: The error that is white in the videos.
 WHITE = 0.25

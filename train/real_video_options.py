@@ -2,9 +2,8 @@
 
 import argparse
 
-from data.clips import USUAL_MAX_JUMP
-
-from .training_arguments import (
+from nnlite.data.clips import USUAL_MAX_JUMP
+from nnlite.train.training_arguments import (
     DEFAULTS,
     add_device_argument,
     add_model_option_argument,

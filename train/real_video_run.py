@@ -3,16 +3,12 @@
 import math
 
 import numpy as np
-
-import nnlite as nn
-from data.prefetch import Prefetch
-from nnlite import backend
-
-from . import inspection_report, report
-from .crops import random_crops
-from .loop import Trainer, batch_indices, read_log
-from .portable import portable_command
-from .real_video_experiment import (
+from nnlite.data.prefetch import Prefetch
+from nnlite.train import inspection_report, report
+from nnlite.train.crops import random_crops
+from nnlite.train.loop import Trainer, batch_indices, read_log
+from nnlite.train.portable import portable_command
+from nnlite.train.real_video_experiment import (
     EXPERIMENT,
     GREY,
     build_model,
@@ -23,9 +19,12 @@ from .real_video_experiment import (
     load_clips,
     portable_experiment,
 )
-from .real_video_figures import draw_figure6
-from .real_video_scores import format_tables, model_errors, moves_most, score, summary, video_name
-from .resumable_run import RESULT, ResumableRun
+from nnlite.train.real_video_figures import draw_figure6
+from nnlite.train.real_video_scores import format_tables, model_errors, moves_most, score, summary, video_name
+from nnlite.train.resumable_run import RESULT, ResumableRun
+
+import nnlite as nn
+from nnlite import backend
 
 #: Test clips scored now and then during training, for the curves. Nothing is chosen by them.
 WATCHED = 20

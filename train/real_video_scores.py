@@ -1,14 +1,13 @@
 """How well frames of real video are predicted: by the model, by copying, and by going on with the motion."""
 
 import numpy as np
+from nnlite.train.classical_flow import go_on
+from nnlite.train.real_video_experiment import GREY
+from nnlite.train.table1 import format_markdown
+from nnlite.train.warping_report import psnr
 
 from nnlite import backend
 from nnlite.ops import threads
-
-from .classical_flow import go_on
-from .real_video_experiment import GREY
-from .table1 import format_markdown
-from .warping_report import psnr
 
 #: Clips at once.
 BATCH = 4

@@ -12,8 +12,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import scipy
+from nnlite.data.flow_colour import colour_wheel, flow_colours
 
-from data.flow_colour import colour_wheel, flow_colours
 from nnlite import backend
 from nnlite.files import replacing
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
 
-from nnlite import backend
+from nnlite.train import report
+from nnlite.train.claim import claim
+from nnlite.train.loop import CHECKPOINT, LOG, LoopOptions
 
-from . import report
-from .claim import claim
-from .loop import CHECKPOINT, LOG, LoopOptions
+from nnlite import backend
 
 RESULT = "result.json"
 

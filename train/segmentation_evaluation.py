@@ -1,12 +1,11 @@
 """Scores of a segmenter on unseen video: where labels could have been seen, where not, and of its flow."""
 
 import numpy as np
+from nnlite.data.flow import end_point_error
+from nnlite.train.segmentation_scores import ConfusionMatrix
 
-from data.flow import end_point_error
 from nnlite import backend
 from nnlite.ops import threads
-
-from .segmentation_scores import ConfusionMatrix
 
 #: What labels come from, see `evaluate`.
 HOW = ("labels", "basic", "no_flow", "true_flow")

@@ -13,10 +13,8 @@ labelled -1 are not counted. All scores are from 0 to 1; tables print per cent, 
 
 import matplotlib.pyplot as plt
 import numpy as np
-
-from data.label_colours import CLASSES
-
-from .table1 import format_markdown
+from nnlite.data.label_colours import CLASSES
+from nnlite.train.table1 import format_markdown
 
 AVERAGES = ("Class Avg.", "Global Avg.")
 #: The paper's Table 2, per cent: the 11 classes, class average, global average.

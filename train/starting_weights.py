@@ -3,14 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-import models
-from data.moving_mnist import DRAWN
-from models.matrices import full_matrices
-from nnlite import backend, checkpoint
+from nnlite.data.moving_mnist import DRAWN
+from nnlite.models.matrices import full_matrices
+from nnlite.train import report
+from nnlite.train.loop import read_log
+from nnlite.train.moving_mnist_experiment import watched
 
-from . import report
-from .loop import read_log
-from .moving_mnist_experiment import watched
+from nnlite import backend, checkpoint, models
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"

@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from .loop import CHECKPOINT
-from .moving_mnist_run import Run
-from .report import read_json, write_json
-from .resumable_run import RESULT, read_result
+from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist_run import Run
+from nnlite.train.report import read_json, write_json
+from nnlite.train.resumable_run import RESULT, read_result
 
 SUITE = "suite.json"
 #: What begins each kind of suite.

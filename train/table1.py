@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from .moving_mnist_experiment import describe_data, watched
-from .portable import portable_result
-from .report import format_commits, machines, write_json
+from nnlite.train.moving_mnist_experiment import describe_data, watched
+from nnlite.train.portable import portable_result
+from nnlite.train.report import format_commits, machines, write_json
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from .camvid_experiment import SHAPES, TITLES
-from .portable import portable_command
-from .report import format_commits, format_hardware, write_json
-from .segmentation_scores import format_table2, per_cent
-from .table1 import format_markdown, format_time
+from nnlite.train.camvid_experiment import SHAPES, TITLES
+from nnlite.train.portable import portable_command
+from nnlite.train.report import format_commits, format_hardware, write_json
+from nnlite.train.segmentation_scores import format_table2, per_cent
+from nnlite.train.table1 import format_markdown, format_time
 
 #: What is scored of each model, and its name.
 _ROWS = {

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from nnlite.data.flow import write_flo
+from nnlite.train.real_video_scores import predict
 
-from data.flow import write_flo
 from nnlite.files import replacing
-
-from .real_video_scores import predict
 
 
 def predict_stream(model, frames):

@@ -34,16 +34,15 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from nnlite.data.middlebury import find_middlebury, middlebury_pairs
+from nnlite.data.moving_disc import MovingDisc
+from nnlite.data.sintel import find_sintel, sintel_pairs
+from nnlite.train import warping_report
+from nnlite.train.portable import portable_command
+from nnlite.train.report import commit, write_json
 from tqdm import tqdm
 
 import nnlite as nn
-from data.middlebury import find_middlebury, middlebury_pairs
-from data.moving_disc import MovingDisc
-from data.sintel import find_sintel, sintel_pairs
-
-from . import warping_report
-from .portable import portable_command
-from .report import commit, write_json
 
 PROGRAM = "python -m train.warping"
 

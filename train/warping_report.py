@@ -4,10 +4,8 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
-
-from data.flow_colour import colour_wheel, flow_colours
-
-from .table1 import format_markdown
+from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.table1 import format_markdown
 
 #: "The average per-pixel error induced by the sampler on this dataset [Sintel]", section 5 of the paper.
 PAPER = 0.004
