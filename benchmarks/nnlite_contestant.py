@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.benchmarks.profiling import profile
-from nnlite.train.loop import LoopOptions, Trainer, loss_and_gradient
+from nnlite.train.runs.loop import LoopOptions, Trainer, loss_and_gradient
 from threadpoolctl import threadpool_info
 
 import nnlite as nn

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from nnlite.benchmarks import profiling, results, side_by_side, train_step
 from nnlite.benchmarks.contestant import Child, ChildFailed
-from nnlite.train.loop import LoopOptions, Trainer
+from nnlite.train.runs.loop import LoopOptions, Trainer
 
 import nnlite as nn
 from nnlite import models

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
 from nnlite.models import gradcheck_cases as model_cases
-from nnlite.train import moving_mnist, moving_mnist_experiment
-from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.runs.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
 import nnlite as nn
 from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from nnlite.train.loop import CHECKPOINT, LOG, LoopOptions, batch_indices, loss_and_gradient, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LOG, LoopOptions, batch_indices, loss_and_gradient, read_log
 from toy_training import Toy, toy_batch, trainer
 
 import nnlite as nn

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnlite.train.loop import CHECKPOINT, LOG, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LOG, read_log
 from toy_training import outcome, toy_batch, trainer
 
 import nnlite as nn

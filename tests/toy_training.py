@@ -1,7 +1,7 @@
 """A toy that draws random numbers, and its trainer, for tests of the training loop."""
 
 import numpy as np
-from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LoopOptions, Trainer, read_log
 
 import nnlite as nn
 from nnlite import checkpoint
