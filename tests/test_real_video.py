@@ -16,7 +16,8 @@ from nnlite.train.real_video.run import Run
 from nnlite.train.real_video.scores import summary
 from nnlite.train.real_video.settings import settle
 from nnlite.train.report.anonymise import portable_command
-from nnlite.train.runs.loop import LoopOptions, Trainer, read_log
+from nnlite.train.runs.loop import Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 from toy_real_video import TOY, make_videos, scene, train_toy
 from video_files import make_video
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from nnlite.train.inspect import sequences as inspection_sources
 from nnlite.train.inspect import subject as inspection_subject
 from nnlite.train.inspect.report import ENTRIES, PAGE, PROGRAM, TITLES, describe_checks, write
-from nnlite.train.report.anonymise import portable_command
-from nnlite.train.runs.options import count
+from nnlite.train.report.anonymise import anonymised_command
+from nnlite.train.runs.options import whole
 
 from nnlite import models
 
@@ -35,7 +35,7 @@ def main(argv=None):
         print(f"{TITLES[subject.name]}, {models.count_parameters(subject.model):,} parameters")
         print(f"weights: {subject.weights}")
         sequence = inspection_sources.sequence_for(subject, options.sequence, options.video, options.frames)
-        print(f"on {sequence.words}", flush=True)
+        print(f"on {sequence.description}", flush=True)
         path = Path(options.out or (subject.folder or Path("runs")) / PAGE)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = write(
@@ -58,7 +58,7 @@ def main(argv=None):
 def _portable(argv):
     """Return the command with files and folders named without those that they lie in."""
     words = [Path(word).name if "/" in word and Path(word).exists() else word for word in argv]
-    return portable_command(shlex.join([*PROGRAM.split(), *words]))
+    return anonymised_command(shlex.join([*PROGRAM.split(), *words]))
 
 
 def _parser():
@@ -82,12 +82,12 @@ def _parser():
         help=f"architecture: {', '.join(TITLES)} (default: {inspection_subject.DEFAULT}); in a run of "
         "several models, which of them",
     )
-    parser.add_argument("--sequence", type=count(0), default=0, metavar="N", help="which test sequence (0)")
+    parser.add_argument("--sequence", type=whole(0), default=0, metavar="N", help="which test sequence (0)")
     parser.add_argument(
         "--video", metavar="FILE", help="a video, or a folder of pictures: its Nth stretch of frames"
     )
     parser.add_argument(
-        "--frames", type=count(2), metavar="T", help="frames that the model sees (default: as in training)"
+        "--frames", type=whole(2), metavar="T", help="frames that the model sees (default: as in training)"
     )
     parser.add_argument(
         "--loss-at",
@@ -97,7 +97,7 @@ def _parser():
     )
     parser.add_argument(
         "--entries",
-        type=count(1),
+        type=whole(1),
         default=ENTRIES,
         metavar="N",
         help=f"entries of the input and of each parameter to compare with finite differences ({ENTRIES})",

@@ -29,7 +29,7 @@ class Problem:
         frames = (_middle(sequence.frames, size) - np.float32(self.offset)).astype(dtype)
         if self.segments:
             if sequence.labels is None:
-                raise ValueError(f"{subject.name} learns from labels, and {sequence.words} have none")
+                raise ValueError(f"{subject.name} learns from labels, and {sequence.description} have none")
             both = subject.name == "segnet_flow"
             self.target = [sequence.labels, frames] if both else sequence.labels
         else:

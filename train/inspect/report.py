@@ -18,14 +18,14 @@ from nnlite.train.inspect.readings import (
     module_rows,
     parameter_rows,
 )
-from nnlite.train.inspect.subject import Sequence, load
+from nnlite.train.inspect.subject import load
 from nnlite.train.runs.loop import CHECKPOINT
+from nnlite.train.runs.run import PAGE
 from tqdm import tqdm
 
 from nnlite import models
 
 PROGRAM = "python -m train.inspect"
-PAGE = "inspect.html"
 #: Of the finite differences: entries of each array, and seconds after which no further ones are begun.
 ENTRIES, SECONDS = 3, 25.0
 #: For the page that a run leaves: less of them, with one step, and fewer pixels of a reading.
@@ -40,17 +40,11 @@ TITLES = {
 }
 
 
-def page_of_run(folder, frames, labels=None, criterion=None, words="test sequence 0"):
-    """Write the page of a finished run into its folder, with few finite differences; return its path.
-
-    frames: (T + 1, 1, C, H, W) in [0, 1], a sequence that the run has not learned from; for a segmenter
-    (T, ...), with labels (T, 1, H, W) and the run's criterion. words: what it is.
-    """
-    path = Path(folder) / PAGE
-    subject = load(Path(folder) / CHECKPOINT)
-    sequence = Sequence(np.asarray(frames), words, labels, criterion)
-    write(path, subject, sequence, command=f"{PROGRAM} {shlex.quote(Path(folder).name)}", **QUICK)
-    return path
+def page_of_run(folder, experiment):
+    """Write the page of a finished run into its folder: its first test sequence, few finite differences."""
+    subject = load(folder / CHECKPOINT)
+    command = f"{PROGRAM} {shlex.quote(folder.name)}"
+    write(folder / PAGE, subject, experiment.test_sequence(0), command=command, **QUICK)
 
 
 def write(
@@ -83,7 +77,7 @@ def write(
         "title": TITLES[subject.name],
         "facts": [
             ["weights", _without_folders(subject.weights)],
-            ["sequence", sequence.words],
+            ["sequence", sequence.description],
             ["steps", f"{problem.steps}, frames of {size[0]}x{size[1]}"],
             ["parameters", f"{models.count_parameters(subject.model):,}"],
             ["loss", _describe_loss(problem, loss)],

@@ -7,11 +7,8 @@ import numpy as np
 from nnlite.data import video
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
-from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.data.moving_shapes import CLASSES, MovingShapes
-from nnlite.train.camvid import experiment as camvid_experiment
-from nnlite.train.inspect.subject import Sequence
-from nnlite.train.real_video import experiment as real_video_experiment
+from nnlite.train.runs.experiment import Sequence
 
 #: The frames that a model sees of a sequence that has no length of its own.
 STEPS = 10
@@ -26,21 +23,24 @@ def sequence_for(subject, number=0, source=None, steps=None):
     digits or shapes. steps: how many frames the model sees; a predictor needs one more to compare with.
     """
     options, experiment = subject.options, subject.experiment
-    own = experiment.get("frames", SEGMENTER_STEPS if subject.segments else STEPS + 1)
-    usual = options.get("n_frames", own - (not subject.segments))
+    targets = 0 if subject.segments else 1
+    own = experiment.settings.frames if experiment else SEGMENTER_STEPS if subject.segments else STEPS + 1
+    usual = options.get("n_frames", own - targets)
     if steps not in (None, options.get("n_frames", steps)):
         raise ValueError(f"--frames: {subject.name} takes {usual} frames, got {steps}")
-    length = (steps or usual) + (not subject.segments)
+    length = (steps or usual) + targets
     size, channels = (options["height"], options["width"]), options["n_channels"]
     if source is not None:
         return _from_video(source, number, length, size, channels)
-    if "signature" in experiment:
-        return _own_clip(subject, number, length)
-    if experiment and subject.segments and steps is None:
-        return _own_labelled(subject, number)
+    remark = ""
+    if experiment:
+        try:
+            return experiment.test_sequence(number, None if steps is None else length)
+        except FileNotFoundError:
+            remark = " (the data of the model's run are not here)"
     if channels == 1 and size[0] == size[1] and size[0] > 28:
-        return _moving_digits(experiment, number, length, size[0])
-    return _moving_shapes(number, length, size, channels, options.get("n_classes"))
+        return _moving_digits(number, length, size[0], remark)
+    return _moving_shapes(number, length, size, channels, options.get("n_classes"), remark)
 
 
 def _from_video(source, number, length, size, channels):
@@ -57,60 +57,23 @@ def _from_video(source, number, length, size, channels):
     return Sequence(np.stack(frames)[:, None], words)
 
 
-def _own_clip(subject, number, length):
-    """Return a test clip of a run on real video."""
-    experiment = subject.experiment
-    _, sources = real_video_experiment.find_videos(experiment, subject.folder)
-    clips = real_video_experiment.load_clips(sources, experiment, experiment["frames"])
-    chosen = real_video_experiment.choose_clips(clips, experiment["test_clips"])
-    if number >= len(chosen) or length > experiment["frames"]:
-        raise ValueError(
-            f"the run has {len(chosen)} test clips of {experiment['frames']} frames; --sequence {number} and "
-            f"{length} frames are not among them (see --video)"
-        )
-    frames = clips.clip(chosen[number])[:length]
-    return Sequence(np.asarray(frames)[:, None], f"test clip {number} of {len(chosen)}")
+def _moving_digits(number, length, size, remark):
+    """Return a test sequence of the paper's moving digits."""
+    place = find_mnist()
+    _, digits, _ = load_digits(place or DRAWN)
+    data = MovingMNIST(digits, size, frames=length, split="test")
+    kind = "MNIST digits" if place else "drawn digits"
+    description = f"test sequence {number}, {data.number} moving {kind}{remark}"
+    return Sequence(data.sequences([number]).frames, description)
 
 
-def _own_labelled(subject, number):
-    """Return a test sequence of a run on labelled video, as it is trained on, with the run's criterion."""
-    experiment = dict(subject.experiment)
-    data = camvid_experiment.load_data(experiment)
-    if number >= (count := experiment["test_sequences"]):
-        raise ValueError(f"--sequence: the run has {count} test sequences, got {number}")
-    video = data.test.sequences([number])
-    frames, target = camvid_experiment.make_batch(subject.name, video)
-    labels = target if subject.name == "segnet" else target[0]
-    criterion = camvid_experiment.build_loss(experiment, data)
-    return Sequence(frames, f"test sequence {number} of {experiment['data']}", labels, criterion)
-
-
-def _moving_digits(experiment, number, length, size):
-    """Return a test sequence of the model's experiment on moving digits, or of the paper's."""
-    if experiment.get("sequences_file"):
-        data = SequenceFile(experiment["sequences_file"], length)
-        if number >= len(data):
-            raise ValueError(f"--sequence: {data.path} holds {len(data)} sequences, got {number}")
-        return Sequence(data.sequences([number]).frames, f"sequence {number} of {data.path.name}")
-    place, remark = experiment.get("data", DRAWN), ""
-    if place != DRAWN and not Path(place).is_dir():
-        place = find_mnist()
-        remark = "" if place else " (the model learned from MNIST, which is not here: NNLITE_DATA)"
-    _, digits, place = load_digits(place or DRAWN)
-    speed = experiment.get("speed", [3.6])
-    data = MovingMNIST(digits, size, experiment.get("digits", 2), (speed[0], speed[-1]), length, split="test")
-    kind = "drawn digits" if place == DRAWN else "MNIST digits"
-    words = f"test sequence {number}, {data.number} moving {kind}{remark}"
-    return Sequence(data.sequences([number]).frames, words)
-
-
-def _moving_shapes(number, length, size, channels, classes):
+def _moving_shapes(number, length, size, channels, classes, remark):
     """Return a test sequence of moving shapes, with labels for a model of that many classes."""
     data = MovingShapes(size, frames=length, seen=None, split="test").sequences([number])
     frames = data.frames
     if channels == 1:
         frames = frames.mean(axis=2, keepdims=True, dtype=np.float32)
-    words = f"test sequence {number} of moving shapes"
+    words = f"test sequence {number} of moving shapes{remark}"
     if classes is None:
         return Sequence(frames, words)
     labels = data.labels

@@ -4,9 +4,8 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
-from nnlite.train.real_video.experiment import GREY
+from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, reopen
 from nnlite.train.runs.loop import CHECKPOINT
 
 import nnlite as nn
@@ -19,11 +18,11 @@ SIDE = 64
 
 @dataclass
 class Subject:
-    """A model, where its weights are from (`weights`, a sentence), what its checkpoint noted, its folder."""
+    """A model, where its weights are from (`weights`, a sentence), its run's experiment and folder."""
 
     model: nn.Module
     weights: str
-    metadata: dict
+    experiment: Experiment | None = None
     folder: Path | None = None
 
     @property
@@ -46,28 +45,12 @@ class Subject:
     @property
     def loss_at(self):
         """Which steps' predictions it was trained on."""
-        return self.metadata.get("loop", {}).get("loss_at", "all")
-
-    @property
-    def experiment(self):
-        """What the checkpoint says of the run's data and model, {} where there was no run."""
-        return self.metadata.get("experiment", {})
+        return self.experiment.settings.loss_at if self.experiment else "all"
 
     @property
     def offset(self):
-        """What is taken off all frames before the model sees them."""
-        return GREY if "signature" in self.experiment else 0.0
-
-
-@dataclass
-class Sequence:
-    """One sequence: frames (T, 1, C, H, W) in [0, 1], what it is, in words, and for segmenters labels
-    (T, 1, H, W), and the criterion that a run was trained with."""
-
-    frames: np.ndarray
-    words: str
-    labels: np.ndarray | None = None
-    criterion: nn.Criterion | None = None
+        """What is subtracted from all frames before the model sees them."""
+        return self.experiment.offset if self.experiment else 0.0
 
 
 def load(source=None, name=None):
@@ -82,12 +65,13 @@ def load(source=None, name=None):
         raise ValueError(f"--model: unknown model {name!r}; choose from {', '.join(known)}")
     name = name or DEFAULT
     if name in models.pretrained_names():
-        metadata = checkpoint.load(models.pretrained_path(name)).metadata
-        return Subject(models.load_pretrained(name), "the pretrained weights of the package", metadata)
+        saved = checkpoint.load(models.pretrained_path(name))
+        weights = "the pretrained weights of the package"
+        return Subject(models.load_pretrained(name), weights, _experiment(saved))
     nn.manual_seed(0)
     size = {"height": SIDE, "width": SIDE} if name in models.segmenter_names() else {}
     model = models.build(name, **size)
-    return Subject(model, "freshly initialised, not trained: the package has no trained weights of it", {})
+    return Subject(model, "freshly initialised, not trained: the package has no trained weights of it")
 
 
 def _from_checkpoint(path, name):
@@ -107,14 +91,18 @@ def _from_checkpoint(path, name):
     model = models.build(saved.architecture["name"], **saved.architecture["options"])
     checkpoint.load_parameters(model, saved)
     seen = f" at step {saved.position['step']}" if "step" in saved.position else ""
-    return Subject(model, f"{path}{seen}", saved.metadata, path.parent)
+    return Subject(model, f"{path}{seen}", _experiment(saved), path.parent)
+
+
+def _experiment(saved):
+    """Return the experiment of the run that a checkpoint is of, None where there was no run."""
+    kind = kind_of(saved)
+    return kind and reopen(experiment_type(kind), saved.path)[0]
 
 
 def criterion_of(subject):
-    """Return the criterion that the model is trained with, summing over all elements."""
-    if subject.name == "segnet_flow":
-        return SegmentationLoss(segmentation_weight=subject.experiment.get("segmentation_weight", 1.0))
+    """Return the criterion to train the model with where no run says another; it sums over all elements."""
     if subject.segments:
-        return PixelCrossEntropy()
+        return SegmentationLoss() if subject.name == "segnet_flow" else PixelCrossEntropy()
     loss = nn.BCECriterion if subject.options["output"] == "sigmoid" else nn.MSECriterion
     return loss(size_average=False)

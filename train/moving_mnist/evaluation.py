@@ -15,6 +15,8 @@ from nnlite.ops import threads
 
 #: Sequences that the baselines are estimated from, at most.
 CALIBRATION = 2000
+#: Test sequences scored now and then during training, for the curves, at most.
+VALIDATION_SUBSET = 100
 
 #: Where the end-point error is taken: on the pixels of digits that have arrived (in frame t + 1, whose pixels
 #: the model's flow belongs to) and on those about to leave (in frame t, the convention of flow files).
@@ -82,6 +84,11 @@ def score_baselines(train, test, count):
         scores["copy_per_pixel"][steps] = baselines.copy_last_frame(seen, unseen, per_pixel=True)
         scores["constant"][steps] = baselines.best_constant(seen, unseen)
     return dict(scores)
+
+
+def validation_subset(test_sequences):
+    """Return how many of the test sequences the curves of a run are of."""
+    return min(VALIDATION_SUBSET, test_sequences)
 
 
 def calibration_size(train):

@@ -5,11 +5,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.train.moving_mnist import evaluation, export, frames_seen, rollout
-from nnlite.train.moving_mnist.experiment import load_data, load_trained
+from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
 from nnlite.train.report import report
-from nnlite.train.report.anonymise import portable_command
-from nnlite.train.runs import group as suite
+from nnlite.train.report.anonymise import anonymised_command
+from nnlite.train.runs import group
+from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
 from nnlite import backend, models
@@ -26,41 +27,42 @@ REFERENCES = {
 ROWS = 6
 
 
-def draw(settings, command):
-    """Draw the figures of a run, a suite or the pretrained models; return the exit status.
+def draw(experiment, given, line):
+    """Draw the figures of a run, a group or the pretrained models; return the exit status.
 
     Written to the folder of the run, or `out`: figure3.png, the data; figure5.png, last four frames, truth,
     predictions and flow; frames_seen.png, the error of the next frame by the number of frames before it;
     rollout.png and rollout_errors.png, predictions fed back; frames_seen.json and rollout.json, the errors.
     """
-    found = _load(settings)
-    trained = {title(saved.metadata["experiment"]): model for model, saved in found.values()}
-    experiment = dict(next(iter(found.values()))[1].metadata["experiment"])
-    for name, (_, saved) in found.items():
-        if any(saved.metadata["experiment"][setting] != experiment[setting] for setting in SHARED):
+    found = _load(experiment, given)
+    trained = {title(opened.settings.kept("experiment")): model for opened, model in found.values()}
+    first, _ = next(iter(found.values()))
+    settings = first.settings
+    for name, (opened, _) in found.items():
+        if any(getattr(opened.settings, setting) != getattr(settings, setting) for setting in SHARED):
             raise ValueError(f"{name} is not of the same data as {next(iter(found))}: draw them one by one")
-    own = "runs/pretrained" if settings["figures"] == "pretrained" else settings["figures"]
-    folder = Path(settings.get("out", own))
+    own = f"runs/{export.PRETRAINED}" if given["figures"] == export.PRETRAINED else given["figures"]
+    folder = Path(given.get("out", own))
     folder.mkdir(parents=True, exist_ok=True)
 
-    count = experiment["test_sequences"]
-    rows, count = min(ROWS, count), min(settings.get("test_sequences", COUNT), count)
-    train, test = load_data(experiment)
+    count = settings.test_sequences
+    rows, count = min(ROWS, count), min(given.get("test_sequences", COUNT), count)
+    train, test = first.sequences()
     draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
     calibration = evaluation.calibration_size(train)
-    content = {"command": portable_command(command), "sequences": count}
+    content = {"command": anonymised_command(line, Settings.path_flags()), "sequences": count}
     curves = frames_seen.errors(trained, test, count)
     counts = (evaluation.transition_counts(*of) for of in ((train, calibration), (test, count)))
     references = frames_seen.reference_errors(*counts, test, count)
     report.write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
     _draw_errors(folder / "frames_seen.png", curves, references, "The next frame", "frames seen")
 
-    seen = experiment["frames"] - 1
-    files = [experiment[name] for name in ("sequences_file", "train_sequences_file") if experiment[name]]
+    seen = settings.frames - 1
+    files = [file for file in (settings.sequences_file, settings.train_sequences_file) if file]
     steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
-    train, test = load_data(experiment | {"frames": seen + steps})
+    train, test = first.sequences(seen + steps)
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
     content |= {"seen": seen, "models": curves, "baselines": references}
@@ -86,19 +88,19 @@ def _draw_errors(path, curves, references, title, label):
     report.draw_errors(path, curves, named, title, label)
 
 
-def _load(settings):
-    """Return {name: (model, checkpoint)} of what `figures` names."""
-    where = settings["figures"]
-    if where == "pretrained":
+def _load(experiment, given):
+    """Return {name: (experiment, model)} of what `figures` names."""
+    where = given["figures"]
+    if where == export.PRETRAINED:
         paths = {name: models.pretrained_path(name) for name in export.existing()}
-    elif suite.is_suite(where):
-        paths = {name: Path(where) / name / CHECKPOINT for name in suite.results(where)}
+    elif group.is_group(where):
+        paths = {name: Path(where) / name / CHECKPOINT for name in group.results(where)}
         if not paths:
             raise ValueError(f"no run in {where} is finished")
     else:
-        model, saved = load_trained(Path(where) / CHECKPOINT, settings)
-        return {saved.architecture["name"]: (model, saved)}
-    return {name: load_trained(path, settings) for name, path in paths.items()}
+        opened, model, _ = load_trained(experiment, Path(where) / CHECKPOINT, given)
+        return {opened.settings.model: (opened, model)}
+    return {name: load_trained(experiment, path, given)[:2] for name, path in paths.items()}
 
 
 def draw_samples(path, frames):

@@ -1,51 +1,59 @@
-"""Trained weights to begin a run on moving digits with, and the training behind them."""
+"""Trained weights to start a run on moving digits with, and the training behind them."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from nnlite.data.moving_mnist import DRAWN
 from nnlite.models.matrices import full_matrices
-from nnlite.train.moving_mnist.experiment import watched
+from nnlite.train.moving_mnist.evaluation import validation_subset
+from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.report import report
+from nnlite.train.runs.experiment import kind_of, settings_of
 from nnlite.train.runs.loop import read_log
 
 from nnlite import backend, checkpoint, models
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
-#: What two experiments have to share for their curves to be of the same test sequences.
-_TESTED_ON = ("size", "digits", "speed", "frames", "sequences_file")
+#: What two runs have to share for their curves to be of the same test sequences.
+_SAME_CURVE = ["model", "size", "digits", "speed", "frames", "sequences_file", "data", "test_sequences"]
 
 
-def start_with(model, where, experiment):
-    """Copy trained weights into the model of an experiment; return the training behind them.
+def start_with(model, settings):
+    """Copy the trained weights that the settings name into a model; return the training behind them.
 
-    where: a checkpoint of train.moving_mnist, or "pretrained". Of another architecture the parts are taken in
-    which both are alike; an AE-fcLSTM takes convolutions of one with `cell` as full matrices. The training is
-    what `with_earlier` takes: its commands, commits, machines, sequences, seconds, and its curve where that
-    is of this architecture and of the same test sequences. ValueError when there are no such weights or they
-    do not fit.
+    Of another architecture the parts are taken in which both are alike; an AE-fcLSTM takes convolutions of
+    one with `cell` as full matrices. The training is what `with_earlier` takes: its commands, commits,
+    machines, sequences, seconds, and its curve where that is of this architecture and of the same test
+    sequences. ValueError when there are no such weights or they do not fit.
     """
-    path = models.pretrained_path(experiment["model"]) if where == PRETRAINED else Path(where)
+    pretrained = settings.weights == PRETRAINED
+    path = models.pretrained_path(settings.model) if pretrained else Path(settings.weights)
     saved = checkpoint.load(path)
-    if not {"experiment", "loop", "commands"} <= set(saved.metadata):
+    if kind_of(saved) != "moving_mnist":
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
-    checkpoint.load_parameters(model, _as_weights_of(model, experiment, saved))
-    training, theirs = _training(saved), saved.metadata["experiment"]
-    same_digits = (theirs["data"] == DRAWN) == (experiment["data"] == DRAWN)
-    same_digits &= watched(theirs) == watched(experiment)
-    if not same_digits or any(theirs.get(name) != experiment[name] for name in ("model", *_TESTED_ON)):
+    checkpoint.load_parameters(model, _as_weights_of(model, settings, saved))
+    training, earlier = _training(saved), settings_of(Settings, saved)
+    if any(_tested_on(earlier, name) != _tested_on(settings, name) for name in _SAME_CURVE):
         training["curve"] = []
     return training
 
 
-def _as_weights_of(model, experiment, saved):
+def _tested_on(settings, name):
+    """Return a setting as far as the curve of a run depends on it."""
+    value = getattr(settings, name)
+    if name == "data":
+        return value == DRAWN
+    return validation_subset(value) if name == "test_sequences" else value
+
+
+def _as_weights_of(model, settings, saved):
     """Return a checkpoint of another architecture, or with other matrices, as one that fits this model."""
-    name, other = experiment["model"], saved.architecture.get("name")
+    name, other = settings.model, saved.architecture.get("name")
     if other != name:
         return replace(saved, parameters=_with_shared_parts(model, name, saved))
     options = saved.architecture.get("options", {})
-    if options.get("cell") and not experiment["model_options"].get("cell"):
+    if options.get("cell") and not settings.model_options.get("cell"):
         return replace(saved, parameters=_with_full_matrices(saved))
     return saved
 
@@ -56,11 +64,11 @@ def _with_shared_parts(model, name, saved):
     if not (parts := models.shared_parts(name, other)):
         raise ValueError(f"{saved.path} is of {other}, of which {name} has no part")
     own = {path: backend.as_numpy(weight) for path, weight, _ in model.named_parameters()}
-    for mine, theirs in parts.items():
-        inside = {path: f"{theirs}{path.removeprefix(mine)}" for path in own if path.startswith(f"{mine}.")}
+    for part, source in parts.items():
+        inside = {path: f"{source}{path.removeprefix(part)}" for path in own if path.startswith(f"{part}.")}
         if missing := [path for path in inside.values() if path not in saved.parameters]:
-            raise ValueError(f"{saved.path} lacks {', '.join(missing)}, which {name} would begin with")
-        own |= {path: saved.parameters[path_there] for path, path_there in inside.items()}
+            raise ValueError(f"{saved.path} lacks {', '.join(missing)}, which {name} would start with")
+        own |= {path: saved.parameters[source_path] for path, source_path in inside.items()}
     return own
 
 
@@ -72,7 +80,7 @@ def _with_full_matrices(saved):
 
 
 def with_earlier(result, earlier):
-    """Return a run's result with the training that its weights began with counted in, if there was any."""
+    """Return a run's result including the training of its initial weights, if there was any."""
     if earlier is None:
         return result
     sequences, seconds = earlier["sequences_seen"], earlier["training_seconds"]

@@ -1,10 +1,11 @@
 """The paper's Table 1 beside ours: parameters and errors of the four architectures, and what they cost."""
 
+import json
 import math
 from pathlib import Path
 
-from nnlite.train.moving_mnist.experiment import describe_data, watched
-from nnlite.train.report.anonymise import portable_result
+from nnlite.train.moving_mnist.description import anonymised_result, describe_data
+from nnlite.train.moving_mnist.evaluation import validation_subset
 from nnlite.train.report.report import format_commits, machines, write_json
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
@@ -43,15 +44,15 @@ def build(results):
 
     Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
     """
-    results = {name: portable_result(result) for name, result in results.items()}
+    results = {name: anonymised_result(result) for name, result in results.items()}
     first = next(iter(results.values()))
     for name, result in results.items():
         for setting in SHARED:
-            ours, theirs = result["experiment"][setting], first["experiment"][setting]
-            if ours != theirs:
+            value, expected = (json.dumps(one["experiment"][setting]) for one in (result, first))
+            if value != expected:
                 raise ValueError(
-                    f"{name} and {next(iter(results))} are not of the same data ({setting} {ours} and "
-                    f"{theirs}); they have no place in one table"
+                    f"{name} and {next(iter(results))} are not of the same data ({setting} {value} and "
+                    f"{expected}); they have no place in one table"
                 )
     order = [name for name, _ in PAPER.values()]
     return {
@@ -78,16 +79,11 @@ def _row(result):
         "flow_error": scores.get("flow_arriving", {}).get("last"),
         "zero_flow_error": scores.get("zero_arriving", {}).get("last"),
         "seed": experiment["seed"],
-        "watched": result.get("watched", watched(experiment)),
+        "watched": result.get("watched", validation_subset(experiment["test_sequences"])),
     }
     kept = ("sequences_seen", "training_seconds", "hardware", "options", "commits", "commands", "curve")
     row |= {name: result[name] for name in kept} | {"experiment": experiment}
     return row | {"machines": machines(result)}
-
-
-def write(folder, results):
-    """Write table1.md and table1.json of {name: result}."""
-    save(folder, build(results))
 
 
 def save(folder, table):

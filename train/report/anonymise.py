@@ -1,54 +1,30 @@
-"""Results without the folders of the machine that they were measured on, fit to be passed on."""
+"""Command lines without the folders of the machine that they ran on, fit to be passed on."""
 
 import shlex
 from pathlib import Path
 
-from nnlite.data.moving_mnist import DRAWN
-from nnlite.train.moving_mnist.experiment import MNIST
-from nnlite.train.runs.loop import CHECKPOINT
-
-_PATHS = (
-    *("--data", "--sequences-file", "--train-sequences-file"),
-    *("--out", "--resume", "--evaluate", "--figures", "--export"),
-    *("--sintel", "--middlebury", "--camvid", "--weights"),
-    *("--videos", "--test", "--splits", "--predict", "--save-flow", "--render"),
-)
+#: Of a checkpoint, which in every run has this name, the folder is named too.
+CHECKPOINT = "checkpoint.h5"
 
 
-def portable_experiment(experiment):
-    """Return the experiment with MNIST in place of its folder, and files by name alone."""
-    files = {
-        name: Path(experiment[name]).name if experiment[name] else None
-        for name in ("sequences_file", "train_sequences_file")
-    }
-    return experiment | files | {"data": DRAWN if experiment["data"] == DRAWN else MNIST}
-
-
-def portable_command(command):
+def anonymised_command(command, path_flags):
     """Return a command line whose files and folders are named without those that they lie in.
 
-    Checkpoints, which all have one name, are named with the run that they are of.
+    path_flags: the options whose values, one or more, are paths.
     """
     words, paths = [], False
     for word in shlex.split(command):
-        option, equals, value = word.partition("=")
+        flag, equals, value = word.partition("=")
         if word.startswith("--"):
-            paths = word in _PATHS
-            word = f"{option}={_name(value)}" if equals and option in _PATHS else word
+            paths = word in path_flags
+            word = f"{flag}={anonymised_path(value)}" if equals and flag in path_flags else word
         elif paths:
-            word = _name(word)
+            word = anonymised_path(word)
         words.append(word)
     return shlex.join(words)
 
 
-def _name(path):
+def anonymised_path(path):
+    """Return the name of a file, and of a checkpoint the run that it is of."""
     path = Path(path)
     return str(Path(path.parent.name, CHECKPOINT)) if path.name == CHECKPOINT else path.name
-
-
-def portable_result(result):
-    """Return a run's result with both made portable."""
-    return result | {
-        "experiment": portable_experiment(result["experiment"]),
-        "commands": [portable_command(command) for command in result["commands"]],
-    }

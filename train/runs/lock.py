@@ -8,11 +8,11 @@ except ImportError:  # on Windows
 LOCK = ".lock"
 
 
-def claim(folder):
-    """Return an open file; until it is closed, or the process ends however it may, others are kept out.
+def lock_run(folder):
+    """Return an open file; until it is closed, or the process ends, no other process can lock the folder.
 
-    RuntimeError when the folder is claimed already. On Windows, and on file systems that have no locks,
-    nobody is kept out.
+    RuntimeError when the folder is locked already. On Windows, and on file systems without locks, nothing is
+    locked.
     """
     file = open(folder / LOCK, "a")
     try:

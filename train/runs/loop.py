@@ -10,11 +10,13 @@ import math
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
+from nnlite.data.prefetch import Prefetch
+from nnlite.train.report.anonymise import CHECKPOINT
 from nnlite.train.runs.interruption import Interruption
 from tqdm import tqdm
 
@@ -24,59 +26,26 @@ from nnlite.files import replacing
 from nnlite.ops import products, threads
 from nnlite.random import default_generator
 
-CHECKPOINT = "checkpoint.h5"
 LOG = "log.jsonl"
-
-
-@dataclass
-class LoopOptions:
-    """How to train, whatever the model and the data.
-
-    The learning rate is `learning_rate` · `decay` ** (epoch // `decay_epochs`), an epoch being `epoch`
-    sequences; over the last share `cooldown` of the run it falls linearly to a tenth of that. A model
-    with a flow keeps it at zero for the first `still` sequences, in which the decoder learns to copy; memory
-    and Θ, on which nothing depends meanwhile, are not run. Without that, the flow was seen to grow to several
-    times the true motion within 50 steps, near the limits that Θ clamps it to, and to stay there. Training
-    ends after `sequences` sequences, or after `minutes` when these are given. Gradients are clipped to
-    ±`clip`. `optimiser` is one of `nnlite.optim`, with its `optimiser_options`.
-    `loss_at` is "all" steps of a sequence or the "last". On a GPU, `tf32` lets products round to TF32, and
-    `cuda_graph` lets forward and backward pass run as one CUDA graph.
-    """
-
-    sequences: int
-    epoch: int = 0  # set by whoever knows the data
-    batch: int = 8
-    optimiser: str = "adam"
-    optimiser_options: dict = field(default_factory=dict)
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_epochs: int = 5
-    cooldown: float = 0.0
-    still: int = 0
-    clip: float = 50.0
-    loss_at: str = "all"
-    tf32: bool = False
-    cuda_graph: bool = False
-    minutes: float | None = None
-    seed: int = 0
-    log_every: int = 10  # steps
-    save_every: float = 60.0  # seconds
-    evaluations: int = 8  # between the first step and the last
 
 
 class Trainer:
     """A training run: the model, its optimiser, the position reached, and the folder that keeps them.
 
     model: maps frames (T, N, C, H, W) to the frames that follow; with fewer outputs than inputs these are the
-    last ones. criterion: sums its loss over all elements. make_batch(indices): returns input and target, both
-    (T, N, C, H, W), of the numbered training sequences; whole numbers, such as labels, reach the criterion as
-    they are. Output and target may be tables of such arrays for a criterion that takes them. metadata:
-    goes into the checkpoint, as does `model.config`, the {"name", "options"} it was built from.
+    last ones. criterion: sums its loss over all elements. make_batch(step, indices): returns input and
+    target, both (T, N, C, H, W), of the numbered training sequences; whole numbers, such as labels, reach the
+    criterion as they are. Output and target may be tables of such arrays for a criterion that takes them.
+    epoch: how many training sequences there are. metadata: goes into the checkpoint, as does `model.config`,
+    the {"name", "options"} it was built from. prefetch: whether a thread makes batches ahead of time.
     """
 
-    def __init__(self, model, criterion, make_batch, options, folder, metadata):
-        self.model, self.criterion, self.make_batch = model, criterion, make_batch
-        self.options, self.folder, self.metadata = options, Path(folder), metadata
+    def __init__(
+        self, model, criterion, make_batch, options, folder, *, epoch, metadata=None, prefetch=False
+    ):
+        self.model, self.criterion, self.make_batch, self.epoch = model, criterion, make_batch, epoch
+        self.options, self.folder, self.metadata = options, Path(folder), metadata or {}
+        self.prefetch = prefetch
         if options.tf32:
             backend.use_tf32(model.device)
         self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
@@ -97,7 +66,7 @@ class Trainer:
         return self.step * self.options.batch
 
     def restore(self, saved):
-        """Go on from a loaded checkpoint; lines of the log that were written after it are dropped."""
+        """Continue from a loaded checkpoint; lines of the log that were written after it are dropped."""
         checkpoint.load_parameters(self.model, saved)
         self.state = saved.optimiser
         default_generator.set_state(saved.random["default"])
@@ -109,7 +78,7 @@ class Trainer:
             part.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def save(self):
-        """Write the checkpoint; FloatingPointError instead when the parameters are no numbers any more."""
+        """Write the checkpoint; FloatingPointError instead if the parameters are not finite."""
         self._check_finite(self.parameters.sum())
         checkpoint.save(
             self.folder / CHECKPOINT,
@@ -118,7 +87,7 @@ class Trainer:
             optimiser=self.state,
             random={"default": default_generator.get_state()},
             position={"step": self.step, "seconds": self.seconds, "sums": self.sums},
-            metadata={**self.metadata, "loop": asdict(self.options)},
+            metadata={**self.metadata, "loop": self.options.kept("loop")},
         )
 
     def run(self, monitor=None):
@@ -132,14 +101,18 @@ class Trainer:
         milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
         started = saved = time.monotonic()
         started -= self.seconds
-        with Interruption() as interruption, self._progress_bar() as bar:
+        with (
+            Interruption() as interruption,
+            self._progress_bar() as bar,
+            self._batches(range(self.step, last_step)) as batches,
+        ):
             if self.step == 0:
                 self._monitor(monitor)
                 self.save()
             while self.step < last_step and not interruption.signal:
                 if options.minutes is not None and self.seconds > 60 * options.minutes:
                     break
-                self.train_step()
+                self.train_step(next(batches))
                 self.seconds = time.monotonic() - started
                 bar.update(options.batch)
                 if self.step % options.log_every == 0 or self.step == last_step:
@@ -152,13 +125,12 @@ class Trainer:
             self.save()
         return interruption.signal
 
-    def train_step(self):
-        """Take one step of gradient descent on the next batch."""
+    def train_step(self, batch=None):
+        """Take one step of gradient descent on a batch, (input, target), by default that of this step."""
         options = self.options
-        indices = batch_indices(self.step, options.batch, options.epoch, options.seed)
         self.config["learning_rate"] = self._learning_rate()
-        input, target = self._on_device(self.make_batch(indices))
-        with threads.single_blas_thread(), self._still(self.sequences_seen < options.still):
+        input, target = self._on_device(batch or self.make_batch(self.step, self._indices(self.step)))
+        with threads.single_blas_thread(), self._hold_flow(self.sequences_seen < options.flow_warmup):
             loss, penalty = self.gradient(input, target)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step += 1
@@ -184,9 +156,23 @@ class Trainer:
         return loss / elements, penalty / options.batch
 
     @contextmanager
-    def _still(self, still):
-        """Return a context in which the flow of a model that has one is zero, if `still`."""
-        if not (still and hasattr(self.predictor, "still")):
+    def _batches(self, steps):
+        """Return, as a context, an iterator over the batches of these steps."""
+        schedule = ((step, self._indices(step)) for step in steps)
+        if not self.prefetch:
+            yield (self.make_batch(*item) for item in schedule)
+            return
+        schedule, order = tee(schedule)
+        with Prefetch(lambda item: self.make_batch(*item), schedule) as made:
+            yield (made(item) for item in order)
+
+    def _indices(self, step):
+        return batch_indices(step, self.options.batch, self.epoch, self.options.seed)
+
+    @contextmanager
+    def _hold_flow(self, hold):
+        """Return a context in which the flow of a model that has one is zero, if `hold`."""
+        if not (hold and hasattr(self.predictor, "still")):
             yield
             return
         self.predictor.still = True
@@ -205,10 +191,11 @@ class Trainer:
     def _learning_rate(self):
         """Return the learning rate of the next step."""
         options = self.options
-        epoch = self.sequences_seen // options.epoch
+        epoch = self.sequences_seen // self.epoch
         rate = options.learning_rate * options.decay ** (epoch // options.decay_epochs)
         left = 1.0 - self.sequences_seen / options.sequences
-        return rate * (0.1 + 0.9 * left / options.cooldown) if left < options.cooldown else rate
+        falling = options.lr_decay_fraction
+        return rate * (0.1 + 0.9 * left / falling) if left < falling else rate
 
     def _log_training(self):
         """Write the means since the last such line to the log; return them for the progress bar."""

@@ -1,171 +1,195 @@
-"""What command lines of all experiments share: options, their defaults and types, and which go together."""
+"""Options, each declared once: a field of a frozen dataclass holds default, type, help and group.
+
+Everything else follows from the fields: the parser and the defaults in its help, the checks of presets, what
+a checkpoint keeps, what a resumed run may change, and which options name paths.
+"""
 
 import argparse
 import json
 import math
+import textwrap
+from dataclasses import MISSING, dataclass, field, fields
 
-import numpy as np
-
-from nnlite import optim
-
-#: What no preset of any experiment sets otherwise.
-DEFAULTS = {
-    "model_options": {},
-    "seed": 0,
-    "tf32": False,
-    "clip": 50.0,
-    "decay_epochs": 5,
-    "optimiser_options": {},
-    "cooldown": 0.0,
-    "still": 0,
-    "minutes": None,
-    "device": "auto",
-    "out": None,
-    "log_every": 10,
-    "save_every": 60.0,
-}
+RUN, DATA, MODEL, TRAINING = GROUPS = ("the run", "the data", "the model", "training")
 #: Values of NAME=VALUE as Python spells them.
 CONSTANTS = {"true": True, "false": False, "none": None}
 
 
-def layered(*layers):
-    """Return all settings of a run: those of each layer over those before, model options one by one.
+def option(
+    default,
+    help="",
+    group=RUN,
+    *,
+    type=str,
+    flags=None,
+    kept=(),
+    modes=(),
+    mode=False,
+    path=False,
+    formerly=None,
+    **argument,
+):
+    """Return the dataclass field of an option.
 
-    ValueError for an option that the optimiser does not have.
+    default: MISSING where presets must set it. help: its default is added. type: from text to value; `bool`
+    for a switch, `assignment` for NAME=VALUE pairs, which become a dict. flags: on the command line, by
+    default --its-name; () for a setting that cannot be given there. kept: the parts of a checkpoint,
+    "experiment" or "loop", that keep it. modes: those that it may accompany. mode: whether it names a run and
+    so selects what the command does. path: whether it names a file or folder. formerly: its name in older
+    checkpoints. argument: anything else that argparse wants (nargs, metavar, choices).
     """
-    settings = {name: value for layer in layers for name, value in layer.items() if name != "by_model"}
-    _check_optimiser(settings["optimiser"], settings["optimiser_options"])
-    options = (layer.get("model_options", {}) for layer in layers)
-    return settings | {"model_options": {name: value for some in options for name, value in some.items()}}
+    metadata = dict(help=help, group=group, type=type, flags=flags, kept=kept, modes=modes, mode=mode)
+    metadata |= dict(path=path, formerly=formerly, argument=argument)
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-def layered_by_model(model, *layers):
-    """Return the same for one model, a layer's "by_model" standing over its other settings."""
-    parts = [part for layer in layers for part in (layer, layer.get("by_model", {}).get(model, {}))]
-    return layered(*parts) | {"model": model}
+@dataclass(frozen=True)
+class Options:
+    """Values for a set of options; a subclass declares these, one field each."""
+
+    @classmethod
+    def from_dict(cls, values):
+        """Return the options with these values, which may be JSON of an older version.
+
+        ValueError, naming it, for a value that is none of these options or missing.
+        """
+        names = {one.metadata["formerly"] or one.name: one.name for one in fields(cls)}
+        names |= {one.name: one.name for one in fields(cls)}
+        if unknown := sorted(set(values) - set(names)):
+            raise ValueError(f"unknown settings {', '.join(unknown)}")
+        found = {names[name]: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        for one in fields(cls):
+            if one.name not in found and one.default is one.default_factory is MISSING:
+                raise ValueError(f"the setting {one.name} is missing")
+        return cls(**found)
+
+    @classmethod
+    def layered(cls, *layers):
+        """Return the options with the values of each layer over those before, dicts name by name."""
+        values = {}
+        for layer in layers:
+            for name, value in layer.items():
+                values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
+        return cls.from_dict(values)
+
+    @classmethod
+    def path_flags(cls):
+        """Return the flags of all options that name files or folders."""
+        return {flag for one in fields(cls) if one.metadata["path"] for flag in flags_of(one)}
+
+    def kept(self, part):
+        """Return {name: value} of what this part of a checkpoint keeps."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if part in one.metadata["kept"]}
 
 
-def named_options(given):
-    """Return `given` with its --model-option and --optimiser-option pairs as dicts of settings."""
-    pairs = ("model_option", "optimiser_option")
-    model, optimiser = (dict(given.get(name, ())) for name in pairs)
-    rest = {name: value for name, value in given.items() if name not in pairs}
-    return rest | {"model_options": model} | ({"optimiser_options": optimiser} if optimiser else {})
+@dataclass(frozen=True)
+class Preset:
+    """Named values: `values` for every model, `by_model` {model: values} on top of these.
 
-
-def _check_optimiser(name, options):
-    """Raise ValueError unless the optimiser knows these options and no other setting gives them."""
-    for option, source in (("learning_rate", "--lr"), ("shapes", "the model")):
-        if option in options:
-            raise ValueError(f"--optimiser-option {option} comes from {source}; leave it out")
-    nothing = np.empty(0, np.float32)
-    getattr(optim, name)(lambda x: (0.0, x), nothing, dict(options), {})  # a step of no parameters
-
-
-def add_device_argument(group):
-    """Add the option that says where to compute."""
-    choices = ("auto", "cpu", "cuda")
-    group.add_argument("--device", choices=choices, help="auto takes the GPU when there is one")
-
-
-def add_save_every_argument(group):
-    """Add the option that says how often to save."""
-    group.add_argument("--save-every", type=number(0), metavar="S", help="seconds between checkpoints (60)")
-
-
-def add_model_option_argument(group, examples):
-    """Add the option that says how to build the architecture; examples: text for the help."""
-    group.add_argument(
-        "--model-option",
-        type=assignment,
-        action="append",
-        metavar="NAME=VALUE",
-        help=f"option of {examples}; may be repeated",
-    )
-
-
-def add_training_arguments(parser, predictor=True):
-    """Add the group of options that say how to train, those of `LoopOptions`.
-
-    predictor: whether frames are all that the model predicts. Only then is there a choice of the steps to
-    train on, and only then does a step fit into a graph: labels are looked at on the way.
+    about: what it is, for the help; "{sequences:,}" and the like stand for its values.
     """
-    training = parser.add_argument_group("training")
-    training.add_argument("--sequences", type=count(1), metavar="N", help="sequences to train on in all")
-    training.add_argument(
-        "--minutes", type=number(0), metavar="M", help="end training after M minutes in all"
-    )
-    training.add_argument("--batch", type=count(1), help="sequences in a step")
-    training.add_argument("--optimiser", choices=("rmsprop", "adam", "sgd", "adagrad", "muon"))
-    training.add_argument(
-        "--optimiser-option",
-        type=assignment,
-        action="append",
-        metavar="NAME=VALUE",
-        help="option of the optimiser, such as momentum=0.98 for muon; may be repeated",
-    )
-    training.add_argument(
-        "--lr", type=number(0), dest="learning_rate", metavar="RATE", help="learning rate at the start"
-    )
-    training.add_argument("--decay", type=number(0), help="factor on the learning rate every --decay-epochs")
-    training.add_argument("--decay-epochs", type=count(1), metavar="N", help="epochs between two decays (5)")
-    training.add_argument(
-        "--cooldown",
-        type=number(0),
-        metavar="SHARE",
-        help="share of the run, at its end, over which the learning rate falls to a tenth (0)",
-    )
-    training.add_argument(
-        "--still",
-        type=count(0),
-        metavar="N",
-        help="keep the flow at zero for the first N sequences, until the decoder has learned to copy (0); "
-        "not a flow that trained weights bring along",
-    )
-    training.add_argument("--clip", type=number(0), metavar="C", help="limit gradients to -C..C (50)")
-    if predictor:
-        training.add_argument(
-            "--loss-at",
-            choices=("all", "last"),
-            help="train on the predictions of all steps, or the last (all)",
-        )
-    training.add_argument(
-        "--tf32",
-        action="store_const",
-        const=True,
-        help="let a GPU round the factors of float32 products to 10 bits: faster, less exact",
-    )
-    if predictor:
-        training.add_argument(
-            "--cuda-graph",
-            action="store_const",
-            const=True,
-            help="let a GPU run the thousands of kernels of forward and backward pass as one graph: less "
-            "waiting",
-        )
-    training.add_argument(
-        "--seed", type=count(0), help="of initial weights, training sequences and their order (0)"
-    )
+
+    about: str
+    values: dict
+    by_model: dict = field(default_factory=dict)
+
+    def layers(self, model):
+        """Return the values for a model, as layers of `Options.layered`."""
+        return self.values, self.by_model.get(model, {})
 
 
-def other_mode(parser, given, companions):
-    """Return the option of `companions` that is among the `given`, or None for a new run.
+def flags_of(one):
+    """Return the flags of a field that is an option."""
+    flags = one.metadata["flags"]
+    return (f"--{one.name.replace('_', '-')}",) if flags is None else flags
 
-    companions: {option: those that go with it}. With others the parser ends the program and names them.
+
+def parse_options(
+    options,
+    argv,
+    *,
+    program,
+    description,
+    presets=None,
+    epilog="",
+    offered=None,
+    preset="default",
+):
+    """Return (mode, given): what the command line asks for, and {name: value} of what it gives.
+
+    mode: the option that names a run, or "train". presets: {name: `Preset`}, described in the help, where
+    `preset` is the one whose values it shows. offered: the names of the options to offer, all by default.
+    With an option that does not go with the mode the parser ends the program and names it.
     """
-    for mode, allowed in companions.items():
-        if mode in given:
-            extra = sorted(set(given) - allowed - {mode})
-            if extra:
-                names = ", ".join(
-                    "--" + name.replace("learning_rate", "lr").replace("_", "-") for name in extra
-                )
-                parser.error(f"--{mode} takes its settings from the run; leave out {names}")
-            return mode
-    return None
+    declared = [one for one in fields(options) if flags_of(one) and (offered is None or one.name in offered)]
+    parser = argparse.ArgumentParser(
+        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    defaults = {one.name: one.default for one in fields(options) if one.default is not MISSING}
+    parser.epilog = _describe_presets(presets or {}, defaults) + epilog
+    defaults |= presets[preset].values | {"preset": preset} if presets else {}
+    for group in dict.fromkeys([*GROUPS, *(one.metadata["group"] for one in declared)]):
+        if members := [one for one in declared if one.metadata["group"] == group]:
+            section = parser.add_argument_group(group)
+            for one in members:
+                _add_argument(section, one, defaults.get(one.name), presets, declared)
+    given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+    by_name = {one.name: one for one in declared}
+    for name, value in given.items():
+        if isinstance(value, list):
+            given[name] = dict(value) if by_name[name].metadata["type"] is assignment else tuple(value)
+    mode = next((name for name in by_name if name in given and by_name[name].metadata["mode"]), "train")
+    if mode != "train":
+        extra = [name for name in given if name != mode and mode not in by_name[name].metadata["modes"]]
+        if extra:
+            names = ", ".join(sorted(flags_of(by_name[name])[0] for name in extra))
+            parser.error(f"--{mode} takes its settings from the run; leave out {names}")
+    return mode, given
 
 
-def count(least):
+def _add_argument(section, one, default, presets, declared):
+    about = dict(one.metadata)
+    argument = dict(about["argument"])
+    if one.name == "preset":
+        argument["choices"] = presets
+    if about["type"] is bool:
+        argument |= {"action": "store_const", "const": True}
+    elif about["type"] is not str:
+        argument["type"] = about["type"]
+    if about["type"] is assignment:
+        argument |= {"action": "append", "metavar": "NAME=VALUE"}
+    value = _as_text(default)
+    words = about["help"] + (f" ({value})" if value else "")
+    if about["mode"]:
+        companions = [flags_of(other)[0] for other in declared if one.name in other.metadata["modes"]]
+        words += f"; of the other options only {', '.join(companions)} can be given with it"
+    section.add_argument(*flags_of(one), dest=one.name, help=words.replace("%", "%%"), **argument)
+
+
+def _as_text(value):
+    """Return a default value for the help, "" for what is no value."""
+    if value is None or isinstance(value, bool | dict):
+        return ""
+    return (
+        " ".join(map(_as_text, value))
+        if isinstance(value, tuple)
+        else (f"{value:g}" if isinstance(value, float) else str(value))
+    )
+
+
+def _describe_presets(presets, defaults):
+    width = max(map(len, presets), default=0)
+    lines = []
+    for name, preset in presets.items():
+        text = preset.about.format_map(defaults | preset.values | {"by_model": preset.by_model})
+        indent = " " * (width + 4)
+        lines.append(textwrap.fill(text, 104, initial_indent=f"  {name:{width}}  ", subsequent_indent=indent))
+    return "\n".join(["presets:", *lines, "", ""]) if presets else ""
+
+
+def whole(least):
     """Return the type of a whole number from `least` on."""
 
     def parse(text):
