@@ -70,7 +70,7 @@ class NnliteContestant(Contestant):
 
     def save_gradients(self, name):
         """Write the gradients of the parameters into the folder; return the loss."""
-        input, target = self._batch(None)
+        input, target = self._batch()
         self.model.zero_grad_parameters()
         output = self.model.forward(input)
         loss, grad_output, _ = loss_and_gradient(self._criterion(), output, target, "all")
@@ -83,7 +83,7 @@ class NnliteContestant(Contestant):
         """Return what each module took in some training steps, the rows of `profiling.profile`."""
         return profile(self.trainer, steps)
 
-    def _batch(self, step, indices):
+    def _batch(self, *_):
         """Return input and target; they are always the same and already where the model is."""
         return self.frames[:-1], self.frames[1:]
 
