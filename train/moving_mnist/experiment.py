@@ -1,7 +1,7 @@
 """Training on moving digits: the data, the model, and its score."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,7 +76,12 @@ class MovingDigits(Experiment):
         self.epoch = settings.train_sequences
 
     def load(self):
-        self.train, self.test = self.sequences()
+        _ = self.data
+
+    @cached_property
+    def data(self):
+        """The training and the test sequences."""
+        return self.sequences()
 
     def sequences(self, frames=None):
         """Return the training and the test sequences, of another number of frames if that is given.
@@ -137,17 +142,17 @@ class MovingDigits(Experiment):
         )
 
     def make_batch(self, step, indices):
-        frames = self.train.sequences(indices).frames
+        frames = self.data[0].sequences(indices).frames
         return frames[:-1], frames[1:]
 
     def evaluate(self, model):
         count = evaluation.validation_subset(self.settings.test_sequences)
-        return evaluation.evaluate(model, self.test, count, self._batch)
+        return evaluation.evaluate(model, self.data[1], count, self._batch)
 
     def score(self, model):
-        count = self.settings.test_sequences
-        scores = evaluation.evaluate(model, self.test, count, self._batch)
-        reference = evaluation.score_baselines(self.train, self.test, count)
+        (train, test), count = self.data, self.settings.test_sequences
+        scores = evaluation.evaluate(model, test, count, self._batch)
+        reference = evaluation.score_baselines(train, test, count)
         return {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
@@ -169,7 +174,7 @@ class MovingDigits(Experiment):
 
     def draw(self, folder, model, result):
         rows = min(6, self.settings.test_sequences)
-        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.test, rows)
+        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.data[1], rows)
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])

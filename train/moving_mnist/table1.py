@@ -1,6 +1,5 @@
 """The paper's Table 1 beside ours: parameters and errors of the four architectures, and what they cost."""
 
-import json
 import math
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def build(results):
     first = next(iter(results.values()))
     for name, result in results.items():
         for setting in SHARED:
-            value, expected = (json.dumps(one["experiment"][setting]) for one in (result, first))
+            value, expected = (one["experiment"][setting] for one in (result, first))
             if value != expected:
                 raise ValueError(
                     f"{name} and {next(iter(results))} are not of the same data ({setting} {value} and "

@@ -81,7 +81,10 @@ class Experiment:
         return replace(settings, **given)
 
     def load(self):
-        """Read the data, and set `epoch` to the number of training sequences. Errors say what is wrong."""
+        """Read all data, and set `epoch` to the number of training sequences; errors say what is wrong.
+
+        Only training needs that; what a trained model is scored on is read when it is first used.
+        """
         raise NotImplementedError
 
     @property
