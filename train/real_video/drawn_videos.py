@@ -11,7 +11,7 @@ COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
 
 
 def draw_videos(folder, count=COUNT):
-    """Draw textured shapes moving over a texture as MP4 files in `folder`, but for those that are there."""
+    """Draw textured shapes moving over a texture as MP4 files in `folder`, except those that exist."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     scenes = MovingShapes(SIZE, number=3, speed=(0.5, 2.5), frames=FRAMES, noise=0, lost=0)

@@ -58,7 +58,7 @@ def evaluate(experiment, given, command):
         folder.mkdir(parents=True, exist_ok=True)
         opened.draw(folder, model, result)
         result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
-        report.write_json(folder / RESULT, result)
+        report.write_json(folder / RESULT, opened.anonymised(result))
     return 0
 
 

@@ -136,6 +136,14 @@ class Experiment:
         """Return the result of a run with what its checkpoint and its log add."""
         raise NotImplementedError
 
+    @staticmethod
+    def anonymised(result):
+        """Return a result as it is written to a file."""
+        return result
+
+    def after(self, folder, model, result):
+        """Do what is left when the result of a run has been written: nothing by default."""
+
     def test_sequence(self, number, n_frames=None):
         """Return the test `Sequence` with this number; ValueError, naming the option, when there is none."""
         raise NotImplementedError

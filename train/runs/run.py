@@ -129,12 +129,14 @@ class Run:
             "command_seconds": round(time.monotonic() - began, 1),
             "finished": now(),
         }
-        report.write_json(self.folder / RESULT, experiment.completed(result, self.metadata, log))
+        result = experiment.completed(result, self.metadata, log)
+        report.write_json(self.folder / RESULT, experiment.anonymised(result))
         print(
             f"\n{trainer.sequences_seen} {experiment.unit} in {trainer.seconds:.0f} s of training, "
             f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
             f"Every gradient of a test sequence, to open in a browser: {self.folder / PAGE}"
         )
+        experiment.after(self.folder, model, result)
 
 
 def _note_circumstances(metadata, device):

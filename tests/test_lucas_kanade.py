@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.real_video.lucas_kanade import go_on, optical_flow, warp
+from nnlite.train.real_video.lucas_kanade import extrapolate, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 
@@ -66,11 +66,11 @@ def test_warp_reads_where_the_flow_points():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_going_on_continues_the_motion(channels):
+def test_extrapolation_continues_the_motion(channels):
     before, last, following = (
         np.repeat(texture((k * 2.0, k * -1.5))[None], channels, axis=0).astype(np.float32) for k in range(3)
     )
-    predicted = go_on(before, last)
+    predicted = extrapolate(before, last)
     assert predicted.shape == last.shape
     wrong, copied = (np.abs(frame - following)[:, 8:-8, 8:-8].mean() for frame in (predicted, last))
     assert wrong < 0.1 * copied
