@@ -123,17 +123,17 @@ def test_without_its_weights_a_run_does_not_begin(finished, tmp_path, capsys):
 
 
 def test_once_begun_it_needs_the_other_no_more(finished, tmp_path, monkeypatch, capsys):
-    folder, usual = tmp_path / "all", Run.resumed
+    folder, usual = tmp_path / "all", Run.resume
     shutil.copytree(finished, folder)
     for name in (CELLS, FULL):
         (folder / name / "result.json").unlink()
 
-    def unreadable(settings, command):
-        if settings["resume"].name == CELLS:
+    def unreadable(experiment, given, command):
+        if given["resume"].name == CELLS:
             raise OSError("cannot be read")
-        return usual(settings, command)
+        return usual(experiment, given, command)
 
-    monkeypatch.setattr(Run, "resumed", unreadable)
+    monkeypatch.setattr(Run, "resume", unreadable)
     assert moving_mnist.main(["--resume", str(folder)]) == 2
     assert f"error: {CELLS}: cannot be read" in capsys.readouterr().err
     assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)[1:]]

@@ -77,11 +77,11 @@ def test_figures_of_one_model(finished):
 
 
 def test_figures_of_nothing(tmp_path, capsys):
-    assert moving_mnist.main(["--figures", str(tmp_path)]) == 2
+    assert moving_mnist.main(["--figures", str(tmp_path / "all")]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
     group.begin(tmp_path / "all", MovingDigits, plan([*TOY[2:], "--model", "all"]))
-    assert moving_mnist.main(["--figures", str(tmp_path)]) == 2
-    assert f"no run in {tmp_path} is finished" in capsys.readouterr().err
+    assert moving_mnist.main(["--figures", str(tmp_path / "all")]) == 2
+    assert f"no run in {tmp_path / 'all'} is finished" in capsys.readouterr().err
 
 
 # ---- pretrained ---------------------------------------------------------------------------------------
