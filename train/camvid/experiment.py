@@ -77,7 +77,7 @@ class LabelledVideo(Experiment):
             raise ValueError(f"the model of {path} learned from moving shapes; leave out --camvid")
         return replace(settings, **given)
 
-    def load(self):
+    def load(self, training=True):
         self.data = load_data(self.settings)
         if self.settings.data != SHAPES:  # as many sequences as there are
             train, test = len(self.data.train), len(self.data.test)
@@ -167,7 +167,7 @@ class LabelledVideo(Experiment):
         if n_frames not in (None, settings.frames):
             opened = LabelledVideo(replace(settings, frames=n_frames), self.folder)
         if opened.data is None:
-            opened.load()
+            opened.load(training=False)
         if number >= (count := opened.settings.test_sequences):
             raise ValueError(f"--sequence: the run has {count} test sequences, got {number}")
         frames, target = input_and_target(settings.model, opened.data.test.sequences([number]))
@@ -190,6 +190,6 @@ class LabelledVideo(Experiment):
         }
         networks = {TITLES[name]: model for name, (_, model) in trained.items()}
         opened, _ = trained["segnet_flow"]  # whose data are video where there is any
-        opened.load()
+        opened.load(training=False)
         draw_results(folder, networks, opened.data, opened.settings.test_sequences)
         print(f"\nThe comparison and its pictures are in {folder}")

@@ -75,7 +75,7 @@ class MovingDigits(Experiment):
         super().__init__(replace(settings, data=data), folder)
         self.epoch = settings.train_sequences
 
-    def load(self):
+    def load(self, training=True):
         _ = self.data
 
     @cached_property

@@ -57,8 +57,10 @@ class RealVideo(Experiment):
         preset = PRESETS[given.get("preset", cls.preset)]
         return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
 
-    def load(self):
+    def load(self, training=True):
         """Read the training and the test videos; ValueError when a resumed run began with others."""
+        if not training:
+            return
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
             raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
