@@ -89,7 +89,7 @@ def test_frames_are_taken_one_by_one(tmp_path, name):
 def test_unusual_names(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_video(name, coloured(2), 25)
-    assert os.listdir() == [name] and video_info(name).frames == 2
+    assert os.listdir() == [name] and video_info(name).n_frames == 2
 
 
 def failing():
@@ -122,7 +122,7 @@ def test_failing_leaves_what_was_there(tmp_path, name, frames, error, message):
 
 
 def test_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.avi: a video is written as \.mp4 or \.gif"):
+    with pytest.raises(ValueError, match=r"a\.avi: the name of a video must end in \.mp4 or \.gif"):
         write_video(tmp_path / "a.avi", coloured(1), 25)
     with pytest.raises(ValueError, match=r"a\.mp4: rate must be a positive number"):
         write_video(tmp_path / "a.mp4", coloured(1), 0)
