@@ -62,7 +62,7 @@ def test_result(both):
         assert scores["steps"][5]["class_average"] == scores["labelled"]["class_average"]
         assert [point["sequences"] for point in result["curve"]] == [0, 16, 32]
         train = MovingShapes(size=(16, 16))
-        maps = (train.sequences([i]).labels[-1, 0] for i in range(200))
+        maps = (train.batch([i]).visible_labels[-1, 0] for i in range(200))
         np.testing.assert_allclose(result["weights"], median_frequency_weights(maps, 6))
     flow, prediction = result["scores"]["flow"], result["scores"]["prediction"]
     assert flow["zero"]["last"] > 0.5 and prediction["copy"] > 0
@@ -210,7 +210,7 @@ def test_on_a_gpu(name, both, monkeypatch, tmp_path):
 def test_labels_carried_along_another_flow(both):
     """With its own flow SegNet-flow's own labels come out; by one pixel they move by one pixel."""
     model, _, data = camvid.load_trained(both / "segnet_flow" / "checkpoint.h5", {})
-    found = segment(model, data.test.sequences([0, 1]).frames)
+    found = segment(model, data.test.batch([0, 1]).frames)
     np.testing.assert_array_equal(carried_along(model, found["flow"][:-1]), found["labels"])
     model.propagation.merge.weight.fill(0)
     model.propagation.merge.bias.fill(-100)  # all is carried along
@@ -224,12 +224,12 @@ def test_labels_carried_along_another_flow(both):
 
 def test_batches():
     """SegNet gets each sequence's labelled frame; SegNet-flow everything."""
-    video = MovingShapes(size=(16, 16), seen=(3,)).sequences([0, 1, 2])
+    video = MovingShapes(size=(16, 16), visible=(3,)).batch([0, 1, 2])
     frames, labels = make_batch("segnet", video)
     np.testing.assert_array_equal(frames, video.frames[3:4])
-    np.testing.assert_array_equal(labels, video.truth[3:4])
+    np.testing.assert_array_equal(labels, video.true_labels[3:4])
     frames, (labels, target) = make_batch("segnet_flow", video)
-    assert frames is video.frames and target is video.frames and labels is video.labels
+    assert frames is video.frames and target is video.frames and labels is video.visible_labels
 
 
 def test_colours_of_the_figures(tmp_path):

@@ -72,7 +72,7 @@ def test_scores_are_what_they_say(finished, videos):
     model, saved = load_trained(finished / "checkpoint.h5", {"device": "cpu"})
     experiment = saved.metadata["experiment"]
     test = real_video.TestClips(real_video.find_videos(experiment, finished)[1], experiment)
-    batch = test.clips.batch(test.chosen)
+    batch = test.clips.batch(test.chosen).frames
     model.evaluate()
     output = model.forward(batch[:-1] - np.float32(GREY)) + GREY
     errors = np.clip(output, 0, 1) - batch[1:]
@@ -181,7 +181,7 @@ def test_whole_frames_without_crops(videos, tmp_path):
     _, given = settle([*settings, "--out", str(tmp_path / "run")])
     run = Run.new(given | {"crop": None}, "a command")
     frames, target = run._make_batch([3, 1])
-    np.testing.assert_array_equal(frames, run.clips.batch([3, 1])[:-1] - np.float32(GREY))
+    np.testing.assert_array_equal(frames, run.clips.batch([3, 1]).frames[:-1] - np.float32(GREY))
     np.testing.assert_array_equal(frames[1:], target[:-1])
     assert run.train() is None
     np.testing.assert_array_equal(run.trained().get_parameters()[0], run.trainer.parameters)
@@ -236,7 +236,7 @@ class Places:
     def __len__(self):
         return 12
 
-    def place(self, i):
+    def source_of(self, i):
         return self.sources[i], 0
 
 

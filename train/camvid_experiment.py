@@ -51,8 +51,9 @@ def load_data(experiment):
     The seed changes moving shapes for training only, so that all runs are scored on the same test set.
     """
     if experiment["data"] == SHAPES:
-        form = {"size": tuple(experiment["size"]), "number": experiment["shapes"]}
-        form |= {name: experiment[name] for name in ("frames", "noise", "lost")}
+        form = {"size": tuple(experiment["size"]), "n_shapes": experiment["shapes"]}
+        form |= {"n_frames": experiment["frames"]}
+        form |= {name: experiment[name] for name in ("noise", "lost")}
         form["speed"] = experiment["speed"][0], experiment["speed"][-1]
         return _moving_shapes(experiment["seed"], **form)
     train, test = _camvid(experiment)
@@ -66,7 +67,7 @@ def load_data(experiment):
 def _moving_shapes(seed, **form):
     train = MovingShapes(**form, seed=seed, split="train")
     test = MovingShapes(**form, seed=0, split="test")
-    maps = (train.sequences([i]).labels[-1, 0] for i in range(_COUNTED))
+    maps = (train.batch([i]).visible_labels[-1, 0] for i in range(_COUNTED))
     weights = median_frequency_weights(maps, len(moving_shapes.CLASSES))
     return Data(train, test, moving_shapes.CLASSES, moving_shapes.PALETTE, weights)
 
@@ -80,24 +81,24 @@ def _camvid(experiment):
         return (_labelled_frames(train) if single else train), test
     length = 1 if single else frames
     parts = [camvid.sequences(split, length) for split in experiment["split"].split("+")]
-    windows = [window for part in parts for window in part.windows]
-    train = CamVidSequences(camvid, experiment["split"].replace("+", " and "), windows)
+    sequences = [sequence for part in parts for sequence in part.sequences]
+    train = CamVidSequences(camvid, experiment["split"].replace("+", " and "), sequences)
     return train, camvid.sequences("test", length)
 
 
 def _labelled_frames(sequences):
     """Return the frames of CamVid sequences whose labels training may see, each one a sequence, once."""
-    found = {frame: None for window, seen in sequences.windows for frame, s in zip(window, seen) if s}
-    return CamVidSequences(sequences.data, sequences.split, [([frame], (True,)) for frame in found])
+    frames = sequences.visible_frames()
+    return CamVidSequences(sequences.camvid, sequences.name, [([frame], (True,)) for frame in frames])
 
 
 def make_batch(model, video):
     """Return input and target of a `LabelledVideo`: for SegNet the labelled frame of each sequence alone."""
     if model != "segnet":
-        return video.frames, [video.labels, video.frames]
-    seen = (video.labels >= 0).any(axis=(2, 3)).argmax(axis=0)
+        return video.frames, [video.visible_labels, video.frames]
+    seen = (video.visible_labels >= 0).any(axis=(2, 3)).argmax(axis=0)
     place = seen, np.arange(len(seen))
-    return video.frames[place][None], video.labels[place][None]
+    return video.frames[place][None], video.visible_labels[place][None]
 
 
 def build_model(experiment, data, device):

@@ -22,10 +22,10 @@ def draw_results(folder, networks, data, experiment):
     """
     count = experiment["test_sequences"]
     rows = np.unique(np.linspace(0, count - 1, min(ROWS, count)).astype(int))
-    video = data.test.sequences(rows)
+    video = data.test.batch(rows)
     found = {title: segment(model, video.frames) for title, model in networks.items()}
     given = {title: result["labels"][-1] for title, result in found.items()}
-    draw_examples(folder / "figure8.png", video.frames[-1], video.truth[-1], given, data)
+    draw_examples(folder / "figure8.png", video.frames[-1], video.true_labels[-1], given, data)
     if len(video.frames) == 1 or (video.frames == video.frames[:1]).all():
         return
     given, flows = {}, {}
@@ -35,9 +35,11 @@ def draw_results(folder, networks, data, experiment):
             flows["flow"] = result["flow"][:-1, 0]
         given[title] = result["labels"][:, 0]
     if flows and hasattr(video, "true_flow"):
-        flows["true flow"] = video.true_flow("end")[0][:, 0]
-    seen = (video.labels[:, 0] >= 0).any(axis=(1, 2))
-    draw_sequence(folder / "sequence.png", video.frames[:, 0], video.truth[:, 0], given, flows, data, seen)
+        flows["true flow"] = video.true_flow("target")[0][:, 0]
+    seen = (video.visible_labels[:, 0] >= 0).any(axis=(1, 2))
+    draw_sequence(
+        folder / "sequence.png", video.frames[:, 0], video.true_labels[:, 0], given, flows, data, seen
+    )
 
 
 def draw_confusions(folder, results):

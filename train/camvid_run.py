@@ -77,7 +77,7 @@ class Run(ResumableRun):
 
     def _inspect(self):
         """Write the page of `train.inspect` on the first test sequence; return its path."""
-        video = self.data.test.sequences([0])
+        video = self.data.test.batch([0])
         frames, target = make_batch(self.experiment["model"], video)
         labels = target[0] if isinstance(target, list) else target
         criterion = self.trainer.criterion
@@ -91,4 +91,4 @@ class Run(ResumableRun):
         return watched | ({"flow": scores["flow"]} if "flow" in scores else {})
 
     def _make_batch(self, indices):
-        return make_batch(self.experiment["model"], self.data.train.sequences(indices))
+        return make_batch(self.experiment["model"], self.data.train.batch(indices))

@@ -44,7 +44,7 @@ def draw(settings, command):
     count = experiment["test_sequences"]
     rows, count = min(ROWS, count), min(settings.get("test_sequences", COUNT), count)
     train, test = load_data(experiment)
-    draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
+    draw_samples(folder / "figure3.png", test.batch(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
     calibration = evaluation.calibration_size(train)
@@ -57,14 +57,14 @@ def draw(settings, command):
 
     seen = experiment["frames"] - 1
     files = [experiment[name] for name in ("sequences_file", "train_sequences_file") if experiment[name]]
-    steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
+    steps = min([STEPS, *(SequenceFile(file).n_frames - seen for file in files)])
     train, test = load_data(experiment | {"frames": seen + steps})
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
     content |= {"seen": seen, "models": curves, "baselines": references}
     report.write_json(folder / "rollout.json", content)
     _draw_errors(folder / "rollout_errors.png", curves, references, "Predictions fed back", "frames ahead")
-    frames = test.sequences([0]).frames
+    frames = test.batch([0]).frames
     predictions = {
         name: backend.as_numpy(
             rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)

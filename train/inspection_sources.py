@@ -46,7 +46,7 @@ def _from_video(source, number, length, size, channels):
     """Return the stretch of a video with this number, all of them being `length` frames long."""
     colour = "grey" if channels == 1 else "rgb"
     first = number * length
-    frames = list(islice(video.frames(source, size, colour), first, first + length))
+    frames = list(islice(video.read_frames(source, size, colour), first, first + length))
     if len(frames) < length:
         raise ValueError(
             f"{source} has only {first + len(frames)} frames; --sequence {number} needs those from {first} "
@@ -77,7 +77,7 @@ def _own_labelled(subject, number):
     data = camvid_experiment.load_data(experiment)
     if number >= (count := experiment["test_sequences"]):
         raise ValueError(f"--sequence: the run has {count} test sequences, got {number}")
-    video = data.test.sequences([number])
+    video = data.test.batch([number])
     frames, target = camvid_experiment.make_batch(subject.name, video)
     labels = target if subject.name == "segnet" else target[0]
     criterion = camvid_experiment.build_loss(experiment, data)
@@ -90,29 +90,31 @@ def _moving_digits(experiment, number, length, size):
         data = SequenceFile(experiment["sequences_file"], length)
         if number >= len(data):
             raise ValueError(f"--sequence: {data.path} holds {len(data)} sequences, got {number}")
-        return Sequence(data.sequences([number]).frames, f"sequence {number} of {data.path.name}")
+        return Sequence(data.batch([number]).frames, f"sequence {number} of {data.path.name}")
     place, remark = experiment.get("data", DRAWN), ""
     if place != DRAWN and not Path(place).is_dir():
         place = find_mnist()
         remark = "" if place else " (the model learned from MNIST, which is not here: NNLITE_DATA)"
     _, digits, place = load_digits(place or DRAWN)
     speed = experiment.get("speed", [3.6])
-    data = MovingMNIST(digits, size, experiment.get("digits", 2), (speed[0], speed[-1]), length, split="test")
+    data = MovingMNIST(
+        digits, (size, size), experiment.get("digits", 2), (speed[0], speed[-1]), length, split="test"
+    )
     kind = "drawn digits" if place == DRAWN else "MNIST digits"
-    words = f"test sequence {number}, {data.number} moving {kind}{remark}"
-    return Sequence(data.sequences([number]).frames, words)
+    words = f"test sequence {number}, {data.n_digits} moving {kind}{remark}"
+    return Sequence(data.batch([number]).frames, words)
 
 
 def _moving_shapes(number, length, size, channels, classes):
     """Return a test sequence of moving shapes, with labels for a model of that many classes."""
-    data = MovingShapes(size, frames=length, seen=None, split="test").sequences([number])
+    data = MovingShapes(size, n_frames=length, visible=None, split="test").batch([number])
     frames = data.frames
     if channels == 1:
         frames = frames.mean(axis=2, keepdims=True, dtype=np.float32)
     words = f"test sequence {number} of moving shapes"
     if classes is None:
         return Sequence(frames, words)
-    labels = data.labels
+    labels = data.visible_labels
     if classes < len(CLASSES):
         labels = np.where(labels < classes, labels, -1)
         words += f", of whose {len(CLASSES)} classes the model has {classes}"

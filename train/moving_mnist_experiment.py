@@ -63,7 +63,7 @@ def load_data(experiment):
     """
     size, frames = experiment["size"], experiment["frames"]
     train_digits, test_digits, experiment["data"] = load_digits(experiment["data"])
-    form = {"size": size, "frames": frames, "number": experiment["digits"]}
+    form = {"size": (size, size), "n_frames": frames, "n_digits": experiment["digits"]}
     form["speed"] = experiment["speed"][0], experiment["speed"][-1]
 
     def recorded(setting, count):

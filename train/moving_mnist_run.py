@@ -62,7 +62,7 @@ class Run(ResumableRun):
             self.test_data,
             rows=min(6, experiment["test_sequences"]),
         )
-        page = inspection_report.page_of_run(self.folder, self.test_data.sequences([0]).frames)
+        page = inspection_report.page_of_run(self.folder, self.test_data.batch([0]).frames)
         result |= self.history(began) | {"curve": learning_curve(log), "watched": watched(experiment)}
         result = with_earlier(result, self.metadata.get("earlier"))
         report.write_json(self.folder / RESULT, result)
@@ -73,5 +73,5 @@ class Run(ResumableRun):
         )
 
     def _make_batch(self, indices):
-        frames = self.train_data.sequences(indices).frames
+        frames = self.train_data.batch(indices).frames
         return frames[:-1], frames[1:]

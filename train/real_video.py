@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from nnlite.data.video import frames, video_info
+from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.train import command_line, report
 from nnlite.train.portable import portable_command
@@ -107,9 +107,9 @@ def render(model, experiment, video, out, save_flow=None):
     """
     size, rate = tuple(experiment["size"]), experiment["rate"] or None
     info = video_info(video)
-    count = info.frames and (round(info.frames * rate / info.rate) if rate else info.frames)
+    count = info.n_frames and (round(info.n_frames * rate / info.rate) if rate else info.n_frames)
     rate = rate or info.rate
-    source = frames(video, size, experiment["colour"], experiment["rate"] or None)
+    source = read_frames(video, size, experiment["colour"], experiment["rate"] or None)
     stream = predict_stream(model, tqdm(source, "predicting", count, unit=" frames"))
     out.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally(video)
@@ -117,7 +117,7 @@ def render(model, experiment, video, out, save_flow=None):
         about = {
             "video": Path(video).name,
             "frames a second": rate,
-            "size of the video": (info.height, info.width),
+            "size of the video": info.size,
         }
         about["unit"] = "(u, v) in pixels of the frames given to the model, from frame k to k + 1"
         with flow_writer(save_flow, about) as write:
@@ -127,7 +127,7 @@ def render(model, experiment, video, out, save_flow=None):
     model_error, copy_error = tally.errors
     height, width = size
     print(
-        f"{Path(video).name}, {tally.frames} frames of {info.width}x{info.height}, resized to "
+        f"{Path(video).name}, {tally.frames} frames of {info.size[1]}x{info.size[0]}, resized to "
         f"{width}x{height} pixels: PSNR {psnr(model_error):.1f} dB, of the last frame copied "
         f"{psnr(copy_error):.1f} dB"
     )

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from nnlite.data.clips import Clips
+from nnlite.data.folders import data_folder
 from nnlite.data.hmdb51 import read_split
 from nnlite.data.sources import find_sources, split_sources
 from nnlite.train.drawn_videos import draw_videos
@@ -26,8 +27,8 @@ DRAWN = "drawn"
 
 def usual_folders():
     """Return videos/ and sequences/ in the folder that NNLITE_DATA names, those that are there, or None."""
-    root = os.environ.get("NNLITE_DATA")
-    folders = [Path(root, name).resolve() for name in ("videos", "sequences")] if root else []
+    root = data_folder()
+    folders = [(root / name).resolve() for name in ("videos", "sequences")] if root else []
     return [str(folder) for folder in folders if folder.is_dir()] or None
 
 
@@ -74,7 +75,7 @@ def choose_clips(clips, most):
     """Return the numbers of at most `most` clips of each source, evenly spread over it."""
     places = {}
     for i in range(len(clips)):
-        places.setdefault(clips.place(i)[0], []).append(i)
+        places.setdefault(clips.source_of(i)[0], []).append(i)
     chosen = []
     for found in places.values():
         count = min(most, len(found))

@@ -81,7 +81,7 @@ class Run(ResumableRun):
         print("\n" + format_tables(result) + "\n")
         _draw_curves(self.folder / "curves.png", log, result["scores"])
         self.test.draw(self.folder / "figure6.png", self.whole)
-        clip = self.test.clips.batch(self.test.chosen[:1])
+        clip = self.test.clips.batch(self.test.chosen[:1]).frames
         page = inspection_report.page_of_run(self.folder, clip, words="test clip 0")
         result |= self.history(began) | {
             "commands": [portable_command(command) for command in self.metadata["commands"]],
@@ -111,7 +111,7 @@ class Run(ResumableRun):
     def _batch(self, step_and_indices):
         """Return the frames of a step, (T, N, C, H, W), zero for middle grey."""
         step, *indices = step_and_indices
-        frames = self.clips.batch(indices) - np.float32(GREY)
+        frames = self.clips.batch(indices).frames - np.float32(GREY)
         if not self.experiment["crop"]:
             return frames
         random = np.random.Generator(np.random.PCG64([self.experiment["seed"], step]))
@@ -124,7 +124,7 @@ class TestClips:
     def __init__(self, sources, experiment):
         self.clips = load_clips(sources, experiment, experiment["frames"])
         self.chosen = choose_clips(self.clips, experiment["test_clips"])
-        self.sources = [self.clips.place(i)[0] for i in self.chosen]
+        self.sources = [self.clips.source_of(i)[0] for i in self.chosen]
         print(f"To test on: {self.clips.describe()}; {len(self.chosen)} of them are scored")
 
     def score(self, model, experiment):

@@ -88,7 +88,7 @@ def score(model, clips, chosen):
         "still": still_errors(model, clips, chosen),
         **baseline_errors(clips, chosen),
     }
-    sources = [clips.place(i)[0] for i in chosen]
+    sources = [clips.source_of(i)[0] for i in chosen]
     videos = []
     for source in dict.fromkeys(sources):
         mine = np.array([other == source for other in sources])
@@ -135,7 +135,7 @@ def format_tables(result):
 
 
 def _batches(clips, chosen):
-    return (clips.batch(chosen[i : i + BATCH]) for i in range(0, len(chosen), BATCH))
+    return (clips.batch(chosen[i : i + BATCH]).frames for i in range(0, len(chosen), BATCH))
 
 
 def _errors(predictions, truth):

@@ -59,13 +59,13 @@ def evaluate(model, sequences, count, batch, classes):
     """
     matrices, flow, prediction = {}, _Sums(), _Sums()
     for first in range(0, count, batch):
-        video = sequences.sequences(range(first, min(first + batch, count)))
+        video = sequences.batch(range(first, min(first + batch, count)))
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
         if "flow" in found and (after != before).any():
             found["no_flow"] = carried_along(model, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
-                found["true_flow"] = carried_along(model, video.true_flow("end")[0])
+                found["true_flow"] = carried_along(model, video.true_flow("target")[0])
         for how in HOW:
             if how in found:
                 matrices.setdefault(how, _Matrices(classes, len(video.frames))).add(found[how], video)
@@ -73,7 +73,7 @@ def evaluate(model, sequences, count, batch, classes):
             prediction.add("model", (found["predicted"][:-1] - after) ** 2)
             prediction.add("copy", (before - after) ** 2)
             if hasattr(video, "true_flow"):
-                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("end"))
+                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("target"))
     scores = {how: found.scores() for how, found in matrices.items()}
     if prediction.totals:
         scores["prediction"] = prediction.means()
@@ -107,10 +107,10 @@ class _Matrices:
         self.labelled, self.unlabelled, *self.steps = (ConfusionMatrix(classes) for _ in range(2 + steps))
 
     def add(self, given, video):
-        held_back = video.held_back
-        self.labelled.add(given, video.labels)
+        held_back = video.withheld_labels
+        self.labelled.add(given, video.visible_labels)
         self.unlabelled.add(given, held_back)
-        for matrix, here, truth in zip(self.steps, given, video.truth):
+        for matrix, here, truth in zip(self.steps, given, video.true_labels):
             matrix.add(here, truth)
 
     def scores(self):
