@@ -35,15 +35,14 @@ def both(tmp_path_factory):
 
 
 def test_folder_of_both(both):
-    assert {entry.name for entry in both.iterdir()} == {
-        *("segnet", "segnet_flow", "suite.json", "table2.md", "table2.json", "figure8.png", "sequence.png"),
-        *("confusion_segnet.png", "confusion_segnet_flow.png"),
-    }
-    for name in ("segnet", "segnet_flow"):
-        assert {entry.name for entry in (both / name).iterdir()} == {
-            *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure8.png", "sequence.png"),
-            *(f"confusion_{name}.png", "inspect.html", ".lock"),
-        }
+    names, figures = ("segnet", "segnet_flow"), {"figure8.png", "sequence.png"}
+    tables = {"suite.json", "table2.md", "table2.json"}
+    confusions = {f"confusion_{name}.png" for name in names}
+    assert {entry.name for entry in both.iterdir()} == {*names} | tables | figures | confusions
+    for name in names:
+        files = {"checkpoint.h5", "log.jsonl", "result.json", ".lock"}
+        pictures = {"curves.png", f"confusion_{name}.png", "inspect.html"}
+        assert {entry.name for entry in (both / name).iterdir()} == files | figures | pictures
     for path in both.rglob("*.png"):
         assert_drawn(path)
 
