@@ -34,8 +34,6 @@ def find_data_set(title, path, option, subfolders, is_data_set, contents):
         if is_data_set(folder / name):
             return folder / name
     if path:
-        places = ["itself" if name == "" else f"its {name}/" for name in subfolders]
-        raise FileNotFoundError(
-            f"{option}: no {title} in {folder}: {' or '.join(places)} must contain {contents}"
-        )
+        allowed = " or ".join(f"its {name}/" if name else "this folder" for name in subfolders)
+        raise FileNotFoundError(f"{option}: no {title} in {folder}: {contents} must be in {allowed}")
     return None

@@ -24,7 +24,7 @@ def find_mnist(path=None):
         "--data",
         subfolders=["", "mnist"],
         is_data_set=lambda folder: any(_idx_file(folder, split, "images-idx3") for split in _PREFIX),
-        contents="its idx files (train-images-idx3-ubyte.gz, ...)",
+        contents="the idx files (train-images-idx3-ubyte.gz, ...)",
     )
 
 

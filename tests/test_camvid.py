@@ -211,7 +211,8 @@ def test_find_camvid(tmp_path, monkeypatch):
     monkeypatch.setenv("NNLITE_DATA", str(tmp_path / "empty"))
     assert find_camvid() is None
     with pytest.raises(
-        FileNotFoundError, match=f"--camvid: no CamVid in {tmp_path}/empty: itself or its camvid_240x180/"
+        FileNotFoundError,
+        match=f"--camvid: no CamVid in {tmp_path}/empty: train/ and trainannot/ .* its CamVid/ or",
     ):
         find_camvid(str(tmp_path / "empty"))
     with pytest.raises(FileNotFoundError, match=r"--camvid: there is no folder .*nowhere"):

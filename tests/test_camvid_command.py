@@ -127,7 +127,7 @@ def test_bad_options(arguments, message, capsys):
     "arguments, message",
     [
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
-        (["--camvid", str(ROOT / "docs")], "must contain train/ and trainannot/"),
+        (["--camvid", str(ROOT / "docs")], f"--camvid: no CamVid in {ROOT / 'docs'}: train/ and trainannot/"),
         (["--size", "17x16"], "height and width must be even, got 16x17"),
         (["--size", "8x8"], "size must be at least 16 x 16, got 8 x 8"),
         (["--lost", "0.95"], "lost from 0 to 0.9"),

@@ -153,7 +153,7 @@ def test_folders_that_are_not_there(tmp_path, monkeypatch):
         find_sintel(tmp_path / "nowhere")
     with pytest.raises(
         FileNotFoundError,
-        match=r"--middlebury: no Middlebury in .* must contain other-data/ and other-gt-flow/",
+        match=r"--middlebury: no Middlebury in .*: other-data/ and other-gt-flow/ must be in this folder",
     ):
         find_middlebury(tmp_path)
     monkeypatch.setenv("NNLITE_DATA", str(tmp_path / "nowhere"))
