@@ -1,4 +1,4 @@
-"""Moving MNIST in the file formats that people exchange, read as they are and written.
+"""Moving MNIST in the file formats that people exchange: reads them and writes them.
 
     data = SequenceFile("mnist_test_seq.npy")
     frames = data.batch(range(8)).frames

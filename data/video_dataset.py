@@ -20,7 +20,7 @@ class VideoBatch:
 class VideoDataset(Protocol):
     """What `MovingMNIST`, `SequenceFile`, `MovingShapes`, `CamVidSequences` and `Clips` have in common.
 
-    A number stands for the same sequence at any time, so that a training step follows from its indices alone.
+    An index always denotes the same sequence, so that a training step is determined by its indices.
     Data sets that are finite have a length; the others take any index from 0 on.
     """
 

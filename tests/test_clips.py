@@ -63,7 +63,7 @@ def test_clips_do_not_overlap_by_default(folder):
     assert [Clips([folder / "a.mp4"], 7, SIZE).source_of(i)[1] for i in range(4)] == [0, 7, 14, 21]
 
 
-def test_a_rate_above_the_own(folder):
+def test_a_rate_above_that_of_the_file(folder):
     clips = Clips([folder / "b.avi"], 4, SIZE, rate=50, cache_mib=0)
     assert len(clips) == 9 and clips.total_frames == 39
     assert numbers(clips.batch([0, 8]).frames) == [[20, 20, 21, 21], [36, 36, 37, 37]]
@@ -71,7 +71,7 @@ def test_a_rate_above_the_own(folder):
 
 
 def test_only_the_cache_stays_in_memory(folder):
-    """What is kept is bounded, whatever the number of files, and changes no clip."""
+    """The memory is bounded for any number of files, and the bound changes no clip."""
     frame = 512 * 512
     sources = [folder / "a.mp4", folder / "b.avi", folder / "c"]
     clips = Clips(sources, 10, (512, 512), cache_mib=6)  # 24 frames
@@ -99,7 +99,7 @@ def test_signature(folder):
 
 
 def watch_seeks(monkeypatch):
-    """Return a list to which each seek into a video appends whether it successes to the expected frames."""
+    """Return a list to which each seek into a video appends whether it led to the expected frames."""
     successes = []
     find = SourceIndex._find
 
@@ -129,7 +129,7 @@ def test_seeking_saves_decoding(folder, name, monkeypatch):
     assert successes == [True] and len(decoded) <= 5 + 7
 
 
-def test_a_seek_that_misleads_is_noticed(folder, monkeypatch):
+def test_a_wrong_seek_is_noticed(folder, monkeypatch):
     """Then the video is decoded from its beginning."""
     clips = Clips([folder / "a.mp4"], 5, SIZE, cache_mib=0)
     (index,) = clips._indices
@@ -265,7 +265,7 @@ def test_seeking_in_real_videos_is_exact(monkeypatch):
     ],
 )
 def test_real_cuts_are_found(name, cuts, others):
-    """All but one soft one, and nothing that is no cut."""
+    """All cuts but one soft one are found, and nothing else is taken for a cut."""
     sources = real_videos(name)
     if not sources:
         pytest.skip(f"NNLITE_DATA has no {name}")

@@ -1,4 +1,4 @@
-"""Frames of video files: content, times, rotation, size, and what is said of broken ones."""
+"""Frames of video files: content, times, rotation, size, and the errors of damaged ones."""
 
 import os
 import subprocess
@@ -77,7 +77,7 @@ def test_nothing_is_decoded_far_ahead(tmp_path):
 
 @pytest.mark.parametrize("a, b, c, d", [(s, 0, 0, t) for s in (1, -1) for t in (1, -1)])
 def test_upright(a, b, c, d):
-    """Every pixel goes where the matrix says: (x, y) to (x, y) @ matrix, up to a shift."""
+    """Every pixel moves as the matrix says: (x, y) to (x, y) @ matrix, up to a shift."""
     picture = np.arange(6).reshape(1, 2, 3)
     for matrix in (np.array([[a, b], [c, d]]), np.array([[b, a], [d, c]])):
         shown = upright(picture, matrix)
@@ -124,8 +124,8 @@ def test_resample():
 
 
 @pytest.mark.parametrize("rate, own", [(30, 30), (29.97, 30000 / 1001), (12.5, 12.5)])
-def test_resampling_to_the_own_rate_changes_nothing(rate, own):
-    """Also where times are rounded to a millisecond, as in Matroska."""
+def test_resampling_to_the_same_rate_changes_nothing(rate, own):
+    """Even if times are rounded to a millisecond, as in Matroska."""
     timed = [(round(3 + k / own, 3), k) for k in range(200)]
     assert list(resample(timed, rate)) == list(range(200))
 
@@ -189,7 +189,7 @@ def test_cut_mp4(tmp_path):
 
 @pytest.mark.parametrize("name", ["cut.mp4", "cut.avi"])
 def test_cut_with_a_table_of_contents(tmp_path, name):
-    """What is there is given, then comes the error."""
+    """The frames that are there are returned before the error is raised."""
     path = make_video(tmp_path / name, pictures(30), g=30)
     if name == "cut.mp4":
         table_first(path)

@@ -1,4 +1,4 @@
-"""Writing MP4 and GIF: what is read back, and that nothing is left when it fails."""
+"""Writing MP4 and GIF: what is read back, and that failing leaves nothing behind."""
 
 import os
 
@@ -57,7 +57,7 @@ def test_odd_sizes(tmp_path, height, width):
 
 
 def test_few_colours_are_kept_by_a_gif(tmp_path):
-    """Also when each frame has others, as frames have palettes of their own."""
+    """Even if each frame has different ones, since each frame has its own palette."""
     rng = np.random.default_rng(0)
     want = [rng.integers(0, 256, (200, 3), np.uint8)[rng.integers(0, 200, (30, 40))] for _ in range(4)]
     write_video(tmp_path / "a.gif", want, 10)
@@ -67,7 +67,7 @@ def test_few_colours_are_kept_by_a_gif(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
 def test_frames_are_taken_one_by_one(tmp_path, name):
-    """While a frame is made the one before is all that is held, whatever the encoder keeps."""
+    """While a frame is made, only the one before is held, apart from what the encoder keeps."""
     import weakref
 
     alive = []
@@ -113,7 +113,7 @@ def growing():
         (lambda: [np.zeros((3, 4, 4), np.uint8)], ValueError, r"frame 0 must be .*, got \(3, 4, 4\)"),
     ],
 )
-def test_failing_leaves_what_was_there(tmp_path, name, frames, error, message):
+def test_failing_keeps_the_old_file(tmp_path, name, frames, error, message):
     (tmp_path / name).write_bytes(b"before")
     with pytest.raises(error, match=message):
         write_video(tmp_path / name, frames(), 25)
