@@ -1,6 +1,6 @@
 """The interface of all data sets: numbered sequences of frames, read or generated in batches by number."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,5 +29,5 @@ class VideoDataset(Protocol):
     #: Frames in a sequence.
     n_frames: int
 
-    def batch(self, indices: Iterable[int]) -> VideoBatch:
+    def batch(self, indices: Sequence[int]) -> VideoBatch:
         """Return the sequences with these indices, in this order."""
