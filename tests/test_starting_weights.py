@@ -195,10 +195,8 @@ def test_full_matrices_begin_with_those_of_cells(tmp_path):
     assert [point["sequences"] for point in full["curve"]] == [0, 8, 16, 24]
     weights = checkpoint.load(tmp_path / "full" / "checkpoint.h5").parameters
     assert weights["memory.0.i2g.weight"].shape == (128, 32)
-    again = run(
-        *(tmp_path / "again", *FCLSTM, "--weights", str(tmp_path / "full" / "checkpoint.h5")),
-        *("--sequences", "8", "--seed", "1"),
-    )
+    weights = ["--weights", str(tmp_path / "full" / "checkpoint.h5")]
+    again = run(tmp_path / "again", *FCLSTM, *weights, "--sequences", "8", "--seed", "1")
     assert again["sequences_seen"] == 32
 
 

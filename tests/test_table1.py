@@ -49,10 +49,8 @@ def without_times(folder):
 
 
 def test_run_folder(finished):
-    assert {entry.name for entry in finished.iterdir()} == {
-        *("suite.json", "table1.json", "table1.md"),
-        *models.names(),
-    }
+    tables = {"suite.json", "table1.json", "table1.md"}
+    assert {entry.name for entry in finished.iterdir()} == tables | set(models.names())
     for name in models.names():
         assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
 

@@ -31,7 +31,7 @@ def constant(u, v, height, width):
 
 def write_sintel(root):
     """Write a drawn pair as frames 1 and 2 of two scenes of Sintel, the second without occlusions."""
-    pair = MovingDisc((48, 32), (4.5, -2), (-1, 1.25)).read()
+    pair = MovingDisc((32, 48), (4.5, -2), (-1, 1.25)).read()
     training = root / "training"
     for scene in ("market_2", "zoë_1"):
         for folder in ("clean", "flow", "occlusions"):
@@ -117,7 +117,7 @@ def test_directions():
 
 def test_artefacts_of_the_negated_flow():
     """What the module's text says: the front of the disc is cut off, the flow at the right pixels has it."""
-    disc = MovingDisc((80, 60), (6, 0), (0, 0))
+    disc = MovingDisc((60, 80), (6, 0), (0, 0))
     pair = disc.read()
     covered = pair.flow[..., 0] == 6
     came = np.roll(covered, 6, axis=1)  # where the disc is in frame t + 1
@@ -161,7 +161,7 @@ def test_what_cannot_count():
     assert measure(pair, warp_both_ways(pair)) == {
         use: dict.fromkeys(("all", "inside", "visible")) for use in ("current", "next")
     }
-    found = measure(*(lambda pair: (pair, warp_both_ways(pair)))(MovingDisc((32, 24)).read()))
+    found = measure(*(lambda pair: (pair, warp_both_ways(pair)))(MovingDisc((24, 32)).read()))
     assert found["current"]["visible"] and found["next"]["visible"] is None
 
 

@@ -115,7 +115,7 @@ class LabelledVideo(Experiment):
         )
 
     def make_batch(self, step, indices):
-        return input_and_target(self.settings.model, self.data.train.sequences(indices))
+        return input_and_target(self.settings.model, self.data.train.batch(indices))
 
     def evaluate(self, model):
         scores = self._scores(model, validation_subset(self.settings.test_sequences))
@@ -170,7 +170,7 @@ class LabelledVideo(Experiment):
             opened.load(training=False)
         if number >= (count := opened.settings.test_sequences):
             raise ValueError(f"--sequence: the run has {count} test sequences, got {number}")
-        frames, target = input_and_target(settings.model, opened.data.test.sequences([number]))
+        frames, target = input_and_target(settings.model, opened.data.test.batch([number]))
         labels = target if settings.model == "segnet" else target[0]
         name = SHAPES if settings.data == SHAPES else "CamVid"
         return Sequence(frames, f"test sequence {number} of {name}", labels, opened.criterion)

@@ -20,7 +20,7 @@ VALIDATION_SUBSET = 100
 
 #: Where the end-point error is taken: on the pixels of digits that have arrived (in frame t + 1, whose pixels
 #: the model's flow belongs to) and on those about to leave (in frame t, the convention of flow files).
-PLACES = {"arriving": "end", "leaving": "start"}
+PLACES = {"arriving": "target", "leaving": "source"}
 
 
 def evaluate(model, data, count, batch):
@@ -36,7 +36,7 @@ def evaluate(model, data, count, batch):
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
     model.evaluate()
     for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
-        sequences = data.sequences(range(first, min(first + batch, count)))
+        sequences = data.batch(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
         with threads.single_blas_thread():
             output = model.forward(frames[:-1])
@@ -98,7 +98,7 @@ def calibration_size(train):
 
 def transition_counts(data, count):
     """Return `baselines.count_transitions` of the first `count` sequences of `data`."""
-    chunks = (data.sequences(range(i, min(i + 100, count))) for i in range(0, count, 100))
+    chunks = (data.batch(range(i, min(i + 100, count))) for i in range(0, count, 100))
     return sum(baselines.count_transitions(chunk.frames) for chunk in chunks)
 
 
@@ -187,7 +187,7 @@ def draw_curves(path, log, reference):
 
 def draw_predictions(path, models, data, rows=6):
     """Draw the last predictions of `models`, {title: model}, on the first `rows` sequences of `data`."""
-    sequences = data.sequences(range(rows))
+    sequences = data.batch(range(rows))
     predictions, flows = {}, {}
     for title, model in models.items():
         model.evaluate()
@@ -197,5 +197,5 @@ def draw_predictions(path, models, data, rows=6):
             flows["flow"] = backend.as_numpy(model.flow[-1])
         model.training()
     if flows and hasattr(sequences, "true_flow"):
-        flows["true flow"] = sequences.true_flow("end")[0][-1]
+        flows["true flow"] = sequences.true_flow("target")[0][-1]
     report.draw_predictions(path, sequences.frames, predictions, flows)

@@ -48,7 +48,7 @@ def draw(experiment, given, line):
     count = settings.test_sequences
     rows, count = min(ROWS, count), min(given.get("test_sequences", COUNT), count)
     train, test = first.sequences()
-    draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
+    draw_samples(folder / "figure3.png", test.batch(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
     calibration = evaluation.calibration_size(train)
@@ -61,14 +61,14 @@ def draw(experiment, given, line):
 
     seen = settings.frames - 1
     files = [file for file in (settings.sequences_file, settings.train_sequences_file) if file]
-    steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
+    steps = min([STEPS, *(SequenceFile(file).n_frames - seen for file in files)])
     train, test = first.sequences(seen + steps)
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
     content |= {"seen": seen, "models": curves, "baselines": references}
     report.write_json(folder / "rollout.json", content)
     _draw_errors(folder / "rollout_errors.png", curves, references, "Predictions fed back", "frames ahead")
-    frames = test.sequences([0]).frames
+    frames = test.batch([0]).frames
     predictions = {
         name: backend.as_numpy(
             rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)

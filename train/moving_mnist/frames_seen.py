@@ -20,7 +20,7 @@ def errors(models, data, count):
     criterion = nn.BCECriterion(size_average=False)
     totals, pixels = {}, 0
     for first in tqdm(range(0, count, BATCH), "errors by frames seen", unit=" batches", disable=None):
-        frames = data.sequences(range(first, min(first + BATCH, count))).frames
+        frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
             model.evaluate()

@@ -45,7 +45,7 @@ def errors(models, data, seen, steps, count):
     totals = {name: np.zeros(steps) for name in models}
     pixels = 0
     for first in range(0, count, BATCH):
-        frames = data.sequences(range(first, min(first + BATCH, count))).frames
+        frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
             here = backend.asarray(frames, model.dtype, model.device)
@@ -71,7 +71,7 @@ def _transitions(data, seen, steps, count):
     """Return how often each value in the last seen frame is followed by each, 1 to `steps` frames later."""
     total = 0
     for first in range(0, count, 100):
-        frames = data.sequences(range(first, min(first + 100, count))).frames
+        frames = data.batch(range(first, min(first + 100, count))).frames
         last = frames[seen - 1]
         total = total + np.stack(
             [count_transitions(np.stack([last, frames[seen - 1 + k]]))[0] for k in range(1, steps + 1)]

@@ -126,7 +126,7 @@ class RealVideo(Experiment):
         )
 
     def make_batch(self, step, indices):
-        frames = self.clips.batch(indices) - np.float32(GREY)
+        frames = self.clips.batch(indices).frames - np.float32(GREY)
         if self.settings.crop:
             random = np.random.Generator(np.random.PCG64([self.settings.seed, step]))
             frames = random_crops(frames, self.settings.crop, random)
@@ -189,5 +189,5 @@ class RealVideo(Experiment):
                 f"the run has {len(chosen)} test clips of {self.settings.frames} frames; --sequence {number} "
                 f"and {length} frames are not among them (see --video)"
             )
-        frames = self.test.clips.batch([chosen[number]])[:length]
+        frames = self.test.clips.batch([chosen[number]]).frames[:length]
         return Sequence(frames, f"test clip {number} of {len(chosen)}")

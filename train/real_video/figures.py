@@ -13,7 +13,7 @@ def draw_figure6(path, model, clips, chosen, titles):
     The rim of the wheel stands for the 99th percentile of the lengths of the flow in the same row, at least
     for one pixel, so that a flow that is next to nothing stays pale.
     """
-    frames = clips.batch(chosen)
+    frames = clips.batch(chosen).frames
     model.evaluate()
     predictions, flows = predict(model, frames[:-1])
     model.training()

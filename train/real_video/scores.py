@@ -112,7 +112,7 @@ def format_tables(result):
 
 
 def _batches(clips, chosen):
-    return (clips.batch(chosen[i : i + BATCH]) for i in range(0, len(chosen), BATCH))
+    return (clips.batch(chosen[i : i + BATCH]).frames for i in range(0, len(chosen), BATCH))
 
 
 def _errors(predictions, truth):
