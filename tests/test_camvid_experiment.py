@@ -201,7 +201,9 @@ def test_weights_to_start_with(both, monkeypatch, tmp_path, capsys):
 def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     """On the double of a GPU a run is accepted, and its losses are those on the CPU."""
     draw_nothing(monkeypatch)
-    monkeypatch.setattr("nnlite.train.report.report.hardware", lambda device: {"device": device, "gpu": "A"})
+    monkeypatch.setattr(
+        "nnlite.train.report.provenance.hardware", lambda device: {"device": device, "gpu": "A"}
+    )
     with cupy_double.installed():
         arguments = ["--preset", "tiny", "--device", "cuda", "--model", name, "--test-sequences", "4"]
         assert camvid.main([*arguments, "--out", str(tmp_path / "run")]) == 0

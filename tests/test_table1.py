@@ -13,6 +13,7 @@ from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.settings import GROUPS, PRESETS
+from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import Run
@@ -99,7 +100,7 @@ def test_other_data_do_not_go_into_one_table(finished):
 
 @pytest.mark.parametrize("seconds, text", [(48.4, "48 s"), (420, "7 min"), (7490, "2 h 05 min"), (0, "0 s")])
 def test_times(seconds, text):
-    assert table1.format_time(seconds) == text
+    assert format_time(seconds) == text
 
 
 # ---- interrupted and resumed --------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from nnlite.train.camvid.settings import (
     settings_for_both,
 )
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import Experiment, Sequence, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
@@ -133,7 +133,7 @@ class LabelledVideo(Experiment):
             "classes": list(self.data.classes),
             "weights": self.data.weights.tolist(),
             "scores": self._scores(model, self.settings.test_sequences),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     def format_result(self, result):

@@ -6,7 +6,8 @@ from collections.abc import Sized
 import numpy as np
 from nnlite.data.flow import end_point_error
 from nnlite.train.moving_mnist import baselines
-from nnlite.train.report import report
+from nnlite.train.report import figures
+from nnlite.train.report.tables import format_table
 from tqdm import tqdm
 
 import nnlite as nn
@@ -125,8 +126,8 @@ def format_scores(name, scores, reference, frames):
         return label, tuple("-" if pair[steps] is None else pair[steps] for steps in ("last", "all"))
 
     columns = (f"frame {frames}", "all steps")
-    tables = [
-        report.format_table(
+    blocks = [
+        format_table(
             "Binary cross-entropy of the next frame, nats a pixel",
             columns,
             [
@@ -140,8 +141,8 @@ def format_scores(name, scores, reference, frames):
     ]
     for place, words in (("arriving", "where digits arrive"), ("leaving", "where digits leave")):
         if f"flow_{place}" in scores:
-            tables.append(
-                report.format_table(
+            blocks.append(
+                format_table(
                     f"End-point error of the flow, pixels a frame, on the pixels {words}",
                     columns,
                     [
@@ -151,7 +152,7 @@ def format_scores(name, scores, reference, frames):
                     ],
                 )
             )
-    return "\n\n".join(tables)
+    return "\n\n".join(blocks)
 
 
 def draw_curves(path, log, reference):
@@ -182,7 +183,7 @@ def draw_curves(path, log, reference):
                 "levels": {"zero flow": checks[-1]["evaluation"]["zero_arriving"]["all"]},
             }
         )
-    report.draw_curves(path, panels)
+    figures.draw_curves(path, panels)
 
 
 def draw_predictions(path, models, data, rows=6):
@@ -198,4 +199,4 @@ def draw_predictions(path, models, data, rows=6):
         model.training()
     if flows and hasattr(sequences, "true_flow"):
         flows["true flow"] = sequences.true_flow("target")[0][-1]
-    report.draw_predictions(path, sequences.frames, predictions, flows)
+    figures.draw_predictions(path, sequences.frames, predictions, flows)

@@ -21,7 +21,7 @@ from nnlite.train.moving_mnist.settings import (
     settings_for_all,
 )
 from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs import command
 from nnlite.train.runs.experiment import Experiment, Sequence
 
@@ -159,7 +159,7 @@ class MovingDigits(Experiment):
             "scores": scores,
             "baselines": reference,
             "ratios": evaluation.ratios(scores, reference),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     @property

@@ -7,8 +7,9 @@ from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.train.moving_mnist import evaluation, export, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
-from nnlite.train.report import report
+from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
+from nnlite.train.report.files import write_json
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
@@ -56,7 +57,7 @@ def draw(experiment, given, line):
     curves = frames_seen.errors(trained, test, count)
     counts = (evaluation.transition_counts(*of) for of in ((train, calibration), (test, count)))
     references = frames_seen.reference_errors(*counts, test, count)
-    report.write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
+    write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
     _draw_errors(folder / "frames_seen.png", curves, references, "The next frame", "frames seen")
 
     seen = settings.frames - 1
@@ -66,7 +67,7 @@ def draw(experiment, given, line):
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
     content |= {"seen": seen, "models": curves, "baselines": references}
-    report.write_json(folder / "rollout.json", content)
+    write_json(folder / "rollout.json", content)
     _draw_errors(folder / "rollout_errors.png", curves, references, "Predictions fed back", "frames ahead")
     frames = test.batch([0]).frames
     predictions = {
@@ -85,7 +86,7 @@ def draw(experiment, given, line):
 
 def _draw_errors(path, curves, references, title, label):
     named = {REFERENCES[name]: values for name, values in references.items()}
-    report.draw_errors(path, curves, named, title, label)
+    figures.draw_errors(path, curves, named, title, label)
 
 
 def _load(experiment, given):

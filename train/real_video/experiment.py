@@ -12,7 +12,7 @@ from nnlite.train.real_video.crops import random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, Settings
 from nnlite.train.real_video.videos import TestClips, default_folders, find_videos, load_clips, video_name
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import Experiment, Sequence
 
@@ -140,7 +140,7 @@ class RealVideo(Experiment):
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             **scores.score(model, self.test),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     def format_result(self, result):

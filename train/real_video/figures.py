@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
-from nnlite.train.report import report
+from nnlite.train.report import figures
 
 
 def draw_figure6(path, model, clips, chosen, titles):
@@ -60,4 +60,4 @@ def draw_curves(path, log, scores):
             "motion extrapolated": scores["motion"]["all"]["squared"],
         },
     }
-    report.draw_curves(path, [panel])
+    figures.draw_curves(path, [panel])

@@ -10,8 +10,8 @@ from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.train.real_video.panels import Panels
+from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
-from nnlite.train.warping.report import psnr
 from tqdm import tqdm
 
 from nnlite import backend

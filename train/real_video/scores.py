@@ -1,11 +1,10 @@
 """How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
 import numpy as np
-from nnlite.train.moving_mnist.table1 import format_markdown
 from nnlite.train.real_video.lucas_kanade import extrapolate
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.real_video.videos import video_name
-from nnlite.train.warping.report import psnr
+from nnlite.train.report.tables import format_markdown, psnr
 
 #: Clips at once.
 BATCH = 4

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from nnlite.train.report import report
+from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.run import RESULT, Run, now
@@ -59,7 +59,7 @@ def evaluate(experiment, given, command):
         folder.mkdir(parents=True, exist_ok=True)
         opened.draw(folder, model, result)
         result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
-        report.write_json(folder / RESULT, opened.anonymised(result))
+        files.write_json(folder / RESULT, opened.anonymised(result))
     return 0
 
 
