@@ -223,7 +223,7 @@ def test_sintel_in_full(sintel, tmp_path, capsys, no_data):
 def test_chosen_figures(sintel):
     pairs, _ = sintel_pairs(find_sintel(sintel))
     pairs = [*pairs, *pairs]
-    assert chosen(pairs, "all") == pairs and warping.chosen(pairs, "none") == []
+    assert chosen(pairs, "all") == pairs and chosen(pairs, "none") == []
     assert [pair.sequence for pair in chosen(pairs, "sequence")] == ["market_2", "zoë_1"]
 
 
