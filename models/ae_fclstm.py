@@ -8,7 +8,7 @@ from .parts import Predictor, check_size, decoder, encoder, initialise_layers, i
 
 
 class AEFcLSTM(Predictor):
-    """Predict the next frame from what two fully-connected LSTMs remember of the frames so far.
+    """Predict the next frame from the state of two fully-connected LSTMs that have seen the frames so far.
 
         x_t = A E₂(E₁(Y_t)) + a,   h_t = LSTM₂(LSTM₁(x_1..x_t)),   Ỹ_{t+1} = D₁(D₂(B h_t + b))
 

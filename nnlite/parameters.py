@@ -1,6 +1,6 @@
-"""What is done to the parameter arrays of a whole module at once: flattening, shapes, conversion.
+"""Operations on all parameter arrays of a module: flattening, shapes, conversion.
 
-Two parameters are one and the same when they are the same memory; both functions keep them so.
+Two parameters are the same when they are the same memory, and all functions keep them the same.
 """
 
 from . import backend
@@ -32,18 +32,18 @@ def flatten(module):
 
 
 def shapes(module):
-    """Return the shapes of the parameters below `module` in the order in which `flatten` lays them down."""
+    """Return the shapes of the parameters below `module` in the order in which `flatten` joins them."""
     return [shape for _, shape, _ in dict.fromkeys(_identity(weight) for _, _, weight, _ in _owned(module))]
 
 
 def convert(module, dtype, device):
-    """Convert all parameters, gradients and buffers below `module`, and tell each module its new type."""
+    """Convert all parameters, gradients and buffers below `module`, and each module's dtype and device."""
     moved = {}
 
     def move(owner, attribute, array):
         key = _identity(array)
         if key not in moved:
-            # The old array is kept alive, so that no new one can come to lie at its address.
+            # The old array is kept alive, so that no new one gets its address.
             moved[key] = backend.asarray(array, dtype, device), array
         setattr(owner, attribute, moved[key][0])
 

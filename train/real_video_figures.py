@@ -8,6 +8,8 @@ from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video_scores import predict
 from PIL import Image, ImageDraw, ImageFont
 
+import nnlite as nn
+
 #: The error that is white in the videos.
 WHITE = 0.25
 #: Height of a panel and of the line above it, in pixels; frames are enlarged by whole numbers.
@@ -23,9 +25,8 @@ def draw_figure6(path, model, clips, chosen, titles):
     for one pixel, so that a flow that is next to nothing stays pale.
     """
     frames = clips.batch(chosen)
-    model.evaluate()
-    predictions, flows = predict(model, frames[:-1])
-    model.training()
+    with nn.evaluating(model):
+        predictions, flows = predict(model, frames[:-1])
     names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
     figure, axes = plt.subplots(

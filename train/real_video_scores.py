@@ -6,6 +6,7 @@ from nnlite.train.real_video_experiment import GREY
 from nnlite.train.table1 import format_markdown
 from nnlite.train.warping_report import psnr
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.ops import threads
 
@@ -44,23 +45,18 @@ def carry_motion_on(frames):
 
 def model_errors(model, clips, chosen):
     """Return the squared and absolute errors of the model, (clips, steps, 2)."""
-    model.evaluate()
-    found = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
-    model.training()
-    return np.concatenate(found)
+    with nn.evaluating(model):
+        errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
+    return np.concatenate(errors)
 
 
-def still_errors(model, clips, chosen):
+def errors_without_flow(model, clips, chosen):
     """Return the errors of the model with its flow held at zero: what encoder and decoder lose."""
-    weights, _ = model.regressor.parameters()
-    kept = [weight.copy() for weight in weights]
+    found, model.hold_flow = model.hold_flow, True
     try:
-        for weight in weights:
-            weight.fill(0)
         return model_errors(model, clips, chosen)
     finally:
-        for weight, value in zip(weights, kept):
-            weight[...] = value
+        model.hold_flow = found
 
 
 def baseline_errors(clips, chosen):
@@ -85,7 +81,7 @@ def score(model, clips, chosen):
     """Return the scores of model and baselines, over all chosen clips and for each video, ready for JSON."""
     errors = {
         "model": model_errors(model, clips, chosen),
-        "still": still_errors(model, clips, chosen),
+        "still": errors_without_flow(model, clips, chosen),
         **baseline_errors(clips, chosen),
     }
     sources = [clips.place(i)[0] for i in chosen]

@@ -8,6 +8,7 @@ import numpy as np
 from nnlite.data.flow import write_flo
 from nnlite.train.real_video_scores import predict
 
+import nnlite as nn
 from nnlite.files import replacing
 
 
@@ -17,18 +18,10 @@ def predict_stream(model, frames):
     The predictions are (C, H, W), the flows (H, W, 2) in pixels. The memory goes on from frame to frame, so
     that they are those of the whole sequence at once; of the frames themselves none is kept.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
-    model.evaluate()
-    for memory in memories:
-        memory.remember("both").forget()
-    try:
+    with nn.evaluating(model), nn.remembering(model):
         for frame in frames:
             prediction, flow = predict(model, frame[None, None])
             yield frame, prediction[0, 0], flow[0, 0].copy()
-    finally:
-        for memory in memories:
-            memory.remember("neither").forget()
-        model.training()
 
 
 @contextmanager

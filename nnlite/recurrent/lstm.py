@@ -10,8 +10,8 @@ class Gate(Sequential):
     """One gate of a memory cell: a nonlinearity of the sum of its connections.
 
     Shapes: input a table that starts with as many entries as there are connections, in the order x, h, c;
-    output of the shape of what each connection makes of its entry.
-    Forward: y = activation(input2gate(x) + output2gate(h) + cell2gate(c)), without those that are None.
+    output of the shape that every connection gives.
+    Forward: y = activation(input2gate(x) + output2gate(h) + cell2gate(c)), without terms that are None.
     Backward: that of the layers; zeros for entries that the gate does not use.
     Errors: those of the layers.
     Source: buildGate in nn.LSTM (rnn) and nn.ConvLSTM.
@@ -29,6 +29,8 @@ class Gate(Sequential):
 
     def named_parameters(self, prefix=""):
         """Yield (path, weight, grad) under the names of the connections."""
+        for name, weight, grad in self.own_parameters():
+            yield prefix + name, weight, grad
         for name in self.parts:
             yield from getattr(self, name).named_parameters(f"{prefix}{name}.")
 
@@ -48,7 +50,7 @@ class LSTM(AbstractRecurrent):
         iₜ = σ(W_xi xₜ + W_hi hₜ₋₁ + w_ci ⊙ cₜ₋₁ + b_i)      fₜ = σ(W_xf xₜ + W_hf hₜ₋₁ + w_cf ⊙ cₜ₋₁ + b_f)
         c̃ₜ = tanh(W_xc xₜ + W_hc hₜ₋₁ + b_c)                cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ c̃ₜ
         oₜ = σ(W_xo xₜ + W_ho hₜ₋₁ + w_co ⊙ cₜ + b_o)        hₜ = oₜ ⊙ tanh cₜ
-    Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss by the state after step t:
+    Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss with respect to the state after step t:
         dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂hₜ)ᵀ dcₜ₊₁,    dcₜ = (∂hₜ₊₁/∂cₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂cₜ)ᵀ dcₜ₊₁,
         without the terms of step T + 1 for t = T. The assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the
         terms for step t - 1, and parameter gradients, which sum over the steps.
@@ -70,7 +72,7 @@ class LSTM(AbstractRecurrent):
         self.recurrent_module = self.build_module()
 
     def build_module(self):
-        """Build the gates (in Torch7's order: it decides which random numbers they get) and assemble them."""
+        """Build the gates in Torch7's order, which determines their random numbers, and assemble them."""
         self.input_gate = self._gate(Sigmoid(), self.has_peepholes)
         self.forget_gate = self._gate(Sigmoid(), self.has_peepholes)
         self.hidden_layer = self._gate(Tanh(), False)
@@ -88,7 +90,7 @@ class LSTM(AbstractRecurrent):
                 f"{self.name}: input of shape {input.shape} does not continue a sequence whose state has "
                 f"shape {self.outputs[step - 1].shape}; call forget() first"
             )
-        output, self.cells[step] = self.step_module(step).update_output(self._fed(step, input))
+        output, self.cells[step] = self.step_module(step).update_output(self._step_input(step, input))
         return self.end_step(step, output)
 
     def backward_step(self, step, input, grad_output):
@@ -100,7 +102,7 @@ class LSTM(AbstractRecurrent):
             grad_cell = self.xp.zeros_like(self.cells[step])
         self.grad_states[step] = [grad_output, grad_cell]
         grad_input, *to_earlier = self.step_module(step).update_grad_input(
-            self._fed(step, input), self.grad_states[step]
+            self._step_input(step, input), self.grad_states[step]
         )
         self.grad_from_later[step - 1] = to_earlier
         if step == 0:
@@ -108,11 +110,11 @@ class LSTM(AbstractRecurrent):
         return grad_input
 
     def accumulate_step(self, step, input, grad_output, scale):
-        fed = self._fed(step, input)
-        self.step_module(step).acc_grad_parameters(fed, self.grad_states[step], scale)
+        step_input = self._step_input(step, input)
+        self.step_module(step).acc_grad_parameters(step_input, self.grad_states[step], scale)
 
     def init_bias(self, forget=1.0, other=0.0):
-        """Set the forget gate's bias and that of the other gates; return self."""
+        """Set the bias of the forget gate and that of the other gates; return self."""
         for name in self.part_names:
             getattr(self, name).input2gate.bias.fill(forget if name == "forget_gate" else other)
         return self
@@ -138,14 +140,14 @@ class LSTM(AbstractRecurrent):
         )
 
     def _initial(self, name, input):
-        """Return what the user gave as `name`, or zeros."""
-        given = getattr(self, name)
-        if given is None:
+        """Return the state that the user set as `name`, or zeros."""
+        state = getattr(self, name)
+        if state is None:
             return self.xp.zeros(self.state_shape(input), self.dtype)
-        self.check_array(given, name, shape=self.state_shape(input))
-        return given
+        self.check_array(state, name, shape=self.state_shape(input))
+        return state
 
-    def _fed(self, step, input):
+    def _step_input(self, step, input):
         """Return the table (xₜ, hₜ₋₁, cₜ₋₁)."""
         return [input, self.outputs[step - 1], self.cells[step - 1]]
 
@@ -211,5 +213,5 @@ def read_out(cell, output_gate):
 
 
 def product(a, b):
-    """Return a module that multiplies what modules `a` and `b` make of the same input."""
+    """Return a module that multiplies the outputs of modules `a` and `b` for the same input."""
     return Sequential(ConcatTable(a, b), CMulTable())

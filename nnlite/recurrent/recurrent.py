@@ -8,10 +8,10 @@ from .abstract_recurrent import AbstractRecurrent, step_clone
 
 
 class Recurrent(AbstractRecurrent):
-    """Simple recurrent network: the output is fed back into the next step.
+    """Simple recurrent network: the output is an input of the next step.
 
-    `start` is a module, or a number n for Add(n): a trainable vector in place of the feedback of a step
-    that does not exist.
+    `start` is a module, or a number n for Add(n): a trainable vector in place of the feedback that the
+    first step lacks.
 
     Shapes: input of one step that of `input`, output that of `transfer`; `input`, `feedback` and `start`
     give the same shape.
@@ -46,24 +46,24 @@ class Recurrent(AbstractRecurrent):
 
     def update_output(self, input):
         step = self.begin_step()
-        return self.end_step(step, self.step_module(step).update_output(self._fed(step, input)))
+        return self.end_step(step, self.step_module(step).update_output(self._step_input(step, input)))
 
     def backward_step(self, step, input, grad_output):
         self.check_array(grad_output, "grad_output", shape=self.outputs[step].shape)
         if step in self.grad_from_later:
             grad_output = grad_output + self.grad_from_later[step]
         self.grad_outputs[step] = grad_output
-        grad_input = self.step_module(step).update_grad_input(self._fed(step, input), grad_output)
+        grad_input = self.step_module(step).update_grad_input(self._step_input(step, input), grad_output)
         if step > 0:
             grad_input, self.grad_from_later[step - 1] = grad_input
         return grad_input
 
     def accumulate_step(self, step, input, grad_output, scale):
-        fed = self._fed(step, input)
-        self.step_module(step).acc_grad_parameters(fed, self.grad_outputs[step], scale)
+        step_input = self._step_input(step, input)
+        self.step_module(step).acc_grad_parameters(step_input, self.grad_outputs[step], scale)
 
     def step_module(self, step):
-        """Return the module that computes a step; the first step's is another one."""
+        """Return the module that computes a step; the first step has another one."""
         if step > 0:
             return super().step_module(step)
         if not self.train:
@@ -78,6 +78,6 @@ class Recurrent(AbstractRecurrent):
         super().drop_clones()
         self._initial_module = None
 
-    def _fed(self, step, input):
-        """Return what the module of a step gets: xₜ and, but for the first step, hₜ₋₁."""
+    def _step_input(self, step, input):
+        """Return the input of the module of a step: xₜ and, except for the first step, hₜ₋₁."""
         return [input, self.outputs[step - 1]] if step > 0 else input

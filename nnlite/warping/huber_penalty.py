@@ -9,15 +9,15 @@ FORMS = ("paper", "isotropic", "published")
 
 
 class SmoothHuberPenalty(Module):
-    """Pass the flow T on and, on the way back, add the gradient of a penalty P(T) on its local differences.
+    """Pass the flow T on and, in backward, add the gradient of a penalty P(T) on its local differences.
 
     Shapes: input (2, h, w) or (N, 2, h, w), output the same.
     Forward: output = T; value = P(T). With g_y, g_x the central differences of each channel of T (stencil
         [-1/2, 0, 1/2], zero padding, so that a constant flow is penalised at the borders) and H_δ the Huber
-        function of eq. 2, `form` says which P:
+        function of eq. 2, `form` selects P:
         "paper"       w Σ H_δ(g_y) + H_δ(g_x), the term w_H H(∇T) of eq. 4
-        "isotropic"   w Σ H_δ(√(g_y² + g_x²)) / (number of elements of T): what the published code means
-        "published"   ½ Σ g_y² + g_x², whatever w and δ, but 0 when w = 0: what the published code does,
+        "isotropic"   w Σ H_δ(√(g_y² + g_x²)) / (number of elements of T): the intention of the published code
+        "published"   ½ Σ g_y² + g_x², whatever w and δ, but 0 when w = 0: what the published code computes,
                       because its buffers overwrite each other
         `size_average` divides by the number of elements (of the whole batch); by default only "isotropic"
         does. "published" ignores it, as the original does.
@@ -83,7 +83,7 @@ class SmoothHuberPenalty(Module):
         return gy, gx
 
     def _scale(self, input):
-        """Return the number that P(T) has in front of the sum."""
+        """Return the factor in front of the sum in P(T)."""
         if self.form == "published":
             return float(self.penalty_weight != 0)
         return self.penalty_weight / input.size if self.size_average else self.penalty_weight
