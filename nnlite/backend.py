@@ -31,7 +31,7 @@ def array_module(device):
         raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
     reason = cuda_unavailable_reason()
     if reason:
-        raise RuntimeError(f"device 'cuda' requested, but {reason}")
+        raise RuntimeError(f"device 'cuda' asked for, but {reason}")
     import cupy
 
     return cupy
