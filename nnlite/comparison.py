@@ -18,6 +18,7 @@ class Check:
     error: the largest relative error of the entries that are neither at a kink nor in doubt. moved, size: how
     many entries were compared, of how many. kinks: how many have no derivative within the step and agree with
     the slope of one side, or lie between both. doubtful: how many agree only as far as rounding lets us see.
+    whole: whether all entries were moved at once, along directions; moved and size then count these.
     """
 
     what: str
@@ -29,6 +30,7 @@ class Check:
     size: int = 0
     kinks: int = 0
     doubtful: int = 0
+    whole: bool = False
 
     def __str__(self):
         text = (
@@ -81,7 +83,7 @@ class Comparison:
         analytic = np.array([float(np.sum(grad * v)) for v in directions])
         # The h² of truncation, which grows with the number of entries, cancels.
         numeric = np.array([(8 * (at(h / 2) - at(-h / 2)) - (at(h) - at(-h))) / (6 * h) for at in functions])
-        check = Check(f"{what} (all entries, along {DIRECTIONS} directions)", 0.0, (), 0.0, 0.0)
+        check = Check(f"{what} (all entries, along {DIRECTIONS} directions)", 0.0, (), 0.0, 0.0, whole=True)
         return self._judged(check, functions, analytic, numeric, [()] * DIRECTIONS, largest)
 
     def _judged(self, check, functions, analytic, numeric, indices, scale=None):

@@ -262,7 +262,9 @@ class Bottle(Container):
                     f"{self.name}: the output of {self.modules[0].name} must have {self.n_output_dims} "
                     f"dimensions (n_output_dims), got shape {y.shape}"
                 )
-            y = y.reshape(*lead, y.shape[0] // math.prod(lead), *y.shape[1:])
+            # Of an empty batch the module is taken to keep the size.
+            size = y.shape[0] // math.prod(lead) if math.prod(lead) else input.shape[len(lead)]
+            y = y.reshape(*lead, size, *y.shape[1:])
         self.output = y
         return self.output
 

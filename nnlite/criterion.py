@@ -165,8 +165,8 @@ class BCECriterion(_Elementwise):
     Forward: L = -Σ wᵢ [tᵢ log(xᵢ + ε) + (1 - tᵢ) log(1 - xᵢ + ε)] / n, ε = 1e-12; n counts entries, not
     weights; without `size_average` not divided.
     Backward: grad_input = w (x - t) / ((1 - x + ε) (x + ε)) / n.
-    Errors: ValueError for an input outside [0, 1] (on the GPU, where looking would mean waiting, the
-    loss is NaN instead) or of a shape other than the target's.
+    Errors: ValueError for an input or a target outside [0, 1] (not on the GPU, where looking would mean
+    waiting; an input outside makes the loss NaN there) or for different shapes.
     Source: nn.BCECriterion.
     """
 
@@ -179,6 +179,11 @@ class BCECriterion(_Elementwise):
         if backend.device_of(input) == "cpu" and not (input.min() >= 0 and input.max() <= 1):
             wrong = input[~((input >= 0) & (input <= 1))][0]
             raise ValueError(f"{self.name}: input must be in [0, 1], got {wrong}")
+        if backend.device_of(input) == "cpu" and not (target.min() >= 0 and target.max() <= 1):
+            wrong = target[~((target >= 0) & (target <= 1))][0]
+            raise ValueError(
+                f"{self.name}: target must be in [0, 1], got {wrong}; divide pixels of 8 bits by 255"
+            )
         total = cross_entropy.binary_sum(input, target, self._weights_like(input))
         self.output = number(total * self.norm(input))
         return self.output

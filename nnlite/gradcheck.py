@@ -21,6 +21,7 @@ whatever the signs; errors in several entries cancel in one direction, but hardl
 """
 
 import argparse
+import copy
 import importlib
 import inspect
 import pkgutil
@@ -56,12 +57,9 @@ def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TO
 
 def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
     """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`."""
-    rng = np.random.default_rng(seed)
-    names, input, target = (
-        _input_names(table.leaves(input)),
-        table.map(_float64, input),
-        table.map(_float64, target),
-    )
+    rng, criterion = np.random.default_rng(seed), copy.deepcopy(criterion)
+    names = _input_names(table.leaves(input))
+    input, target = table.map(_float64, input), table.map(_float64, target)
     leaves = table.leaves(input)
 
     def loss():
@@ -143,40 +141,62 @@ def public_classes(package="nnlite"):
 
 def run_cases(package="nnlite", match=""):
     """Yield (label, checks) for every case of `package`; a class without one yields (label, None)."""
-    cases = importlib.import_module(package + ".gradcheck_cases").cases()
-    covered = set()
-    for label, build in cases:
-        covered.add(label.split()[0])
+    for label, check in _cases(package):
         if match in label:
-            yield label, build()
-    for name in sorted(set(public_classes(package)) - covered):
-        if match in name:
-            yield name, None
+            yield label, check and check()
+
+
+def _cases(package):
+    """Return the (label, function) of every case of `package`; a class without a case has None."""
+    cases = list(importlib.import_module(package + ".gradcheck_cases").cases())
+    covered = {label.split()[0] for label, _ in cases}
+    return cases + [(name, None) for name in sorted(set(public_classes(package)) - covered)]
 
 
 def main(argv=None):
-    """Print the table of all checks; return 1 when one fails or a module has no case."""
+    """Print the table of all checks; return 1 when one fails or a module has no case, 2 without any case."""
     parser = argparse.ArgumentParser(prog="python -m nnlite.gradcheck", description=__doc__.split("\n")[0])
     parser.add_argument("--match", default="", help="only cases whose label contains this text")
     parser.add_argument("--package", default="nnlite", help="package to walk (default: nnlite)")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="largest relative error allowed")
     options = parser.parse_args(argv)
+    labels = [label for label, _ in _cases(options.package)]
+    if not any(options.match in label for label in labels):
+        known = ", ".join(dict.fromkeys(label.split()[0] for label in labels))
+        print(f"error: no case matches {options.match!r}; there are cases of {known}", file=sys.stderr)
+        return 2
 
-    print(f"{'module':44} {'checked':>7} {'max rel. error':>14}  worst")
+    print(f"{'module':44} {'entries':>15} {'max rel. error':>14}  worst")
     failures = count = 0
     for label, checks in run_cases(options.package, options.match):
         count += 1
         if checks is None:
             failures += 1
-            print(f"{label:44} {'':>7} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases")
+            print(f"{label:44} {'':>15} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases")
             continue
         bad = worst(checks)
         failed = not bad.error <= options.tolerance
         failures += failed
-        place = f"{'FAIL ' if failed else ''}{bad.what} {list(bad.index)}"
-        print(f"{label:44} {len(checks):7d} {bad.error:14.1e}  {place}", flush=True)
+        print(
+            f"{label:44} {_entries(checks):>15} {bad.error:14.1e}  {_place(bad, failed, checks)}", flush=True
+        )
     print(f"{count} cases, {failures} failed (tolerance {options.tolerance:g})")
-    return 1 if failures or not count else 0
+    return 1 if failures else 0
+
+
+def _entries(checks):
+    """Return how many entries were moved on their own, of how many, as text."""
+    moved, size = (sum(getattr(c, name) for c in checks if not c.whole) for name in ("moved", "size"))
+    return f"{moved:,}" if moved == size else f"{moved:,} of {size:,}"
+
+
+def _place(bad, failed, checks):
+    """Return the last column of a line: the worst place, and what could not be decided."""
+    texts = [f"{'FAIL ' if failed else ''}{bad.what} {list(bad.index)}"]
+    for name, text in (("kinks", "at a kink"), ("doubtful", "in doubt")):
+        count = sum(getattr(check, name) for check in checks)
+        texts += [f"{count:,} {text}"] if count else []
+    return "; ".join(texts)
 
 
 def _forward(module, input, seed):

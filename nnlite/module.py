@@ -58,7 +58,13 @@ class Module:
         """Add scale · d loss / d parameter to the gradient of every parameter."""
 
     def forward(self, input):
-        """Return the output for `input`."""
+        """Return the output for `input`.
+
+        ValueError in training mode when one module is in two places: its second call would overwrite what
+        the backward pass of the first one needs.
+        """
+        if self.train:
+            self._check_distinct()
         return self.update_output(input)
 
     def backward(self, input, grad_output, scale=1.0):
@@ -126,13 +132,17 @@ class Module:
         """Move all parameters into one flat array, all gradients into another, and return the two.
 
         The modules' arrays become views of them, so that an optimiser works on the two flat arrays. A
-        parameter that several modules share takes one place. As in Torch7 the flat arrays of an earlier
-        call, also of one on a part of this module, are no longer connected.
+        parameter that several modules share takes one place. A second call returns the same two arrays,
+        unless parameters were moved in between: by a conversion (`double`, `cuda`, ...), by `share`, or by
+        `get_parameters` of a part or of a module around this one. As in Torch7 the earlier arrays are then
+        no longer connected; an optimiser refuses them, and on the CPU they become read-only.
         Raises TypeError when parts have another dtype, ValueError when only one of weight and gradient is
         shared.
         """
+        before = self.parameters()[0]
         flat = parameters.flatten(self)
-        self._parameters_moved()
+        if any(old is not new for old, new in zip(before, self.parameters()[0])):
+            self._parameters_moved()
         return flat
 
     def zero_grad_parameters(self):
@@ -150,23 +160,15 @@ class Module:
 
     def share(self, other, *names):
         """Make the named arrays ("weight", "bias", "grad_weight", ...) those of `other`, recursively."""
-        for name in names:
-            if getattr(self, name, None) is not None:
-                own_form, other_form = _form(getattr(self, name)), _form(getattr(other, name, None))
-                if own_form != other_form:
-                    raise ValueError(
-                        f"{self.name}.share: {name} is {own_form} here, {other_form} in the other module"
-                    )
-                setattr(self, name, getattr(other, name))
-        for (_, child), (_, other_child) in zip(self.children(), other.children(), strict=True):
-            child.share(other_child, *names)
+        parameters.share(self, other, names)
         self._parameters_moved()
         return self
 
     def _parameters_moved(self):
-        """Tell every module below that its parameter arrays were replaced."""
+        """Drop everything that refers to parameter arrays which were replaced."""
         for module in self.list_modules():
             module.drop_clones()
+        parameters.find_stale()
 
     def drop_clones(self):
         """Forget copies that share this module's parameters (recurrent modules keep such)."""
@@ -272,6 +274,20 @@ class Module:
         """The name that messages use, such as "nn.Linear"."""
         return f"nn.{type(self).__name__}"
 
+    def _check_distinct(self):
+        """Raise unless every module below is in one place only."""
+        modules = self.list_modules()
+        if len({id(module) for module in modules}) == len(modules):
+            return
+        places = {}
+        for path, module in self.named_modules():
+            places.setdefault(id(module), (module, []))[1].append(path)
+        module, paths = next(entry for entry in places.values() if len(entry[1]) > 1)
+        raise ValueError(
+            f"{self.name}: the same {module.name} is at {' and at '.join(paths)}: gradients would be wrong; "
+            "put its clone() in the second place, or its shared_clone() to share parameters"
+        )
+
     def check_counts(self, **arguments):
         """Raise ValueError unless the arguments of a constructor are integers of at least 1."""
         for argument, value in arguments.items():
@@ -333,8 +349,3 @@ class Module:
 
     def __repr__(self):
         return self.name + self.describe()
-
-
-def _form(array):
-    """Return dtype, shape and device of an array as text, such as "float32 (2, 3) on cpu"."""
-    return "absent" if array is None else f"{array.dtype} {array.shape} on {backend.device_of(array)}"

@@ -57,7 +57,7 @@ class OffByAFactor(nn.Sigmoid):
 
 
 def test_doubt_is_no_excuse_for_what_larger_steps_show():
-    """Derivatives of 1e-9, which the usual step measures to 10%, larger ones to less than one in a thousand."""
+    """Derivatives of 1e-9, which the usual step measures to 10%, larger ones to 0.1%."""
     bad = worst(check_module(OffByAFactor(), 20 + noise(4, 3)))
     assert bad.what == "input" and bad.error > 0.1
     assert not any(check.doubtful for check in check_module(OffByAFactor(), noise(4, 3)))

@@ -75,7 +75,8 @@ class View(Module):
         count = math.prod(batch)
         if -1 not in self.sizes:
             count *= math.prod(entry) // known
-        self.output = input.reshape((count, *self.sizes) if batch or count != 1 else self.sizes)
+        sizes = tuple(math.prod(entry) // known if size == -1 else size for size in self.sizes)
+        self.output = input.reshape((count, *sizes) if batch or count != 1 else sizes)
         return self.output
 
     def update_grad_input(self, input, grad_output):
@@ -148,7 +149,7 @@ class SpatialZeroPadding(Module):
         self.check_array(input, ndim=(3, 4))
         height, width = input.shape[-2:]
         kept, placed = self._windows(height, width)
-        if input[kept].size == 0:
+        if 0 in input[kept].shape[-2:]:
             raise ValueError(f"{self.name}: cropping leaves nothing of an input of shape {input.shape}")
         shape = (*input.shape[:-2], height + self.pad_t + self.pad_b, width + self.pad_l + self.pad_r)
         self.output = self.xp.zeros(shape, self.dtype)

@@ -166,7 +166,10 @@ class AbstractRecurrent(Module):
     def _step_before(self, step):
         """Return the step that backward is for now, the one before `step`, or raise with the reason."""
         if not self.outputs:
-            raise RuntimeError(f"{self.name}: call forward before backward")
+            raise RuntimeError(
+                f"{self.name}: call forward before backward (get_parameters, share and conversions move "
+                "parameters and forget the sequence)"
+            )
         if not self.train:
             raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
         if step == 0:

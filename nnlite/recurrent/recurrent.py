@@ -1,5 +1,6 @@
 """The simple recurrent network, assembled from modules of the user's choice."""
 
+from .. import table
 from ..containers import ParallelTable, Sequential
 from ..layers import Add, Sigmoid
 from ..module import Module
@@ -19,7 +20,8 @@ class Recurrent(AbstractRecurrent):
     the sum. The step counter decides: after `forget()` comes a first step.
     Backward: with dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ for t = T..1: grad_inputₜ = (∂hₜ/∂xₜ)ᵀ dhₜ; every parameter's
     gradient is the sum of its (∂hₜ/∂w)ᵀ dhₜ.
-    Errors: ValueError for a grad_output unlike the output; see also `AbstractRecurrent`.
+    Errors: ValueError for an input of another shape within a sequence, and for a grad_output unlike the
+    output; see also `AbstractRecurrent`.
     Source: nn.Recurrent (rnn).
     """
 
@@ -35,7 +37,7 @@ class Recurrent(AbstractRecurrent):
         self.recurrent_module = Sequential(
             ParallelTable(input, feedback), self.merge_module, self.transfer_module
         )
-        self._initial_module = None
+        self._initial_module = self._input_shapes = None
 
     @property
     def state_names(self):
@@ -46,6 +48,13 @@ class Recurrent(AbstractRecurrent):
 
     def update_output(self, input):
         step = self.begin_step()
+        shapes = [x.shape for x in table.leaves(input)]
+        if step > 0 and shapes != self._input_shapes:
+            raise ValueError(
+                f"{self.name}: input of shape {shapes} does not continue a sequence whose input has shape "
+                f"{self._input_shapes}; call forget() first"
+            )
+        self._input_shapes = shapes
         return self.end_step(step, self.step_module(step).update_output(self._step_input(step, input)))
 
     def backward_step(self, step, input, grad_output):

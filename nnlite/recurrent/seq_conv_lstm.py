@@ -51,6 +51,8 @@ class SeqConvLSTM(WholeSequence):
     def update_output(self, input):
         self.check_array(input, ndim=(4, 5), sizes={-3: self.n_in})
         x = input if input.ndim == 5 else input[:, None]
+        if not x.shape[1]:
+            raise ValueError(f"{self.name}: input must have at least one image, got shape {input.shape}")
         self.begin_sequence(input, (x.shape[1], self.n_out, *x.shape[3:]))
         with threads.single_blas_thread():
             steps = self._prepare(x.shape)
@@ -58,6 +60,7 @@ class SeqConvLSTM(WholeSequence):
             output, cell = steps.forward(x, self.last_output, self.last_cell)
         self.last_output, self.last_cell = output[-1].copy(), cell
         self._weight_grads = None
+        output = output.copy()  # the steps use theirs again
         self.output = output if input.ndim == 5 else output[:, 0]
         return self.output
 
@@ -72,6 +75,7 @@ class SeqConvLSTM(WholeSequence):
             raise RuntimeError(f"{self.name}: one backward pass a forward pass; it works in place")
         with threads.single_blas_thread():
             grad_input, *self._weight_grads = self._steps.backward(g)
+            grad_input = grad_input.copy()  # the steps use theirs again
         self.grad_input = grad_input if input.ndim == 5 else grad_input[:, 0]
         return self.grad_input
 
