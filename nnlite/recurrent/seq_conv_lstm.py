@@ -60,7 +60,6 @@ class SeqConvLSTM(WholeSequence):
             output, cell = steps.forward(x, self.last_output, self.last_cell)
         self.last_output, self.last_cell = output[-1].copy(), cell
         self._weight_grads = None
-        output = output.copy()  # the steps use theirs again
         self.output = output if input.ndim == 5 else output[:, 0]
         return self.output
 
@@ -75,7 +74,6 @@ class SeqConvLSTM(WholeSequence):
             raise RuntimeError(f"{self.name}: one backward pass a forward pass; it works in place")
         with threads.single_blas_thread():
             grad_input, *self._weight_grads = self._steps.backward(g)
-            grad_input = grad_input.copy()  # the steps use theirs again
         self.grad_input = grad_input if input.ndim == 5 else grad_input[:, 0]
         return self.grad_input
 
