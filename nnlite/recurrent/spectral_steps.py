@@ -17,8 +17,8 @@ class SpectralSteps:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
     All buffers but those handed out are made here and used again at every call. What the backward pass needs
-    of xₜ and hₜ are their spectra, which the convolution keeps: it overwrites the tiles of x with dx and those
-    of h with dh.
+    of xₜ and hₜ are their spectra, which the convolution keeps: it overwrites the tiles of x with dx and
+    those of h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
