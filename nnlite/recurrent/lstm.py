@@ -43,7 +43,10 @@ class LSTM(AbstractRecurrent):
     hidden layer has none). `recurrent_module` maps the table (x, h, c) to (h', c').
 
     `user_prev_output` and `user_prev_cell` are the state before the first step, zero when None; backward
-    through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`.
+    through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`. In
+    the other direction `grad_prev_output` and `user_next_grad_cell` are the gradients with respect to the
+    state after the last step that come from elsewhere, such as a second memory which continues from it; set
+    them between forward and backward. None is zero, and every forward step sets them to None.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out).
     Forward:
@@ -52,7 +55,8 @@ class LSTM(AbstractRecurrent):
         oₜ = σ(W_xo xₜ + W_ho hₜ₋₁ + w_co ⊙ cₜ + b_o)        hₜ = oₜ ⊙ tanh cₜ
     Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss with respect to the state after step t:
         dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂hₜ)ᵀ dcₜ₊₁,    dcₜ = (∂hₜ₊₁/∂cₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂cₜ)ᵀ dcₜ₊₁,
-        without the terms of step T + 1 for t = T. The assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the
+        for t = T with `grad_prev_output` and `user_next_grad_cell` in place of the terms of step T + 1. The
+        assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the
         terms for step t - 1, and parameter gradients, which sum over the steps.
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
@@ -69,6 +73,7 @@ class LSTM(AbstractRecurrent):
         self.has_peepholes = cell2gate
         self.user_prev_output = self.user_prev_cell = None
         self.user_grad_prev_output = self.user_grad_prev_cell = None
+        self.grad_prev_output = self.user_next_grad_cell = None
         self.recurrent_module = self.build_module()
 
     def build_module(self):
@@ -90,16 +95,18 @@ class LSTM(AbstractRecurrent):
                 f"{self.name}: input of shape {input.shape} does not continue a sequence whose state has "
                 f"shape {self.outputs[step - 1].shape}; call forget() first"
             )
+        self.grad_prev_output = self.user_next_grad_cell = None
         output, self.cells[step] = self.step_module(step).update_output(self._step_input(step, input))
         return self.end_step(step, output)
 
     def backward_step(self, step, input, grad_output):
         self.check_array(grad_output, "grad_output", shape=self.outputs[step].shape)
-        if step in self.grad_from_later:
-            later_output, grad_cell = self.grad_from_later[step]
-            grad_output = grad_output + later_output
+        if step < self.step - 1:
+            grad_hidden, grad_cell = self.grad_from_later[step]
         else:
-            grad_cell = self.xp.zeros_like(self.cells[step])
+            grad_hidden, grad_cell = self._from_elsewhere(self.outputs[step].shape)
+        if grad_hidden is not None:
+            grad_output = grad_output + grad_hidden
         self.grad_states[step] = [grad_output, grad_cell]
         grad_input, *to_earlier = self.step_module(step).update_grad_input(
             self._step_input(step, input), self.grad_states[step]
@@ -146,6 +153,14 @@ class LSTM(AbstractRecurrent):
             return self.xp.zeros(self.state_shape(input), self.dtype)
         self.check_array(state, name, shape=self.state_shape(input))
         return state
+
+    def _from_elsewhere(self, shape):
+        """Return the gradients of the last state that the user set: None for the output, zeros for the cell."""
+        for name in ("grad_prev_output", "user_next_grad_cell"):
+            if getattr(self, name) is not None:
+                self.check_array(getattr(self, name), name, shape=shape)
+        grad_cell = self.user_next_grad_cell
+        return self.grad_prev_output, self.xp.zeros(shape, self.dtype) if grad_cell is None else grad_cell
 
     def _step_input(self, step, input):
         """Return the table (xₜ, hₜ₋₁, cₜ₋₁)."""
