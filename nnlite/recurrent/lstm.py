@@ -45,8 +45,9 @@ class LSTM(AbstractRecurrent):
     `user_prev_output` and `user_prev_cell` are the state before the first step, zero when None; backward
     through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`. In
     the other direction `grad_prev_output` and `user_next_grad_cell` are the gradients with respect to the
-    state after the last step that come from elsewhere, such as a second memory which continues from it; set
-    them between forward and backward. None is zero, and every forward step sets them to None.
+    output and the cell of the last step that come from elsewhere, such as a second memory which continues
+    from this state; zero when None. As in Torch7 the first is to be set between forward and backward, for
+    every forward step sets it to None, and the other stays.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out).
     Forward:
@@ -56,8 +57,8 @@ class LSTM(AbstractRecurrent):
     Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss with respect to the state after step t:
         dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂hₜ)ᵀ dcₜ₊₁,    dcₜ = (∂hₜ₊₁/∂cₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂cₜ)ᵀ dcₜ₊₁,
         for t = T with `grad_prev_output` and `user_next_grad_cell` in place of the terms of step T + 1. The
-        assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the
-        terms for step t - 1, and parameter gradients, which sum over the steps.
+        assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the terms for step t - 1, and parameter gradients,
+        which sum over the steps.
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.LSTM (rnn); Graves 2013, arXiv:1303.5778, eqs. 7-11.
@@ -95,7 +96,7 @@ class LSTM(AbstractRecurrent):
                 f"{self.name}: input of shape {input.shape} does not continue a sequence whose state has "
                 f"shape {self.outputs[step - 1].shape}; call forget() first"
             )
-        self.grad_prev_output = self.user_next_grad_cell = None
+        self.grad_prev_output = None
         output, self.cells[step] = self.step_module(step).update_output(self._step_input(step, input))
         return self.end_step(step, output)
 
@@ -155,7 +156,7 @@ class LSTM(AbstractRecurrent):
         return state
 
     def _from_elsewhere(self, shape):
-        """Return the gradients of the last state that the user set: None for the output, zeros for the cell."""
+        """Return the user's gradients of the last output, or None, and of the last cell, or zeros."""
         for name in ("grad_prev_output", "user_next_grad_cell"):
             if getattr(self, name) is not None:
                 self.check_array(getattr(self, name), name, shape=shape)
