@@ -53,5 +53,5 @@ def _remove_leftovers(path):
             os.kill(int(process), 0)  # signal 0 only asks
         except ProcessLookupError:
             leftover.unlink(missing_ok=True)
-        except (ValueError, OSError):  # no file of ours, or a process of somebody else
+        except (ValueError, OSError):  # another kind of name, or the process of another user
             continue
