@@ -117,7 +117,14 @@ def _pairs_in_use():
 
 def _hold(flat, flat_grad, module):
     """Return whether two flat arrays hold all parameters and gradients of `module`."""
-    return all(weight.base is flat and grad.base is flat_grad for _, _, weight, grad in _owned(module))
+    return all(_lies_in(weight, flat) and _lies_in(grad, flat_grad) for _, _, weight, grad in _owned(module))
+
+
+def _lies_in(array, whole):
+    """Return whether the memory of `array` is part of that of the flat array `whole`."""
+    offset = backend.pointer(array) - backend.pointer(whole)
+    same_device = backend.device_of(array) == backend.device_of(whole)
+    return not array.size or (same_device and 0 <= offset <= whole.nbytes - array.nbytes)
 
 
 def _are_exactly(flat, flat_grad, arrays):
@@ -127,7 +134,7 @@ def _are_exactly(flat, flat_grad, arrays):
         stop = start + pair[0].size
         for array, whole in zip(pair, (flat, flat_grad)):
             place = whole[start:stop].reshape(array.shape)
-            if array.base is not whole or _identity(array) != _identity(place):
+            if not _lies_in(array, whole) or _identity(array) != _identity(place):
                 return False
         start = stop
     return start == flat.size
