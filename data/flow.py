@@ -6,7 +6,6 @@ Where the flow is unknown, a component is beyond ±1e9 or NaN, as in Middlebury'
 
 import os
 import struct
-from pathlib import Path
 
 import numpy as np
 
@@ -81,10 +80,7 @@ def _checked(flow):
 
 def _write(path, content):
     """Write a file beside `path` and move it there, so that no reader ever sees half of it."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    from nnlite.files import replacing  # here, because whoever only reads needs nothing of nnlite
+
+    with replacing(path) as part:
         part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

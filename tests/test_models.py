@@ -210,7 +210,7 @@ def test_pretrained_weights_of_nothing_known(monkeypatch, tmp_path):
     monkeypatch.setattr(models, "PRETRAINED", tmp_path)
     checkpoint.save(tmp_path / "ae_conv.h5", nn.Linear(2, 3))
     with pytest.raises(
-        ValueError, match=r"ae_conv\.h5 does not say how its model was built; pack the weights"
+        ValueError, match=r"ae_conv\.h5 does not contain the options of its model; pack the weights"
     ):
         models.load_pretrained("ae_conv")
 

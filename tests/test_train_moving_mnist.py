@@ -273,7 +273,7 @@ def test_broken_checkpoints(finished, tmp_path, capsys):
     (tmp_path / "checkpoint.h5").write_bytes((finished / "checkpoint.h5").read_bytes()[:5000])
     for arguments in (["--resume", str(tmp_path)], ["--evaluate", str(tmp_path / "checkpoint.h5")]):
         assert moving_mnist.main(arguments) == 2
-        assert "checkpoint.h5 is no checkpoint, or is truncated or damaged" in capsys.readouterr().err
+        assert "checkpoint.h5 is not a checkpoint, or is truncated or damaged" in capsys.readouterr().err
     assert moving_mnist.main(["--resume", str(tmp_path / "nowhere")]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
     model = models.build(

@@ -4,6 +4,7 @@ import numpy as np
 from nnlite.data.flow import end_point_error
 from nnlite.train.camvid.scores import ConfusionMatrix
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.ops import threads
 
@@ -20,10 +21,8 @@ def segment(model, frames):
     SegNet within it; "flow" (T, N, 2, H, W), (u, v) in pixels from frame t to t + 1; "predicted", the next
     frames.
     """
-    model.evaluate()
-    with threads.single_blas_thread():
+    with nn.evaluating(model), threads.single_blas_thread():
         output = model.forward(backend.asarray(frames, model.dtype, model.device))
-    model.training()
     if not hasattr(model, "basic_scores"):
         return {"labels": backend.as_numpy(output).argmax(axis=2)}
     return {

@@ -35,11 +35,10 @@ def evaluate(model, data, count, batch):
     """
     criterion = nn.BCECriterion(size_average=False)
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
-    model.evaluate()
     for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
         sequences = data.batch(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
-        with threads.single_blas_thread():
+        with nn.evaluating(model), threads.single_blas_thread():
             output = model.forward(frames[:-1])
         target = frames[len(frames) - len(output) :]
         for steps, p, t in (("last", output[-1:], target[-1:]), ("all", output, target)):
@@ -58,7 +57,6 @@ def evaluate(model, data, count, batch):
                     for name, guess in (("flow", flow), ("zero", np.zeros_like(flow))):
                         error = end_point_error(guess[here], truth[here], mask[here]) if pixels else 0.0
                         totals[f"{name}_{place}", steps] += error * pixels, pixels
-    model.training()
     scores = defaultdict(dict)
     for (name, steps), (total, terms) in totals.items():
         scores[name][steps] = float(total / terms) if terms else float("nan")
@@ -191,12 +189,11 @@ def draw_predictions(path, models, data, rows=6):
     sequences = data.batch(range(rows))
     predictions, flows = {}, {}
     for title, model in models.items():
-        model.evaluate()
-        output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
+        with nn.evaluating(model):
+            output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
         predictions[title] = backend.as_numpy(output[-1, :, 0])
         if hasattr(model, "flow"):
             flows["flow"] = backend.as_numpy(model.flow[-1])
-        model.training()
     if flows and hasattr(sequences, "true_flow"):
         flows["true flow"] = sequences.true_flow("target")[0][-1]
     figures.draw_predictions(path, sequences.frames, predictions, flows)

@@ -23,12 +23,11 @@ def errors(models, data, count):
         frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
-            model.evaluate()
             here = backend.asarray(frames, model.dtype, model.device)
-            output = model.forward(here[:-1])
+            with nn.evaluating(model):
+                output = model.forward(here[:-1])
             pairs = zip(output, here[len(here) - len(output) :])
             totals[name] = totals.get(name, 0) + np.array([float(criterion.forward(*pair)) for pair in pairs])
-            model.training()
     return {name: (total / pixels).tolist() for name, total in totals.items()}
 
 

@@ -21,18 +21,12 @@ def roll_out(model, frames, steps):
 
     A model with a memory sees each frame once and goes on from its state; AE-Conv sees the last T frames.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
-    model.evaluate()
-    for memory in memories:
-        memory.remember("eval").forget()
     xp = backend.get_array_module(frames)
     predictions, seen = [], frames
-    for _ in range(steps):
-        predictions.append(model.forward(seen)[-1:].copy())
-        seen = predictions[-1] if memories else xp.concatenate([seen[1:], predictions[-1]])
-    for memory in memories:
-        memory.remember("neither").forget()
-    model.training()
+    with nn.evaluating(model), nn.remembering(model, "eval") as memories:
+        for _ in range(steps):
+            predictions.append(model.forward(seen)[-1:].copy())
+            seen = predictions[-1] if memories else xp.concatenate([seen[1:], predictions[-1]])
     return xp.concatenate(predictions)
 
 

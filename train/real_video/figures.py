@@ -6,6 +6,8 @@ from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
 
+import nnlite as nn
+
 
 def draw_figure6(path, model, clips, chosen, titles):
     """Draw one row per clip: its last three input frames, the truth, the prediction and the flow.
@@ -14,9 +16,8 @@ def draw_figure6(path, model, clips, chosen, titles):
     for one pixel, so that a flow that is next to nothing stays pale.
     """
     frames = clips.batch(chosen).frames
-    model.evaluate()
-    predictions, flows = predict(model, frames[:-1])
-    model.training()
+    with nn.evaluating(model):
+        predictions, flows = predict(model, frames[:-1])
     names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
     figure, axes = plt.subplots(

@@ -14,6 +14,7 @@ from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
 from tqdm import tqdm
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.files import replacing
 from nnlite.ops import threads
@@ -76,21 +77,13 @@ def streaming(model):
     It returns the `PredictedFrame` that follows, the same as if the whole video were predicted at once: the
     model remembers from frame to frame. Of the frames themselves none is kept.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
-    model.evaluate()
-    for memory in memories:
-        memory.remember("both").forget()
 
     def predict_next(frame):
         predictions, flows = predict(model, frame[None, None])
         return PredictedFrame(frame, predictions[0, 0], flows[0, 0].copy())
 
-    try:
+    with nn.evaluating(model), nn.remembering(model):
         yield predict_next
-    finally:
-        for memory in memories:
-            memory.remember("neither").forget()
-        model.training()
 
 
 def predict_video(experiment, given, line):

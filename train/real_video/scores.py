@@ -6,6 +6,8 @@ from nnlite.train.real_video.prediction import predict
 from nnlite.train.real_video.videos import video_name
 from nnlite.train.report.tables import format_markdown, psnr
 
+import nnlite as nn
+
 #: Clips at once.
 BATCH = 4
 NAMES = {
@@ -30,19 +32,18 @@ def extrapolate_all(frames):
 
 def model_errors(model, clips, chosen):
     """Return the squared and absolute errors of the model, (clips, steps, 2)."""
-    model.evaluate()
-    errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
-    model.training()
+    with nn.evaluating(model):
+        errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
     return np.concatenate(errors)
 
 
 def errors_without_flow(model, clips, chosen):
     """Return the errors of the model with its flow held at zero: what encoder and decoder lose."""
-    before, model.still = model.still, True
+    before, model.hold_flow = model.hold_flow, True
     try:
         return model_errors(model, clips, chosen)
     finally:
-        model.still = before
+        model.hold_flow = before
 
 
 def baseline_errors(clips, chosen):

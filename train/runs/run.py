@@ -48,7 +48,7 @@ class Run:
         model = experiment.build_model(backend.resolve_device(settings.device))
         metadata = experiment.start(model)
         predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-        if getattr(predictor, "moves", False):  # trained weights may bring a flow
+        if getattr(predictor, "has_flow", False):  # trained weights may bring a flow
             experiment.settings = replace(experiment.settings, flow_warmup=0)
         metadata |= {
             "kind": experiment.kind,
