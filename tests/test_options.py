@@ -63,7 +63,7 @@ def test_no_option_of_the_loop_is_declared_again(experiment):
 
 
 def test_no_option_is_declared_by_hand():
-    """Only options.py adds arguments to a parser, but for the list of runs, whose one argument is a folder."""
+    """Only options.py adds arguments to a parser, but for the list of runs, with one argument."""
     without = {"train/runs/options.py", "train/runs/__main__.py"}
     by_hand = [
         str(path.relative_to(ROOT))
