@@ -50,6 +50,7 @@ def resume(experiment, given, command):
 def evaluate(experiment, given, command):
     """Score a checkpoint; with `out` also write the result and the pictures there."""
     opened, model, saved = load_trained(experiment, Path(given["evaluate"]), given)
+    opened.load()
     print(opened.describe(model))
     result = opened.score(model)
     print("\n" + opened.format_result(result))

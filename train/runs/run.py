@@ -48,7 +48,8 @@ class Run:
         experiment.load()
         model = experiment.build_model(backend.resolve_device(settings.device))
         metadata = experiment.start(model)
-        if getattr(model, "moves", False):  # trained weights may bring a flow
+        predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+        if getattr(predictor, "moves", False):  # trained weights may bring a flow
             experiment.settings = replace(experiment.settings, flow_warmup=0)
         metadata |= {
             "kind": experiment.kind,
