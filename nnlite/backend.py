@@ -1,7 +1,8 @@
-"""NumPy or CuPy? The one place that knows: devices, dtypes and array conversion.
+"""NumPy or CuPy: devices, dtypes and array conversion.
 
-Everything above this file asks an array (`get_array_module`) or a device (`array_module`) for its
-array library and then writes one body for both. CuPy is imported only when a GPU is asked for.
+Everything above this file asks an array (`get_array_module`) or a device (`array_module`) for its array
+library and then has one body for both; operations that need two are in `nnlite.ops.get_ops`. CuPy is
+imported only when a GPU is requested.
 """
 
 import os

@@ -13,7 +13,7 @@ import itertools
 from contextlib import contextmanager, suppress
 
 from . import backend
-from .ops import products
+from .ops import cupy_ops
 
 #: Runs before the capture. The first compiles kernels and makes constants and buffers; the second finds them
 #: there, as the captured run does.
@@ -25,7 +25,7 @@ class StepGraph:
 
     function(*inputs): takes arrays and returns a tuple of arrays, or of numbers that never change. It must
     not wait for the GPU nor bring anything from host memory, and what it depends on may change in place only.
-    Its products go straight to cuBLAS (`ops.products`).
+    Its products go straight to cuBLAS (`ops.cupy_ops.use_cublas`).
     model: what it runs. It is captured anew when the inputs' shapes or dtypes, a module's mode, or the places
     of parameters, gradients and buffers change. Before, `function` runs several times, but that leaves no
     trace in the model's buffers, such as running means.
@@ -82,7 +82,7 @@ class StepGraph:
         # What modules keep for their next call is to be made again, in this pool: memory of another would be
         # given to somebody else as soon as a module, but not the graph, has no more use for it.
         self.model.clear_state()
-        before = products.use_cublas(True)
+        before = cupy_ops.use_cublas(True)
         try:
             with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
                 self._inputs = [x.copy() for x in inputs]
@@ -91,7 +91,7 @@ class StepGraph:
                 self._stream.synchronize()
                 self._graph, self._outputs = self._record(cupy)
         finally:
-            products.use_cublas(before)
+            cupy_ops.use_cublas(before)
         for buffer, kept in buffers:
             buffer[...] = kept
 

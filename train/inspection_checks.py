@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 import nnlite as nn
-from nnlite.recurrent.whole_sequence import WholeSequence
+from nnlite.recurrent.sequence_module import SequenceModule
 
 #: Steps h. A smooth function has the same slope with both. Smaller than for single modules: a weight of the
 #: flow regressor moves thousands of positions at which the sampler reads, some over the centre of a pixel.
@@ -14,7 +14,7 @@ STEPS = 1e-6, 2.5e-7
 #: which the curvature makes differ by about h, and of those with the two steps, where it is about h².
 SIDES, STEPS_DIFFER = 1e-3, 1e-5
 #: Modules whose output follows from input and parameters alone and is costly: computed only when needed.
-COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, WholeSequence
+COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, SequenceModule
 
 
 def compare(problem, entries=3, seconds=30.0, steps=STEPS, seed=0, progress=lambda done, total: None):
