@@ -149,8 +149,8 @@ def _multiply_first(x, weight, first, out):
 def _blocks(fitting, n, height, kh, dh, least_images):
     """Yield (images, rows), slices that together cover n images and `height` output rows.
 
-    A block has as many input rows, all images together, as are `fitting` into the memory for it; but at least
-    `least_images` images, and at least kh output rows, so that it shares not much more than half of its input
+    fitting: how many input rows of single images the memory for a block holds. But a block has at least
+    `least_images` images, and at least kh output rows, so that it shares little more than half of its input
     rows with its neighbour.
     """
     n_images = max(min(n, max(fitting // ((height - 1) * dh + kh), least_images)), 1)

@@ -36,7 +36,7 @@ def max_pool(x, kernel, out_size, padding, stride):
     indices = xp.empty(y.shape, corners.dtype)
 
     def work(images):
-        # On the CPU image by image: the numbers of one stay in the cache from entry to entry.
+        # On the CPU image by image, so that each stays in the cache while its windows are compared.
         for n in ops.blocked(images, 1):
             winner = _max_pool_map(x[n], kernel, padding, stride, y[n])
             xp.add(corners - 1, winner, out=indices[n])
@@ -85,9 +85,9 @@ def gather(maps, indices):
 
 
 def average_pool(x, kernel, out_size, padding, stride, count_padding):
-    """Return each window's sum over its size; its padding belongs to the size only with `count_padding`.
+    """Return each window's sum divided by its size, in which padding counts only with `count_padding`.
 
-    Entries of a window beyond the padding (under ceil) never do.
+    Entries of a window beyond the padding (with ceil) never count.
     """
     xp = get_array_module(x)
     total = xp.zeros(x.shape[:2] + tuple(out_size), x.dtype)

@@ -5,7 +5,7 @@ pixel is a sum over its four neighbours; pixels outside the image count as zero:
 
     output[p] = Σ_k w_k(p) · image[index_k(p)],   w = (weight along y) · (weight along x).
 
-With the weights as the rows of a sparse matrix A (four entries a row) this is output = A · image, the
+With the weights as the rows of a sparse matrix A (four entries per row) this is output = A · image, the
 gradient with respect to the image is Aᵀ · g, and the derivative with respect to y (or x) has the same entries
 with the weights along y (or x) replaced by their derivatives, -1 and +1.
 """
@@ -19,8 +19,8 @@ from . import get_ops
 def base_grid(height, width):
     """Return the positions of all pixels, (2, height, width) in float64, channel 0 = y, channel 1 = x.
 
-    Written -1 + (i / (size - 1)) · 2 in this order: where a pixel lies a rounding error off its centre
-    decides which of its two one-sided derivatives the sampler takes.
+    Computed as -1 + (i / (size - 1)) · 2 in exactly this order: the rounding error of a pixel's position
+    decides which of the two one-sided derivatives the sampler takes there.
     """
     y, x = (-1.0 + np.arange(size) / max(size - 1, 1) * 2.0 for size in (height, width))
     return np.stack(np.broadcast_arrays(y[:, None], x[None, :]))

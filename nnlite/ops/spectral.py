@@ -1,6 +1,6 @@
 """Convolution in the frequency domain, tiled (overlap-save), with exact adjoints.
 
-A 7x7 convolution from 64 to 256 channels costs 49 · 64 · 256 multiplications a pixel. On tiles of L x L it
+A 7x7 convolution from 64 to 256 channels costs 49 · 64 · 256 multiplications per pixel. On tiles of L x L it
 becomes one (256 x 64) complex product for each of the L · (L/2 + 1) frequencies, 10 to 18 times fewer.
 A tile yields m x m outputs, m = L - k + 1, from L x L inputs: neighbouring tiles share k - 1 of them. A tile
 that is the whole map has only zeros around it, and since the L numbers are periodic, the zeros before it

@@ -8,7 +8,7 @@ from ..ops import get_ops
 from .adaptive import adam_step
 from .step import Step
 
-#: a, b, c of p(σ) = a σ + b σ³ + c σ⁵, which applied five times takes σ from 0.003 to 1 to 0.68 to 1.20.
+#: a, b, c of p(σ) = a σ + b σ³ + c σ⁵, which applied five times maps [0.003, 1] into [0.68, 1.20].
 QUINTIC = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
 
