@@ -23,9 +23,11 @@ class NumpyOps:
     spectra_bytes = 1 << 20
     stacked_rows = 0
 
-    #: matmul(a, b, out=None): a @ b of (..., m, k) and (..., k, n), leading axes broadcast, in this thread.
+    #: matmul(a, b, out=None) returns a @ b of (..., m, k) and (..., k, n), leading axes broadcast.
     matmul = staticmethod(np.matmul)
+    #: On a GPU one call gets all of the range, whatever `block`.
     parallel_for = staticmethod(threads.parallel_for)
+    #: On a GPU one slice holds all `items`, whatever `size`.
     blocked = staticmethod(threads.slices)
     gates_forward = staticmethod(gates.forward)
     gates_backward = staticmethod(gates.backward)
@@ -40,7 +42,7 @@ class NumpyOps:
     def parallel_matmul(a, b):
         """Return a @ b of two matrices, the longer side of the result divided among the workers.
 
-        On a GPU there may be leading axes as in `matmul`.
+        On a GPU there may be leading axes, as in `matmul`.
         """
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
         if a.shape[0] * a.shape[1] * b.shape[1] < LARGE_PRODUCT:
