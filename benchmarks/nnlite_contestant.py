@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.benchmarks.profiling import profile
-from nnlite.train.loop import LoopOptions, Trainer, loss_and_gradient
+from nnlite.train.runs.loop import Trainer, loss_and_gradient
+from nnlite.train.runs.loop_options import LoopOptions
 from threadpoolctl import threadpool_info
 
 import nnlite as nn
@@ -28,8 +29,8 @@ class NnliteContestant(Contestant):
                 weight[...] = backend.asarray(saved[path], device=device)
         self.frames = backend.asarray(np.load(self.folder / "frames.npy"), device=device)
         batch = self.frames.shape[1]
-        loop = LoopOptions(sequences=batch * 10**6, epoch=batch, batch=batch, optimiser="rmsprop", **learning)
-        self.trainer = Trainer(self.model, self._criterion(), self._batch, loop, self.folder, {})
+        options = LoopOptions(sequences=batch * 10**6, batch=batch, optimiser="rmsprop", **learning)
+        self.trainer = Trainer(self.model, self._criterion(), self._batch, options, self.folder, epoch=batch)
         self.libraries = {"blas": [_blas(entry) for entry in threadpool_info()]}
         if job != "train":
             self.model.evaluate()
@@ -69,7 +70,7 @@ class NnliteContestant(Contestant):
 
     def save_gradients(self, name):
         """Write the gradients of the parameters into the folder; return the loss."""
-        input, target = self._batch(None)
+        input, target = self._batch()
         self.model.zero_grad_parameters()
         output = self.model.forward(input)
         loss, grad_output, _ = loss_and_gradient(self._criterion(), output, target, "all")
@@ -82,7 +83,7 @@ class NnliteContestant(Contestant):
         """Return what each module took in some training steps, the rows of `profiling.profile`."""
         return profile(self.trainer, steps)
 
-    def _batch(self, indices):
+    def _batch(self, *_):
         """Return input and target; they are always the same and already where the model is."""
         return self.frames[:-1], self.frames[1:]
 

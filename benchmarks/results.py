@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from statistics import median
 
-from nnlite.train.report import write_json
+from nnlite.train.report.report import write_json
 
 JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
 MODELS = {

@@ -19,8 +19,8 @@ from statistics import median
 import numpy as np
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.report import hardware, write_json
-from nnlite.train.table1 import format_markdown
+from nnlite.train.moving_mnist.table1 import format_markdown
+from nnlite.train.report.report import hardware, write_json
 
 import nnlite as nn
 from nnlite import models

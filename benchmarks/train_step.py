@@ -21,7 +21,7 @@ from functools import partial
 from nnlite.benchmarks import results
 from nnlite.benchmarks.contestant import ChildFailed
 from nnlite.benchmarks.side_by_side import VARIANTS, Disagreement, check, measure, profile
-from nnlite.train.report import commit, hardware
+from nnlite.train.report.report import commit, hardware
 
 from nnlite import backend
 

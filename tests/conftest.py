@@ -4,7 +4,7 @@ import functools
 
 import cupy_double
 import pytest
-from nnlite.train import moving_mnist_experiment
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 
 import nnlite as nn
 

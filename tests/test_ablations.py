@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from nnlite.train import ablations, moving_mnist, suite
-from nnlite.train.moving_mnist_run import Run
+from nnlite.train.ablations import __main__ as ablations
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist.run import Run
+from nnlite.train.runs import group as suite
 from toy_table1 import less_work
 
 from nnlite import checkpoint

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from nnlite.benchmarks import profiling, results, side_by_side, train_step
 from nnlite.benchmarks.contestant import Child, ChildFailed
-from nnlite.train.loop import LoopOptions, Trainer
+from nnlite.train.runs.loop import Trainer
+from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import models
@@ -20,9 +21,11 @@ def trainer():
         "ae_convlstm_flow", height=12, width=16, n_features=3, n_memory=4, kernel=3, flow_kernel=5
     )
     frames = (np.random.default_rng(0).random((4, 2, 1, 12, 16)) > 0.5).astype(np.float32)
-    options = LoopOptions(sequences=1000, epoch=2, batch=2, optimiser="rmsprop")
+    options = LoopOptions(sequences=1000, batch=2, optimiser="rmsprop")
     criterion = nn.BCECriterion(size_average=False)
-    return Trainer(model, criterion, lambda indices: (frames[:-1], frames[1:]), options, "unused", {})
+    return Trainer(
+        model, criterion, lambda step, indices: (frames[:-1], frames[1:]), options, "unused", epoch=2
+    )
 
 
 def test_profile_accounts_for_the_whole_step_and_changes_nothing():

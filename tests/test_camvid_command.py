@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from camvid_folders import make_tutorial
 from nnlite.data.label_colours import CLASSES, PALETTE
-from nnlite.train import camvid
-from nnlite.train.camvid_experiment import Data, build_model, load_data
-from nnlite.train.camvid_options import PRESETS, settle
+from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid.experiment import Data, build_model, load_data
+from nnlite.train.camvid.settings import PRESETS, settle
 from toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 
 from nnlite import models

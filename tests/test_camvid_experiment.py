@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from nnlite.data.label_colours import CLASSES, PALETTE
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train import camvid
-from nnlite.train.camvid_experiment import Data, build_model, load_data, make_batch
-from nnlite.train.camvid_figures import draw_examples, draw_sequence
-from nnlite.train.loop import read_log
-from nnlite.train.segmentation_evaluation import carried_along, evaluate, segment
-from nnlite.train.segmentation_scores import median_frequency_weights
+from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid.evaluation import carried_along, evaluate, segment
+from nnlite.train.camvid.experiment import Data, build_model, load_data, make_batch
+from nnlite.train.camvid.figures import draw_examples, draw_sequence
+from nnlite.train.camvid.scores import median_frequency_weights
+from nnlite.train.runs.loop import read_log
 from toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 
 from nnlite import checkpoint, models
@@ -194,7 +194,7 @@ def test_weights_to_start_with(both, monkeypatch, tmp_path, capsys):
 def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     """On the double of a GPU a run is accepted, and its losses are those on the CPU."""
     draw_nothing(monkeypatch)
-    monkeypatch.setattr("nnlite.train.report.hardware", lambda device: {"device": device, "gpu": "A"})
+    monkeypatch.setattr("nnlite.train.report.report.hardware", lambda device: {"device": device, "gpu": "A"})
     with cupy_double.installed():
         arguments = ["--preset", "tiny", "--device", "cuda", "--model", name, "--test-sequences", "4"]
         assert camvid.main([*arguments, "--out", str(tmp_path / "run")]) == 0

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnlite.train import moving_mnist
-from nnlite.train.claim import claim
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs.lock import claim
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
 import sys
 from pathlib import Path
-from nnlite.train.claim import claim
+from nnlite.train.runs.lock import claim
 
 held = claim(Path(sys.argv[1]))
 print("held", flush=True)
@@ -55,7 +55,7 @@ def test_without_locks_nobody_is_kept_out(tmp_path, monkeypatch):
     def no_locks(file, operation):
         raise OSError(errno.ENOLCK, "no locks available")
 
-    monkeypatch.setattr("nnlite.train.claim.fcntl.flock", no_locks)
+    monkeypatch.setattr("nnlite.train.runs.lock.fcntl.flock", no_locks)
     with claim(tmp_path):
         claim(tmp_path).close()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.classical_flow import go_on, optical_flow, warp
+from nnlite.train.real_video.lucas_kanade import go_on, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 

@@ -7,8 +7,8 @@ import cupy_double
 import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
-from nnlite.train import moving_mnist
-from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs.loop import CHECKPOINT
 from test_device_path import frames, losses, moved, small, trainer
 
 import nnlite as nn

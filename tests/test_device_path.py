@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
 from nnlite.models import gradcheck_cases as model_cases
-from nnlite.train import moving_mnist, moving_mnist_experiment
-from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim
@@ -200,15 +202,15 @@ def test_checkpoint(tmp_path):
 def trainer(device, folder, model=None, length=4, **options):
     """Return a trainer of a small model, by default one with flow, on a few sequences of `length` frames."""
     folder.mkdir(exist_ok=True)
-    options = {"sequences": 8, "epoch": 8, "batch": 2, "log_every": 3, "still": 2} | options
+    options = {"sequences": 8, "batch": 2, "log_every": 3, "flow_warmup": 2} | options
 
-    def make_batch(indices):
+    def make_batch(step, indices):
         x = np.concatenate([frames(length, 1, seed) for seed in indices], axis=1)
         return x[:-1], x[1:]
 
     model = (model or small("ae_convlstm_flow")).type(device=device)
     criterion = nn.BCECriterion(size_average=False)
-    return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, {})
+    return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, epoch=8)
 
 
 def losses(folder):

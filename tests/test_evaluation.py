@@ -7,7 +7,7 @@ import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import RecordedSequences
-from nnlite.train import evaluation
+from nnlite.train.moving_mnist import evaluation
 
 import nnlite as nn
 

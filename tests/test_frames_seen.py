@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.train import evaluation, frames_seen
-from nnlite.train.least_error import least_errors
+from nnlite.train.moving_mnist import evaluation, frames_seen
+from nnlite.train.moving_mnist.bayes_bound import least_errors
 
 from nnlite import models
 

@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from nnlite.train import inspect, inspection_sources
-from nnlite.train.inspection import Problem
-from nnlite.train.inspection_subject import load
+from nnlite.train.inspect import __main__ as inspect
+from nnlite.train.inspect import sequences as inspection_sources
+from nnlite.train.inspect.readings import Problem
+from nnlite.train.inspect.subject import load
 from toy_inspection import STEPS, content_of, save
 
 import nnlite as nn

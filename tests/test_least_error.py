@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.train.least_error import least_errors, next_motion
+from nnlite.train.moving_mnist.bayes_bound import least_errors, next_motion
 
 DIGITS = draw_digits(30, split="test")[0]
 

@@ -8,14 +8,16 @@ import signal
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.train import real_video, real_video_experiment
-from nnlite.train.drawn_videos import draw_videos
-from nnlite.train.loop import LoopOptions, Trainer, read_log
-from nnlite.train.portable import portable_command
-from nnlite.train.real_video_experiment import GREY, build_model, choose_clips, load_trained
-from nnlite.train.real_video_options import settle
-from nnlite.train.real_video_run import Run
-from nnlite.train.real_video_scores import summary
+from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video import experiment as real_video_experiment
+from nnlite.train.real_video.drawn_videos import draw_videos
+from nnlite.train.real_video.experiment import GREY, build_model, choose_clips, load_trained
+from nnlite.train.real_video.run import Run
+from nnlite.train.real_video.scores import summary
+from nnlite.train.real_video.settings import settle
+from nnlite.train.report.anonymise import portable_command
+from nnlite.train.runs.loop import Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 from toy_real_video import TOY, make_videos, scene, train_toy
 from video_files import make_video
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.train import report
+from nnlite.train.report import report
 
 
 def test_table():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.train import rollout
+from nnlite.train.moving_mnist import rollout
 
 import nnlite as nn
 from nnlite import models

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from nnlite.train.segmentation_scores import (
+from nnlite.train.camvid.scores import (
     PAPER,
     ConfusionMatrix,
     draw_confusion,

@@ -5,7 +5,8 @@ import os
 
 import numpy as np
 import pytest
-from nnlite.train import moving_mnist, table1
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import table1
 
 from nnlite import checkpoint, models
 
@@ -46,13 +47,13 @@ def test_without_learning_the_weights_are_those_of_the_checkpoint(first, tmp_pat
 
 @pytest.mark.parametrize("file", [lambda folder: folder / "checkpoint.h5", packed])
 def test_the_result_names_every_machine(file, first, tmp_path, monkeypatch):
-    monkeypatch.setattr("nnlite.train.report._cpu_name", lambda: "Another")
+    monkeypatch.setattr("nnlite.train.report.report._cpu_name", lambda: "Another")
     second = run(tmp_path / "second", "--weights", str(file(first)), "--sequences", "8", "--seed", "1")
     here = f"{os.cpu_count()} cores of Another"
     assert second["machines"] == [*json.loads((first / "result.json").read_text())["machines"], here]
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "16"]) == 0
     assert json.loads((tmp_path / "second" / "result.json").read_text())["machines"] == second["machines"]
-    monkeypatch.setattr("nnlite.train.report._cpu_name", lambda: "A third")
+    monkeypatch.setattr("nnlite.train.report.report._cpu_name", lambda: "A third")
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "24"]) == 0
     result = json.loads((tmp_path / "second" / "result.json").read_text())
     assert result["machines"] == [*second["machines"], f"{os.cpu_count()} cores of A third"]

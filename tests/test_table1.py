@@ -8,10 +8,13 @@ import shutil
 import signal
 
 import pytest
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
-from nnlite.train.loop import read_log
-from nnlite.train.moving_mnist_options import PRESETS, SUITES, settle
-from nnlite.train.moving_mnist_run import Run
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation, table1
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.moving_mnist.run import Run
+from nnlite.train.moving_mnist.settings import PRESETS, SUITES, settle
+from nnlite.train.runs import group as suite
+from nnlite.train.runs.loop import read_log
 from toy_table1 import TOY, less_work, train_all
 
 from nnlite import checkpoint, models

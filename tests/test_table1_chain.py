@@ -4,8 +4,10 @@ import json
 import shutil
 
 import pytest
-from nnlite.train import moving_mnist, moving_mnist_options, suite
-from nnlite.train.moving_mnist_run import Run
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import settings as moving_mnist_options
+from nnlite.train.moving_mnist.run import Run
+from nnlite.train.runs import group as suite
 from toy_table1 import TOY, less_work
 
 from nnlite import checkpoint

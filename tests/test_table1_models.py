@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import save_sequences
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.runs import group as suite
 from toy_table1 import TOY, less_work, train_all
 
 from nnlite import checkpoint, models
@@ -153,7 +156,7 @@ def test_what_is_not_pretrained(pretrained, capsys):
 
 
 def test_too_large_to_export(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("nnlite.train.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
+    monkeypatch.setattr("nnlite.train.moving_mnist.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
     assert moving_mnist.main(["--export", str(finished), "--out", str(tmp_path)]) == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(models.names()) - {"ae_convlstm"}
     assert "ae_convlstm is left out" in capsys.readouterr().out

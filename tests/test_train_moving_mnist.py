@@ -10,9 +10,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from nnlite.train import moving_mnist, moving_mnist_experiment
-from nnlite.train.loop import LoopOptions, read_log
-from nnlite.train.moving_mnist_options import PRESETS, settle
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.moving_mnist.settings import PRESETS, settle
+from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.loop_options import LoopOptions
 
 from nnlite import checkpoint, models
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from nnlite.data.flow import read_flo
 from nnlite.data.video import frames
-from nnlite.train import real_video
-from nnlite.train.real_video_experiment import build_model, load_trained
-from nnlite.train.real_video_figures import panels
-from nnlite.train.real_video_scores import predict
-from nnlite.train.video_prediction import Tally, predict_stream
+from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video.experiment import build_model, load_trained
+from nnlite.train.real_video.figures import panels
+from nnlite.train.real_video.prediction import Tally, predict_stream
+from nnlite.train.real_video.scores import predict
 from toy_real_video import SIZE, make_videos, scene, train_toy
 from video_files import cut, make_video
 

@@ -12,8 +12,9 @@ from nnlite.data.frame_pairs import Pair
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
-from nnlite.train import warping, warping_report
-from nnlite.train.warping import measure, warp, warp_both_ways
+from nnlite.train.warping import __main__ as warping
+from nnlite.train.warping import report as warping_report
+from nnlite.train.warping.__main__ import measure, warp, warp_both_ways
 from PIL import Image
 from scipy.ndimage import map_coordinates
 

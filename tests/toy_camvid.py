@@ -4,7 +4,8 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nnlite.train import camvid, camvid_run
+from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid import run as camvid_run
 
 TOY = ["--preset", "tiny", "--device", "cpu"]
 #: Less of everything, where nothing depends on it.

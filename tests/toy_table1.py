@@ -3,7 +3,9 @@
 import contextlib
 import functools
 
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 
 TOY = ["--model", "all", "--preset", "tiny", "--data", "drawn", "--device", "cpu"]
 TOY += ["--sequences", "16", "--test-sequences", "8"]
