@@ -15,7 +15,7 @@ MOVE = 10 * MULTIPLICATION
 #: The time of the many small calls for one convolution of `spectral_rows`.
 CALLS = 5_000_000 * MULTIPLICATION
 
-#: The rows of a matrix product that take no longer than fewer rows would.
+#: A matrix product with fewer rows takes as long as one with this many.
 LEAST_ROWS = 8
 
 #: What `gemm_seconds` estimates.
@@ -70,7 +70,7 @@ def choose_tile(height, width, images, kernel, n_in, n_out):
 
 
 def spectral_step_seconds(tile, height, width, images, kernel, n_in, n_out):
-    """Return the time of one step of `SpectralConvolution`, forward and backward, with the tile size m.
+    """Return the time of one step of `spectral.SpectralConvolution`, forward and backward.
 
     The estimate adds three products per frequency (forward and the two gradients), twice the weights' spectra
     and twice the transforms, and half a millisecond for all the calls. The rates were fitted to 48

@@ -1,8 +1,8 @@
 """Two Python threads with one BLAS thread each: faster than BLAS's own threads for many small products.
 
 After each product, BLAS's own threads go on spinning for a while and hold up whatever else needs their core.
-A training step as a whole therefore runs inside `single_blas_thread()`; entering and leaving it in every
-module cost a quarter of the step. Plain Python threads suffice because NumPy releases the interpreter lock
+A training step as a whole therefore runs inside `single_blas_thread()`: limiting BLAS anew in every module
+cost a quarter of the step. Plain Python threads suffice because NumPy releases the interpreter lock
 inside `matmul` and its elementwise loops.
 """
 
@@ -20,7 +20,7 @@ CACHE_BYTES = 512 << 10
 
 WORKERS = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
-#: Has the attribute `busy`, True, in a thread that works on a slice.
+#: Has the attribute `busy`, set to True, in a thread that works on a slice.
 _this_thread = threading.local()
 
 #: How many contexts of `single_blas_thread` are open, in all threads, and what restores BLAS after the last.
@@ -39,7 +39,7 @@ def _controller():
 
 @contextmanager
 def single_blas_thread():
-    """Limit every BLAS call inside this context to one thread; entering it again inside costs nothing."""
+    """Limit every BLAS call in this context to one thread; contexts nest, and inner ones cost nothing."""
     global _open, _limiter
     with _lock:
         if not _open:
@@ -55,13 +55,13 @@ def single_blas_thread():
 
 
 def parallel_for(work, count, block=None):
-    """Call `work(slice)` on slices that cover range(count), each worker's share in parallel with the others'.
+    """Call `work(slice)` on slices that cover range(count), the workers' shares in parallel.
 
     `work` must write to disjoint places for disjoint slices. block: the most items that one call gets
     (`cache_items`); by default a worker's share is one call. Return the list of what the calls returned, in
-    the order of the slices. While there is anything to share out, BLAS is limited to one thread. Called from
-    inside such a `work`, the loop runs in the calling thread: all workers are busy then, and waiting for them
-    could deadlock.
+    the order of the slices. BLAS is limited to one thread meanwhile, if there is anything to share out. Called
+    from inside such a `work`, the loop runs in the calling thread: all workers are busy then, and waiting for
+    them could deadlock.
     """
 
     def share(items):

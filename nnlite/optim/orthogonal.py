@@ -102,7 +102,7 @@ def _is_small(matrix):
 
 
 def _normalised(matrix):
-    """Return matrix / ‖matrix‖ (Frobenius), scaled by its largest entry first so that no square overflows."""
+    """Return matrix / ‖matrix‖ (Frobenius), computed so that squares neither overflow nor vanish."""
     xp = get_ops(matrix).xp
     x = matrix / xp.maximum(abs(matrix).max(), np.finfo(matrix.dtype).tiny)
     x /= xp.maximum(xp.sqrt((x * x).sum()), 1)
