@@ -59,9 +59,9 @@ def parallel_for(work, count, block=None):
 
     `work` must write to disjoint places for disjoint slices. block: the most items that one call gets
     (`cache_items`); by default a worker's share is one call. Return the list of what the calls returned, in
-    the order of the slices. BLAS is meanwhile limited to one thread if there is anything to share. Called from
-    inside such a `work`, the loop runs in the calling thread: all workers are busy then, and waiting for
-    them could deadlock.
+    the order of the slices. BLAS is limited to one thread meanwhile, if there is anything to share. Called
+    from inside such a `work`, the loop runs in the calling thread: all workers are busy then, and waiting
+    for them could deadlock.
     """
 
     def share(items):
