@@ -17,8 +17,9 @@ CHUNK_BYTES = 72 << 20
 class SpectralConvLSTM:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
-    All buffers are allocated here and reused at every call. Of xₜ and hₜ the backward pass needs only the
-    spectra, which the convolution keeps: it overwrites the tiles of x with dx and those of h with dh.
+    All buffers but the arrays handed out are allocated here and reused at every call. Of xₜ and hₜ the backward
+    pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx and those of
+    h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
@@ -45,8 +46,7 @@ class SpectralConvLSTM:
         self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
         self.grad_hidden, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
         self.c_first = self.transformed = None
-        self.output = xp.empty((self.steps, images, n_out, height, width), dtype)
-        self.grad_input = xp.empty(shape, dtype) if train else None
+        self.input_shape, self.output_shape = shape, (self.steps, images, n_out, height, width)
 
     def set_weight(self, input_weight, hidden_weight, bias):
         """Transform Wₓ (4 n_out, n_in, kc, kc), Wₕ (4 n_out, n_out, km, km) and the bias (4 n_out,).
@@ -86,10 +86,11 @@ class SpectralConvLSTM:
             self.convolution.forward(self.u, a, t, epilogue=apply_gates)
             tiling.clear_outside(h)
             h_before = h
-        ops.from_tiles(tiling, self.h, self.output)
-        last = ops.xp.empty(self.output.shape[1:], x.dtype)
+        output = ops.xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
+        ops.from_tiles(tiling, self.h, output)
+        last = ops.xp.empty(output.shape[1:], x.dtype)
         ops.from_tiles(tiling, c, last)
-        return self.output, last
+        return output, last
 
     def backward(self, grad_output):
         """Return the gradients with respect to the input, the two weights and the bias."""
@@ -111,9 +112,10 @@ class SpectralConvLSTM:
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
-        ops.from_tiles(tiling, dx, self.grad_input)
+        grad_input = ops.xp.empty(self.input_shape, dx.dtype)
+        ops.from_tiles(tiling, dx, grad_input)
         rows = self.scales[:, None, None, None]
-        return self.grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+        return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
 
     def _parts(self, joined):
         """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""

@@ -1,26 +1,28 @@
-"""Scores of a segmenter on unseen video: where labels could have been seen, where not, and of its flow."""
+"""Scores of a segmenter on unseen video: at labelled frames, at unlabelled ones, and of its flow."""
 
 import numpy as np
 from nnlite.data.flow import end_point_error
 from nnlite.train.camvid.scores import ConfusionMatrix
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.ops import threads
 
-#: What labels come from, see `evaluate`.
-HOW = ("labels", "basic", "no_flow", "true_flow")
+#: Predicted labels that are scored, see `evaluate`.
+SCORED = ("labels", "basic", "no_flow", "true_flow")
+#: Test sequences scored now and then during training, for the curves, at most.
+VALIDATION_SUBSET = 24
 
 
 def segment(model, frames):
-    """Return what the model in evaluation mode makes of frames (T, N, 3, H, W), as a dict of host arrays.
+    """Return the predictions of the model in evaluation mode for frames (T, N, 3, H, W), as host arrays.
 
-    "labels" (T, N, H, W), the class with the highest score. Of SegNet-flow also "basic", the same of SegNet
-    within it; "flow" (T, N, 2, H, W), (u, v) in pixels from frame t to t + 1; "predicted", the next frames.
+    A dict: "labels" (T, N, H, W), the class with the highest score. Of SegNet-flow also "basic", the same of
+    SegNet within it; "flow" (T, N, 2, H, W), (u, v) in pixels from frame t to t + 1; "predicted", the next
+    frames.
     """
-    model.evaluate()
-    with threads.single_blas_thread():
+    with nn.evaluating(model), threads.single_blas_thread():
         output = model.forward(backend.asarray(frames, model.dtype, model.device))
-    model.training()
     if not hasattr(model, "basic_scores"):
         return {"labels": backend.as_numpy(output).argmax(axis=2)}
     return {
@@ -31,8 +33,8 @@ def segment(model, frames):
     }
 
 
-def carried_along(model, motion):
-    """Return the labels that SegNet-flow would have given in the last forward pass with another flow.
+def propagated_labels(model, motion):
+    """Return the labels that SegNet-flow would have predicted in the last forward pass with another flow.
 
     motion: (T - 1, N, 2, H, W), (u, v) in pixels from frame t to t + 1 at the pixels of frame t + 1.
     """
@@ -49,40 +51,45 @@ def carried_along(model, motion):
 def evaluate(model, sequences, count, batch, classes):
     """Return the scores of `model` on the first `count` sequences, ready for JSON.
 
-    {"labels": how}, and of SegNet-flow also "basic": how, of SegNet within it; on video "no_flow" and, where
-    it is known, "true_flow": how, with these in place of the predicted flow; "flow" and "prediction".
-    how: {"labelled", "unlabelled", "steps"}: scores of a `ConfusionMatrix` at the frames whose labels
-    training would have seen and at the others, None where nothing is known, and of each step. "flow", where
-    the true motion is known: end-point error in pixels a frame of what is visible in both frames, at the
-    pixels of the later one, "model" and "zero" (no motion), each for the "last" step and "all".
+    "labels" has the scores of the predicted labels; of SegNet-flow there are also those of "basic", SegNet
+    within it, and on video of "no_flow" and, where it is known, "true_flow", with these in place of the
+    predicted flow. Each is {"labelled", "unlabelled", "steps"}: scores of a `ConfusionMatrix` at the frames
+    with visible labels and at those with withheld labels, None where there are none, and of each step.
+    "flow", where the true motion is known: end-point error in pixels a frame of what is visible in both
+    frames, at target pixels, "model" and "zero" (no motion), each for the "last" step and "all".
     "prediction": mean squared error a value of the next frames, "model" and "copy" (of the frame before).
     """
     matrices, flow, prediction = {}, _Sums(), _Sums()
     for first in range(0, count, batch):
-        video = sequences.sequences(range(first, min(first + batch, count)))
+        video = sequences.batch(range(first, min(first + batch, count)))
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
         if "flow" in found and (after != before).any():
-            found["no_flow"] = carried_along(model, np.zeros_like(found["flow"][1:]))
+            found["no_flow"] = propagated_labels(model, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
-                found["true_flow"] = carried_along(model, video.true_flow("end")[0])
-        for how in HOW:
-            if how in found:
-                matrices.setdefault(how, _Matrices(classes, len(video.frames))).add(found[how], video)
+                found["true_flow"] = propagated_labels(model, video.true_flow("target")[0])
+        for name in SCORED:
+            if name in found:
+                matrices.setdefault(name, _Matrices(classes, len(video.frames))).add(found[name], video)
         if "flow" in found and len(after):
             prediction.add("model", (found["predicted"][:-1] - after) ** 2)
             prediction.add("copy", (before - after) ** 2)
             if hasattr(video, "true_flow"):
-                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("end"))
-    scores = {how: found.scores() for how, found in matrices.items()}
+                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("target"))
+    scores = {name: matrix.scores() for name, matrix in matrices.items()}
     if prediction.totals:
         scores["prediction"] = prediction.means()
     if flow.totals:
         means = flow.means()
         scores["flow"] = {
-            who: {steps: means[who, steps] for steps in ("last", "all")} for who in ("model", "zero")
+            source: {steps: means[source, steps] for steps in ("last", "all")} for source in ("model", "zero")
         }
     return scores
+
+
+def validation_subset(count):
+    """Return how many of so many test sequences are scored during training."""
+    return min(VALIDATION_SUBSET, count)
 
 
 def averages(scores):
@@ -91,13 +98,13 @@ def averages(scores):
     return scores and {name: scores[name] for name in names}
 
 
-def _add_flow_errors(sums, guess, truth, visible):
-    guess, truth = (np.moveaxis(x, 2, -1) for x in (guess, truth))
-    for steps, here in (("last", slice(-1, None)), ("all", slice(None))):
-        pixels = int(visible[here].sum())
-        for who, motion in (("model", guess), ("zero", np.zeros_like(guess))):
-            error = end_point_error(motion[here], truth[here], visible[here]) if pixels else 0.0
-            sums.add((who, steps), error * pixels, pixels)
+def _add_flow_errors(sums, prediction, target, visible):
+    prediction, target = (np.moveaxis(flow, 2, -1) for flow in (prediction, target))
+    for steps, part in (("last", slice(-1, None)), ("all", slice(None))):
+        pixels = int(visible[part].sum())
+        for source, flow in (("model", prediction), ("zero", np.zeros_like(prediction))):
+            error = end_point_error(flow[part], target[part], visible[part]) if pixels else 0.0
+            sums.add((source, steps), error * pixels, pixels)
 
 
 class _Matrices:
@@ -106,22 +113,21 @@ class _Matrices:
     def __init__(self, classes, steps):
         self.labelled, self.unlabelled, *self.steps = (ConfusionMatrix(classes) for _ in range(2 + steps))
 
-    def add(self, given, video):
-        held_back = video.held_back
-        self.labelled.add(given, video.labels)
-        self.unlabelled.add(given, held_back)
-        for matrix, here, truth in zip(self.steps, given, video.truth):
-            matrix.add(here, truth)
+    def add(self, prediction, video):
+        self.labelled.add(prediction, video.visible_labels)
+        self.unlabelled.add(prediction, video.withheld_labels)
+        for matrix, labels, target in zip(self.steps, prediction, video.true_labels):
+            matrix.add(labels, target)
 
     def scores(self):
         return {
-            "labelled": _known(self.labelled),
-            "unlabelled": _known(self.unlabelled),
+            "labelled": _scores(self.labelled),
+            "unlabelled": _scores(self.unlabelled),
             "steps": [averages(matrix.scores()) for matrix in self.steps],
         }
 
 
-def _known(matrix):
+def _scores(matrix):
     """Return the scores of a matrix, None when nothing was counted."""
     return matrix.scores() if matrix.counts.any() else None
 

@@ -1,4 +1,4 @@
-"""Pictures of segmentations: Figure 8, a sequence with labels carried along the flow, and the curves."""
+"""Pictures of segmentations: Figure 8, a sequence with labels propagated along the flow, and the curves."""
 
 import math
 
@@ -8,36 +8,36 @@ from matplotlib.patches import Patch
 from nnlite.data.flow_colour import flow_colours
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.train.camvid.evaluation import segment
-from nnlite.train.camvid.experiment import TITLES
 from nnlite.train.camvid.scores import draw_confusion
+from nnlite.train.camvid.settings import TITLES
 
 #: Test sequences in Figure 8.
 ROWS = 4
 
 
-def draw_results(folder, networks, data, experiment):
-    """Draw what {title: model} make of test sequences: figure8.png, and sequence.png where they are video.
+def draw_results(folder, networks, data, count):
+    """Draw the predictions of {title: model} on test sequences: figure8.png, and for video sequence.png.
 
-    Figure 8 has frames spread over all test sequences, of each the last. The one sequence is the first.
+    Figure 8 has the last frames of sequences spread over the first `count`; sequence.png has the first one.
     """
-    count = experiment["test_sequences"]
     rows = np.unique(np.linspace(0, count - 1, min(ROWS, count)).astype(int))
-    video = data.test.sequences(rows)
+    video = data.test.batch(rows)
     found = {title: segment(model, video.frames) for title, model in networks.items()}
-    given = {title: result["labels"][-1] for title, result in found.items()}
-    draw_examples(folder / "figure8.png", video.frames[-1], video.truth[-1], given, data)
+    predictions = {title: result["labels"][-1] for title, result in found.items()}
+    draw_examples(folder / "figure8.png", video.frames[-1], video.true_labels[-1], predictions, data)
     if len(video.frames) == 1 or (video.frames == video.frames[:1]).all():
         return
-    given, flows = {}, {}
+    predictions, flows = {}, {}
     for title, result in found.items():
         if "basic" in result:
-            given["nothing carried"] = result["basic"][:, 0]
+            predictions["not propagated"] = result["basic"][:, 0]
             flows["flow"] = result["flow"][:-1, 0]
-        given[title] = result["labels"][:, 0]
+        predictions[title] = result["labels"][:, 0]
     if flows and hasattr(video, "true_flow"):
-        flows["true flow"] = video.true_flow("end")[0][:, 0]
-    seen = (video.labels[:, 0] >= 0).any(axis=(1, 2))
-    draw_sequence(folder / "sequence.png", video.frames[:, 0], video.truth[:, 0], given, flows, data, seen)
+        flows["true flow"] = video.true_flow("target")[0][:, 0]
+    visible = (video.visible_labels[:, 0] >= 0).any(axis=(1, 2))
+    frames, target = video.frames[:, 0], video.true_labels[:, 0]
+    draw_sequence(folder / "sequence.png", frames, target, predictions, flows, data, visible)
 
 
 def draw_confusions(folder, results):
@@ -47,48 +47,48 @@ def draw_confusions(folder, results):
         draw_confusion(folder / f"confusion_{name}.png", result["scores"]["labels"]["labelled"], title)
 
 
-def draw_examples(path, frames, truth, given, data):
-    """Draw Figure 8, a row each: the frame, the truth, and the labels of each network.
+def draw_examples(path, frames, target, predictions, data):
+    """Draw Figure 8, a row each: the frame, the target, and the labels of each network.
 
-    frames: (N, 3, H, W). truth: (N, H, W), black where not counted. given: {title: (N, H, W)}. data: has
-    `classes` and `palette`, for the legend.
+    frames: (N, 3, H, W). target: (N, H, W), black where not counted. predictions: {title: (N, H, W)}. data:
+    has `classes` and `palette`, for the legend.
     """
-    columns = {"frame": _pictures(frames), "truth": colours_from_labels(truth, data.palette)}
-    columns |= {title: colours_from_labels(labels, data.palette) for title, labels in given.items()}
-    figure, axes = _grid(len(frames), len(columns), frames.shape[-2:], 1.9, data)
-    for cells, (title, pictures) in zip(axes.T, columns.items(), strict=True):
-        cells[0].set_title(title, fontsize=9)
-        for axis, picture in zip(cells, pictures, strict=True):
+    columns = {"frame": _pictures(frames), "target": colours_from_labels(target, data.palette)}
+    columns |= {title: colours_from_labels(labels, data.palette) for title, labels in predictions.items()}
+    figure, grid = _grid(len(frames), len(columns), frames.shape[-2:], 1.9, data)
+    for axes, (title, pictures) in zip(grid.T, columns.items(), strict=True):
+        axes[0].set_title(title, fontsize=9)
+        for axis, picture in zip(axes, pictures, strict=True):
             axis.imshow(picture, interpolation="nearest")
     _save(figure, path)
 
 
-def draw_sequence(path, frames, truth, given, flows, data, seen):
-    """Draw one sequence over time: frames, truth, the labels of each network, and the flow.
+def draw_sequence(path, frames, target, predictions, flows, data, visible):
+    """Draw one sequence over time: frames, target, the labels of each network, and the flow.
 
-    frames: (T, 3, H, W). truth: (T, H, W). given: {title: (T, H, W)}. flows: {title: (T - 1, 2, H, W)}, of
-    which entry t is drawn below frame t + 1, where its labels arrive; the true one last where it is known,
-    since it sets the scale. seen: (T,), the frames whose labels training may see; their titles say so.
+    frames: (T, 3, H, W). target: (T, H, W). predictions: {title: (T, H, W)}. flows: {title: (T - 1, 2, H,
+    W)}, of which entry t is drawn below frame t + 1, to which it propagates labels; the true one, where it is
+    known, last, since that sets the scale. visible: (T,), the frames with visible labels, named in the title.
     """
     steps = len(frames)
-    rows = {"frame": _pictures(frames), "truth": colours_from_labels(truth, data.palette)}
-    rows |= {title: colours_from_labels(labels, data.palette) for title, labels in given.items()}
+    rows = {"frame": _pictures(frames), "target": colours_from_labels(target, data.palette)}
+    rows |= {title: colours_from_labels(labels, data.palette) for title, labels in predictions.items()}
     longest = 0.0
     if flows:
         motions = {title: np.moveaxis(flow, 1, -1) for title, flow in flows.items()}
         longest = float(np.hypot(*np.moveaxis(list(motions.values())[-1], -1, 0)).max()) or 1.0
         for title, motion in motions.items():
             rows[title] = [None, *flow_colours(motion, longest)]
-    figure, axes = _grid(len(rows), steps, frames.shape[-2:], 1.35, data)
-    for t, (axis, labelled) in enumerate(zip(axes[0], seen)):
+    figure, grid = _grid(len(rows), steps, frames.shape[-2:], 1.35, data)
+    for t, (axis, labelled) in enumerate(zip(grid[0], visible)):
         axis.set_title(f"frame {t + 1}" + (", labelled" if labelled else ""), fontsize=8)
-    for cells, (title, pictures) in zip(axes, rows.items(), strict=True):
-        cells[0].set_ylabel(title, fontsize=8)
-        for axis, picture in zip(cells, pictures, strict=True):
+    for axes, (title, pictures) in zip(grid, rows.items(), strict=True):
+        axes[0].set_ylabel(title, fontsize=8)
+        for axis, picture in zip(axes, pictures, strict=True):
             if picture is None:
                 axis.spines[:].set_visible(False)
-                words = f"white: none\nfull colour:\n{longest:.1f} px"
-                axis.text(0.5, 0.5, words, ha="center", va="center", fontsize=7)
+                key = f"white: none\nfull colour:\n{longest:.1f} px"
+                axis.text(0.5, 0.5, key, ha="center", va="center", fontsize=7)
             else:
                 axis.imshow(picture, interpolation="nearest")
     _save(figure, path)
@@ -98,7 +98,7 @@ def draw_curves(path, log):
     """Draw the loss of training, and the averages on unseen sequences, over the sequences trained on."""
     training = [line for line in log if "loss" in line]
     checks = [line for line in log if "evaluation" in line]
-    seen = [line["sequences"] for line in checks]
+    trained_on = [line["sequences"] for line in checks]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     left.plot([line["sequences"] for line in training], [line["loss"] for line in training], color="0.5")
     left.set(title="Training", xlabel="training sequences", ylabel="loss a value", ylim=(0, None))
@@ -106,8 +106,8 @@ def draw_curves(path, log):
         for name, style in (("class_average", "o-"), ("global_average", "s--")):
             values = [100 * (line["evaluation"][kind] or {}).get(name, np.nan) for line in checks]
             if not np.isnan(values).all():
-                words = f"{name.replace('_', ' ')}, {kind} frames"
-                right.plot(seen, values, style, color=f"C{number}", label=words)
+                label = f"{name.replace('_', ' ')}, {kind} frames"
+                right.plot(trained_on, values, style, color=f"C{number}", label=label)
     right.set(title="Unseen sequences", xlabel="training sequences", ylabel="per cent", ylim=(0, 100))
     right.legend(fontsize=8)
     _save(figure, path)

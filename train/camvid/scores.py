@@ -1,20 +1,20 @@
 """Scores of a segmentation: the columns of the paper's Table 2, mean IoU, and the weights of a balanced loss.
 
-With n_ij the number of pixels of true class i that are given class j, over all frames together:
+With n_ij the number of pixels of class i that are predicted as class j, over all frames together:
 
     accuracy of class i    n_ii / Σ_j n_ij
     class average          the mean of the accuracies
     global average         Σ_i n_ii / Σ_ij n_ij
     mean IoU               the mean of n_ii / (Σ_j n_ij + Σ_j n_ji - n_ii)
 
-Means are over the classes that the truth has; a class that it lacks has no accuracy (NaN) and no IoU. Pixels
-labelled -1 are not counted. All scores are from 0 to 1; tables print per cent, as the paper does.
+Means are over the classes that occur in the target; one that does not has no accuracy (NaN) and no IoU.
+Pixels labelled -1 are not counted. All scores are from 0 to 1; tables print per cent, as the paper does.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from nnlite.data.label_colours import CLASSES
-from nnlite.train.moving_mnist.table1 import format_markdown
+from nnlite.train.report.tables import format_markdown
 
 AVERAGES = ("Class Avg.", "Global Avg.")
 #: The paper's Table 2, per cent: the 11 classes, class average, global average.
@@ -25,49 +25,52 @@ PAPER = {
 
 
 class ConfusionMatrix:
-    """Counts of pixels by true and given class, added up over any number of batches.
+    """Counts of pixels by target and predicted class, added up over any number of batches.
 
-    classes: their names. Attribute `counts`, (K, K) int64: rows are true classes, columns given ones.
+    classes: their names. Attribute `counts`, (K, K) int64: rows are target classes, columns predicted ones.
     """
 
     def __init__(self, classes=CLASSES):
         self.classes = tuple(classes)
         self.counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
 
-    def add(self, given, truth):
-        """Count the pixels of label arrays of the same shape; those whose truth is -1 are left out.
+    def add(self, prediction, target):
+        """Count the pixels of label arrays of the same shape, except those whose target is -1.
 
         ValueError when the shapes differ or a label is not one of the classes.
         """
-        given, truth = np.asarray(given), np.asarray(truth)
-        if given.shape != truth.shape:
-            raise ValueError(f"given and truth must have the same shape, got {given.shape} and {truth.shape}")
-        counted = truth != -1
-        given, truth = given[counted], truth[counted]
+        prediction, target = np.asarray(prediction), np.asarray(target)
+        if prediction.shape != target.shape:
+            raise ValueError(
+                f"prediction and target must have the same shape, got {prediction.shape} and {target.shape}"
+            )
+        counted = target != -1
+        prediction, target = prediction[counted], target[counted]
         number = len(self.classes)
-        for name, labels in (("given", given), ("truth", truth)):
+        for name, labels in (("prediction", prediction), ("target", target)):
             if labels.size and not 0 <= labels.min() <= labels.max() < number:
                 raise ValueError(
                     f"{name} must have labels 0 to {number - 1}, got {labels.min()} to {labels.max()}"
                 )
-        pairs = number * truth.astype(np.int64) + given.astype(np.int64)
+        pairs = number * target.astype(np.int64) + prediction.astype(np.int64)
         self.counts += np.bincount(pairs, minlength=number**2).reshape(number, number)
 
     def accuracies(self):
-        """Return the accuracy of each class (K,), NaN for those that the truth lacks."""
+        """Return the accuracy of each class (K,), NaN for those that the target lacks."""
         return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
 
     def intersections_over_unions(self):
-        """Return the IoU of each class (K,), NaN for those that the truth lacks."""
-        true, hit = self.counts.sum(axis=1), np.diag(self.counts)
-        return np.where(true > 0, _ratio(hit, true + self.counts.sum(axis=0) - hit), np.nan)
+        """Return the IoU of each class (K,), NaN for those that the target lacks."""
+        target, correct = self.counts.sum(axis=1), np.diag(self.counts)
+        union = target + self.counts.sum(axis=0) - correct
+        return np.where(target > 0, _ratio(correct, union), np.nan)
 
     def class_average(self):
         """Return the mean accuracy of the classes; NaN when nothing was counted."""
         return _mean(self.accuracies())
 
     def global_average(self):
-        """Return the share of pixels that are given their true class; NaN when nothing was counted."""
+        """Return the fraction of pixels whose class is predicted; NaN when nothing was counted."""
         return float(_ratio(np.trace(self.counts), self.counts.sum()))
 
     def mean_iou(self):
@@ -75,7 +78,7 @@ class ConfusionMatrix:
         return _mean(self.intersections_over_unions())
 
     def scores(self):
-        """Return everything for a result in JSON: numbers from 0 to 1, None for what the truth lacks."""
+        """Return everything for a result in JSON: numbers from 0 to 1, None for what the target lacks."""
         numbers = {
             "accuracy": dict(zip(self.classes, self.accuracies().tolist())),
             "iou": dict(zip(self.classes, self.intersections_over_unions().tolist())),
@@ -102,7 +105,7 @@ def format_table2(rows, classes=CLASSES, paper=True):
 
 
 def draw_confusion(path, scores, title):
-    """Draw the confusion matrix of `scores`: each row's per cent, given classes from left to right."""
+    """Draw the confusion matrix of `scores`: each row's per cent, predicted classes from left to right."""
     classes, counts = scores["classes"], np.array(scores["counts"])
     shares = _ratio(counts, counts.sum(axis=1, keepdims=True))
     side = 2.2 + 0.5 * len(classes)
@@ -112,10 +115,10 @@ def draw_confusion(path, scores, title):
         if shares[i, j] >= 0.005:  # NaN isn't
             colour = "white" if shares[i, j] > 0.5 else "black"
             axis.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", color=colour, fontsize=8)
-    places = range(len(classes))
-    axis.set_xticks(places, classes, rotation=60, ha="right")
-    axis.set_yticks(places, classes)
-    axis.set(title=title, xlabel="given class", ylabel="true class (each row: per cent of its pixels)")
+    ticks = range(len(classes))
+    axis.set_xticks(ticks, classes, rotation=60, ha="right")
+    axis.set_yticks(ticks, classes)
+    axis.set(title=title, xlabel="predicted class", ylabel="target class (each row: per cent of its pixels)")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
@@ -131,11 +134,11 @@ def median_frequency_weights(maps, number):
     """
     pixels, area = np.zeros(number, np.int64), np.zeros(number, np.int64)
     for labels in maps:
-        here = np.bincount(labels[labels >= 0].ravel(), minlength=number)
-        if len(here) > number:
+        counts = np.bincount(labels[labels >= 0].ravel(), minlength=number)
+        if len(counts) > number:
             raise ValueError(f"maps must have labels -1 to {number - 1}, got {labels.max()}")
-        pixels += here
-        area += np.where(here > 0, labels.size, 0)
+        pixels += counts
+        area += np.where(counts > 0, labels.size, 0)
     present = pixels > 0
     if not present.any():
         raise ValueError("maps have no label from which to take class frequencies")

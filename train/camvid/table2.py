@@ -1,21 +1,22 @@
-"""The paper's Table 2 beside ours, and where the frames are video what carrying labels along gains."""
+"""The paper's Table 2 beside ours and, where the frames are video, what propagating labels gains."""
 
 from pathlib import Path
 
-from nnlite.train.camvid.experiment import SHAPES, TITLES
 from nnlite.train.camvid.scores import format_table2, per_cent
-from nnlite.train.moving_mnist.table1 import format_markdown, format_time
-from nnlite.train.report.anonymise import portable_command
-from nnlite.train.report.report import format_commits, format_hardware, write_json
+from nnlite.train.camvid.settings import SHAPES, TITLES, Settings
+from nnlite.train.report.anonymise import anonymised_command, anonymised_path
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import format_commits, format_hardware
+from nnlite.train.report.tables import format_markdown, format_time
 
 #: What is scored of each model, and its name.
 _ROWS = {
     "segnet": {"labels": "SegNet"},
     "segnet_flow": {
         "labels": "SegNet-flow",
-        "basic": "SegNet within it, nothing carried along",
-        "no_flow": "SegNet-flow, carried along no flow",
-        "true_flow": "SegNet-flow, carried along the true flow",
+        "basic": "SegNet within it, nothing propagated",
+        "no_flow": "SegNet-flow, propagated without motion",
+        "true_flow": "SegNet-flow, propagated along the true flow",
     },
 }
 _KINDS = {
@@ -24,9 +25,9 @@ _KINDS = {
 }
 
 
-def write(folder, results):
+def save(folder, results):
     """Write table2.md and table2.json of {name: result}."""
-    results = {name: _portable(result) for name, result in results.items()}
+    results = {name: anonymised_result(result) for name, result in results.items()}
     write_json(Path(folder) / "table2.json", results)
     (Path(folder) / "table2.md").write_text(format_page(results))
 
@@ -62,39 +63,40 @@ def format_results(results):
     first = next(iter(results.values()))
     experiment, classes = first["experiment"], first["classes"]
     papers = experiment["data"] != SHAPES and experiment["split"] != "val"
-    video = any(found["unlabelled"] for _, found in _scored(results))
+    video = any(scores["unlabelled"] for _, scores in _scored(results))
     blocks = []
-    for kind, words in _KINDS.items():
-        rows = {title: found[kind] for title, found in _scored(results) if found[kind]}
+    for kind, description in _KINDS.items():
+        rows = {title: scores[kind] for title, scores in _scored(results) if scores[kind]}
         if rows:
-            blocks += [
-                f"{words if video else 'Test frames'}, per cent:",
-                format_table2(rows, classes, paper=papers),
-            ]
+            heading = f"{description if video else 'Test frames'}, per cent:"
+            blocks += [heading, format_table2(rows, classes, paper=papers)]
     if video:
         blocks += ["Class average, global average at each frame of the sequences, per cent:", _steps(results)]
     for result in results.values():
-        blocks += _of_the_flow(result["scores"])
+        blocks += _flow_sentences(result["scores"])
     return "\n\n".join(blocks)
 
 
 def _scored(results):
     """Yield the title and the scores of everything that was scored."""
     for name, result in results.items():
-        for how, title in _ROWS[name].items():
-            if how in result["scores"]:
-                yield title, result["scores"][how]
+        for source, title in _ROWS[name].items():
+            if source in result["scores"]:
+                yield title, result["scores"][source]
 
 
 def _steps(results):
     rows = [
-        (title, *(f"{per_cent(s['class_average'])}, {per_cent(s['global_average'])}" for s in found["steps"]))
-        for title, found in _scored(results)
+        (
+            title,
+            *(f"{per_cent(s['class_average'])}, {per_cent(s['global_average'])}" for s in scores["steps"]),
+        )
+        for title, scores in _scored(results)
     ]
     return format_markdown(("Network", *(f"frame {t + 1}" for t in range(len(rows[0]) - 1))), rows)
 
 
-def _of_the_flow(scores):
+def _flow_sentences(scores):
     """Return sentences on the flow and the predicted frames, where there are any."""
     sentences = []
     if "flow" in scores:
@@ -111,12 +113,12 @@ def _of_the_flow(scores):
     return [" ".join(sentences)] if sentences else []
 
 
-def _portable(result):
+def anonymised_result(result):
     """Return a result without the folders of the machine that it was measured on."""
-    data = result["experiment"]["data"]
-    experiment = result["experiment"] | {"data": data if data == SHAPES else Path(data).name}
-    experiment["weights"] = "/".join(Path(experiment["weights"]).parts[-2:])
-    commands = [portable_command(command) for command in result["commands"]]
+    data, weights = result["experiment"]["data"], result["experiment"]["weights"]
+    data = data if data == SHAPES else anonymised_path(data)
+    experiment = result["experiment"] | {"data": data, "weights": anonymised_path(weights)}
+    commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
     return result | {"experiment": experiment, "commands": commands}
 
 

@@ -5,14 +5,12 @@ import time
 import numpy as np
 
 import nnlite as nn
+from nnlite.finite_differences import has_kink, moved, slopes
 from nnlite.recurrent.sequence_module import SequenceModule
 
 #: Steps h. A smooth function has the same slope with both. Smaller than for single modules: a weight of the
 #: flow regressor moves thousands of positions at which the sampler reads, some over the centre of a pixel.
-STEPS = 1e-6, 2.5e-7
-#: Relative difference of two slopes from which on there is a kink between them: of those on the two sides,
-#: which the curvature makes differ by about h, and of those with the two steps, where it is about h².
-SIDES, STEPS_DIFFER = 1e-3, 1e-5
+STEPS = 2.0**-20, 2.0**-22
 #: Modules whose output follows from input and parameters alone and is costly: computed only when needed.
 COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, SequenceModule
 
@@ -58,33 +56,22 @@ def _places(grad, count, rng):
 def _entry(problem, what, values, grad, place, base, steps):
     """Compare one entry."""
     index = np.unravel_index(place, values.shape)
-    kept, slopes = values[index], []
-    for h in steps:
-        sides = []
-        for moved in (kept + h, kept - h):
-            values[index] = moved
-            sides.append((problem.loss(), moved - kept))
-        (above, up), (below, down) = sides
-        slopes.append((above - below) / (up - down))
-    values[index] = kept
-    left, right = (below - base) / down, (above - base) / up
-    numeric, finer = slopes[0], slopes[-1]
-    analytic, largest = float(grad[index]), float(np.abs(grad).max())
+    at = moved(problem.loss, values, index)
+    found = [slopes(at, step, base) for step in steps]
+    coarse, fine = found[0], found[-1]
+    numeric, analytic, largest = coarse.central, float(grad[index]), float(np.abs(grad).max())
     scale = max(abs(analytic), abs(numeric), 1e-2 * largest) or 1.0
-    rounding = 16 * np.finfo(np.float64).eps * abs(base) / steps[-1]
-    beyond = max(scale, abs(left), abs(right))
-    limits = SIDES * beyond + rounding, STEPS_DIFFER * beyond + rounding
-    kink = abs(left - right) > limits[0] or abs(numeric - finer) > limits[1]
+    rounding = 16 * np.finfo(np.float64).eps * abs(base) / fine.step
     return {
         "what": what,
         "index": [int(i) for i in index],
         "analytic": analytic,
         "numeric": float(numeric),
-        "finer": float(finer),
-        "left": float(left),
-        "right": float(right),
+        "finer": float(fine.central),
+        "left": float(fine.left),
+        "right": float(fine.right),
         "error": abs(analytic - numeric) / scale,
-        "kink": bool(kink),
+        "kink": has_kink(coarse, fine, scale, rounding),
     }
 
 

@@ -47,7 +47,7 @@ def _from_video(source, number, length, size, channels):
     """Return the stretch of a video with this number, all of them being `length` frames long."""
     colour = "grey" if channels == 1 else "rgb"
     first = number * length
-    frames = list(islice(video.frames(source, size, colour), first, first + length))
+    frames = list(islice(video.read_frames(source, size, colour), first, first + length))
     if len(frames) < length:
         raise ValueError(
             f"{source} has only {first + len(frames)} frames; --sequence {number} needs those from {first} "
@@ -61,22 +61,22 @@ def _moving_digits(number, length, size, remark):
     """Return a test sequence of the paper's moving digits."""
     place = find_mnist()
     _, digits, _ = load_digits(place or DRAWN)
-    data = MovingMNIST(digits, size, frames=length, split="test")
+    data = MovingMNIST(digits, (size, size), n_frames=length, split="test")
     kind = "MNIST digits" if place else "drawn digits"
-    description = f"test sequence {number}, {data.number} moving {kind}{remark}"
-    return Sequence(data.sequences([number]).frames, description)
+    description = f"test sequence {number}, {data.n_digits} moving {kind}{remark}"
+    return Sequence(data.batch([number]).frames, description)
 
 
 def _moving_shapes(number, length, size, channels, classes, remark):
     """Return a test sequence of moving shapes, with labels for a model of that many classes."""
-    data = MovingShapes(size, frames=length, seen=None, split="test").sequences([number])
+    data = MovingShapes(size, n_frames=length, visible=None, split="test").batch([number])
     frames = data.frames
     if channels == 1:
         frames = frames.mean(axis=2, keepdims=True, dtype=np.float32)
     words = f"test sequence {number} of moving shapes{remark}"
     if classes is None:
         return Sequence(frames, words)
-    labels = data.labels
+    labels = data.visible_labels
     if classes < len(CLASSES):
         labels = np.where(labels < classes, labels, -1)
         words += f", of whose {len(CLASSES)} classes the model has {classes}"

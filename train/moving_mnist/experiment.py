@@ -1,7 +1,7 @@
 """Training on moving digits: the data, the model, and its score."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ from nnlite.train.moving_mnist.settings import (
     settings_for_all,
 )
 from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs import command
 from nnlite.train.runs.experiment import Experiment, Sequence
 
@@ -75,35 +75,40 @@ class MovingDigits(Experiment):
         super().__init__(replace(settings, data=data), folder)
         self.epoch = settings.train_sequences
 
-    def load(self):
-        self.train, self.test = self.sequences()
+    def load(self, training=True):
+        _ = self.data
 
-    def sequences(self, frames=None):
+    @cached_property
+    def data(self):
+        """The training and the test sequences."""
+        return self.sequences()
+
+    def sequences(self, n_frames=None):
         """Return the training and the test sequences, of another number of frames if that is given.
 
         The seed changes the training sequences only, so that all runs are scored on the same test set.
         """
         settings = self.settings
-        frames = frames or settings.frames
+        n_frames = n_frames or settings.frames
         if settings.data == MNIST:
             raise FileNotFoundError(
                 "the model learned from MNIST: name the folder of its idx files with --data or NNLITE_DATA, "
                 "or try it on other digits with --data drawn"
             )
         train_digits, test_digits, _ = digits(settings.data)
-        form = {"size": settings.size, "frames": frames, "number": settings.digits}
+        form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
         form["speed"] = settings.speed[0], settings.speed[-1]
         train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
         test = MovingMNIST(test_digits, **form, seed=0, split="test")
         if settings.train_sequences_file:
-            train = self._recorded("train_sequences_file", "train_sequences", frames)
+            train = self._recorded("train_sequences_file", "train_sequences", n_frames)
         if settings.sequences_file:
-            test = self._recorded("sequences_file", "test_sequences", frames)
+            test = self._recorded("sequences_file", "test_sequences", n_frames)
         return train, test
 
-    def _recorded(self, setting, count, frames):
+    def _recorded(self, setting, count, n_frames):
         """Return the sequences of a file, of which there must be as many as are asked for."""
-        data, side = SequenceFile(getattr(self.settings, setting), frames), self.settings.size
+        data, side = SequenceFile(getattr(self.settings, setting), n_frames), self.settings.size
         if data.size != (side, side):
             raise ValueError(
                 f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"
@@ -137,24 +142,24 @@ class MovingDigits(Experiment):
         )
 
     def make_batch(self, step, indices):
-        frames = self.train.sequences(indices).frames
+        frames = self.data[0].batch(indices).frames
         return frames[:-1], frames[1:]
 
     def evaluate(self, model):
         count = evaluation.validation_subset(self.settings.test_sequences)
-        return evaluation.evaluate(model, self.test, count, self._batch)
+        return evaluation.evaluate(model, self.data[1], count, self._batch)
 
     def score(self, model):
-        count = self.settings.test_sequences
-        scores = evaluation.evaluate(model, self.test, count, self._batch)
-        reference = evaluation.score_baselines(self.train, self.test, count)
+        (train, test), count = self.data, self.settings.test_sequences
+        scores = evaluation.evaluate(model, test, count, self._batch)
+        reference = evaluation.score_baselines(train, test, count)
         return {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             "scores": scores,
             "baselines": reference,
             "ratios": evaluation.ratios(scores, reference),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     @property
@@ -169,7 +174,7 @@ class MovingDigits(Experiment):
 
     def draw(self, folder, model, result):
         rows = min(6, self.settings.test_sequences)
-        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.test, rows)
+        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.data[1], rows)
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])
@@ -189,10 +194,10 @@ class MovingDigits(Experiment):
         if self.settings.sequences_file:
             if number >= len(test):
                 raise ValueError(f"--sequence: {test.path} holds {len(test)} sequences, got {number}")
-            return Sequence(test.sequences([number]).frames, f"sequence {number} of {test.path.name}")
+            return Sequence(test.batch([number]).frames, f"sequence {number} of {test.path.name}")
         kind = "drawn digits" if self.settings.data == DRAWN else "MNIST digits"
-        description = f"test sequence {number}, {test.number} moving {kind}"
-        return Sequence(test.sequences([number]).frames, description)
+        description = f"test sequence {number}, {test.n_digits} moving {kind}"
+        return Sequence(test.batch([number]).frames, description)
 
     @staticmethod
     def write_comparison(folder, results):

@@ -41,7 +41,9 @@ def _pack(experiment, folder, target):
         size = f"{4 * result['parameters'] / 1e6:.0f} MB"
         print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")
         return None
-    _, model, saved = load_trained(experiment, folder / CHECKPOINT, {"device": "cpu"})
+    saved = checkpoint.load(folder / CHECKPOINT)
+    model = models.build(saved.architecture["name"], **saved.architecture["options"])
+    checkpoint.load_parameters(model, saved)
     own = {"experiment": result["experiment"], "commands": result["commands"]}
     rest = {name: value for name, value in result.items() if name not in own}
     path = target / f"{saved.architecture['name']}.h5"
@@ -78,7 +80,6 @@ def existing():
 def _score_pretrained(experiment, name, given):
     """Return the result of a pretrained model's training with its current scores."""
     opened, model, saved = load_trained(experiment, models.pretrained_path(name), given)
-    opened.load()
     recorded = saved.metadata["result"]
     print(opened.describe(model))
     found = opened.score(model)

@@ -268,7 +268,7 @@ on the same machine; a run that was interrupted and resumed on the CPU ends with
 
 def settings_for(model, preset, *layers):
     """Return all settings of a run: those of the preset unless a layer has others, the last one first."""
-    settings = Settings.layered(*PRESETS[preset].layers(model), {"model": model}, *layers)
+    settings = Settings.layered(*PRESETS[preset].layers(model), *layers, {"model": model, "preset": preset})
     if settings.train_sequences is None:
         settings = replace(settings, train_sequences=settings.sequences)
     if settings.batch is None:
@@ -292,6 +292,6 @@ def settings_for_all(preset, given):
     for name, own in runs.items():
         model = own.get("model", name)
         its_options = {option: value for option, value in options.items() if option in known[model]}
-        settings = settings_for(model, preset, own, given | {"model": model, "model_options": its_options})
+        settings = settings_for(model, preset, own, given | {"model_options": its_options})
         found[name] = replace(settings, seed=settings.seed + 1) if settings.weights else settings
     return found

@@ -1,8 +1,8 @@
-"""Parts of frames to train on: what moves there fills more of the picture, and no two are the same."""
+"""Parts of frames to train on: what moves fills more of the picture, and no two are the same."""
 
 import numpy as np
 
-#: Of so many places drawn at random the one is taken where most changes. In most videos most stands still.
+#: Of so many places drawn at random the one is taken where most changes: most of a typical frame is static.
 PLACES = 4
 
 

@@ -1,4 +1,4 @@
-"""Optical flow without learning: pyramidal Lucas-Kanade, and the next frame by going on with that motion.
+"""Optical flow without learning: pyramidal Lucas-Kanade, and the next frame by extrapolating that motion.
 
 Lucas and Kanade (1981) look, around each pixel x, for the displacement d that makes one picture look like
 another: min_d Σ g(x' - x) (J(x' + d) - I(x'))² over the neighbours x', g a Gaussian window. Linear in a small
@@ -48,8 +48,8 @@ def warp(picture, flow):
     return np.stack(read).reshape(picture.shape)
 
 
-def go_on(before, last):
-    """Return the frame after `last` if everything moves on as it did since `before`; all (C, H, W).
+def extrapolate(before, last):
+    """Return the frame after `last` if the motion since `before` continues; all (C, H, W).
 
     The flow from `last` back to `before` says for each pixel where its content came from. It is taken to be
     the flow from the next frame back to `last`, at the same pixels.

@@ -1,36 +1,24 @@
-"""How well frames of real video are predicted: by the model, by copying, and by going on with the motion."""
+"""How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
 import numpy as np
-from nnlite.train.moving_mnist.table1 import format_markdown
-from nnlite.train.real_video.experiment import GREY
-from nnlite.train.real_video.lucas_kanade import go_on
-from nnlite.train.warping.report import psnr
+from nnlite.train.real_video.lucas_kanade import extrapolate
+from nnlite.train.real_video.prediction import predict
+from nnlite.train.real_video.videos import video_name
+from nnlite.train.report.tables import format_markdown, psnr
 
-from nnlite import backend
-from nnlite.ops import threads
+import nnlite as nn
 
 #: Clips at once.
 BATCH = 4
 NAMES = {
     "model": "AE-ConvLSTM-flow",
-    "still": "the same with zero flow",
+    "zero_flow": "the same with zero flow",
     "copy": "last frame copied",
-    "motion": "motion of Lucas-Kanade carried on",
+    "motion": "motion extrapolated (Lucas-Kanade)",
 }
 
 
-def predict(model, frames):
-    """Return the predicted next frames of `frames` (T, N, C, H, W) and the flow (T, N, H, W, 2) in pixels.
-
-    Values that no picture has, below 0 and above 1, are cut off.
-    """
-    with threads.single_blas_thread():
-        output = model.forward(backend.asarray(frames - np.float32(GREY), model.dtype, model.device))
-    predictions = np.clip(backend.as_numpy(output) + np.float32(GREY), 0, 1)
-    return predictions, np.moveaxis(backend.as_numpy(model.flow), 2, -1)
-
-
-def carry_motion_on(frames):
+def extrapolate_all(frames):
     """Return the next frames (T, N, C, H, W) if all moves on as between the last two of `frames`.
 
     The first frame, which has none before it, is copied.
@@ -38,71 +26,60 @@ def carry_motion_on(frames):
     predictions = frames.copy()
     for t in range(1, len(frames)):
         for n in range(frames.shape[1]):
-            predictions[t, n] = go_on(frames[t - 1, n], frames[t, n])
+            predictions[t, n] = extrapolate(frames[t - 1, n], frames[t, n])
     return predictions
 
 
 def model_errors(model, clips, chosen):
     """Return the squared and absolute errors of the model, (clips, steps, 2)."""
-    model.evaluate()
-    found = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
-    model.training()
-    return np.concatenate(found)
+    with nn.evaluating(model):
+        errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
+    return np.concatenate(errors)
 
 
-def still_errors(model, clips, chosen):
+def errors_without_flow(model, clips, chosen):
     """Return the errors of the model with its flow held at zero: what encoder and decoder lose."""
-    weights, _ = model.regressor.parameters()
-    kept = [weight.copy() for weight in weights]
+    before, model.hold_flow = model.hold_flow, True
     try:
-        for weight in weights:
-            weight.fill(0)
         return model_errors(model, clips, chosen)
     finally:
-        for weight, value in zip(weights, kept):
-            weight[...] = value
+        model.hold_flow = before
 
 
 def baseline_errors(clips, chosen):
     """Return {"copy": errors, "motion": errors} of what needs no training, each (clips, steps, 2)."""
-    copied, carried = [], []
+    copied, extrapolated = [], []
     for frames in _batches(clips, chosen):
         copied.append(_errors(frames[:-1], frames[1:]))
-        carried.append(_errors(carry_motion_on(frames[:-1]), frames[1:]))
-    return {"copy": np.concatenate(copied), "motion": np.concatenate(carried)}
+        extrapolated.append(_errors(extrapolate_all(frames[:-1]), frames[1:]))
+    return {"copy": np.concatenate(copied), "motion": np.concatenate(extrapolated)}
 
 
 def summary(errors):
     """Return {"last": {...}, "all": {...}} with the mean "squared" and "absolute" error of such errors."""
-    found = {}
-    for steps, here in (("last", errors[:, -1]), ("all", errors)):
-        squared, absolute = (float(value) for value in here.reshape(-1, 2).mean(axis=0))
-        found[steps] = {"squared": squared, "absolute": absolute}
-    return found
+    result = {}
+    for steps, selected in (("last", errors[:, -1]), ("all", errors)):
+        squared, absolute = (float(value) for value in selected.reshape(-1, 2).mean(axis=0))
+        result[steps] = {"squared": squared, "absolute": absolute}
+    return result
 
 
-def score(model, clips, chosen):
-    """Return the scores of model and baselines, over all chosen clips and for each video, ready for JSON."""
+def score(model, test):
+    """Return the scores of model and baselines, over all `TestClips` and for each video, ready for JSON."""
     errors = {
-        "model": model_errors(model, clips, chosen),
-        "still": still_errors(model, clips, chosen),
-        **baseline_errors(clips, chosen),
+        "model": model_errors(model, test.clips, test.chosen),
+        "zero_flow": errors_without_flow(model, test.clips, test.chosen),
+        **baseline_errors(test.clips, test.chosen),
     }
-    sources = [clips.place(i)[0] for i in chosen]
     videos = []
-    for source in dict.fromkeys(sources):
-        mine = np.array([other == source for other in sources])
-        scores = {name: summary(values[mine]) for name, values in errors.items()}
-        videos.append({"video": video_name(source), "clips": int(mine.sum())} | scores)
+    for source in dict.fromkeys(test.sources):
+        of_video = np.array([other == source for other in test.sources])
+        scores = {name: summary(values[of_video]) for name, values in errors.items()}
+        videos.append({"video": video_name(source), "clips": int(of_video.sum())} | scores)
     return {"scores": {name: summary(values) for name, values in errors.items()}, "videos": videos}
 
 
-def video_name(source):
-    """Return the name of a source; that of a folder of pictures (in OTB always img) with the one above."""
-    return f"{source.parent.name}/{source.name}" if source.is_dir() else source.name
-
-
-def moves_most(result):
+def most_changing(result):
     """Return the name of the video that changes most from frame to frame."""
     return max(result["videos"], key=lambda video: video["copy"]["all"]["squared"])["video"]
 
@@ -110,8 +87,8 @@ def moves_most(result):
 def format_tables(result):
     """Return the tables of what `score` found, in Markdown; PSNR is that of the mean squared error."""
     head, rows = [""], [[title] for title in NAMES.values()]
-    for steps, words in (("last", f"frame {result['experiment']['frames']}"), ("all", "all steps")):
-        head += [f"squared, {words}", f"absolute, {words}", f"PSNR, {words}"]
+    for steps, title in (("last", f"frame {result['experiment']['frames']}"), ("all", "all steps")):
+        head += [f"squared, {title}", f"absolute, {title}", f"PSNR, {title}"]
         for row, name in zip(rows, NAMES):
             errors = result["scores"][name][steps]
             row += [f"{errors['squared']:.5f}", f"{errors['absolute']:.4f}", f"{psnr(errors['squared']):.1f}"]
@@ -135,7 +112,7 @@ def format_tables(result):
 
 
 def _batches(clips, chosen):
-    return (clips.batch(chosen[i : i + BATCH]) for i in range(0, len(chosen), BATCH))
+    return (clips.batch(chosen[i : i + BATCH]).frames for i in range(0, len(chosen), BATCH))
 
 
 def _errors(predictions, truth):

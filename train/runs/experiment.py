@@ -80,8 +80,11 @@ class Experiment:
         """Return the settings of a checkpoint with what the user gives; ValueError where that cannot be."""
         return replace(settings, **given)
 
-    def load(self):
-        """Read the data, and set `epoch` to the number of training sequences. Errors say what is wrong."""
+    def load(self, training=True):
+        """Read the data to train on, which sets `epoch`, the number of training sequences, and to score on.
+
+        training: False for a trained model, which is only scored. Errors say what is wrong with the data.
+        """
         raise NotImplementedError
 
     @property
@@ -132,6 +135,14 @@ class Experiment:
     def completed(self, result, metadata, log):
         """Return the result of a run with what its checkpoint and its log add."""
         raise NotImplementedError
+
+    @staticmethod
+    def anonymised(result):
+        """Return a result as it is written to a file."""
+        return result
+
+    def after(self, folder, model, result):
+        """Do what is left when the result of a run has been written: nothing by default."""
 
     def test_sequence(self, number, n_frames=None):
         """Return the test `Sequence` with this number; ValueError, naming the option, when there is none."""

@@ -80,8 +80,9 @@ class Options:
         return {flag for one in fields(cls) if one.metadata["path"] for flag in flags_of(one)}
 
     def kept(self, part):
-        """Return {name: value} of what this part of a checkpoint keeps."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if part in one.metadata["kept"]}
+        """Return {name: value}, fit for JSON, of what this part of a checkpoint keeps."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if part in one.metadata["kept"]}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.real_video.lucas_kanade import go_on, optical_flow, warp
+from nnlite.train.real_video.lucas_kanade import extrapolate, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 
@@ -66,23 +66,23 @@ def test_warp_reads_where_the_flow_points():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_going_on_continues_the_motion(channels):
+def test_extrapolation_continues_the_motion(channels):
     before, last, following = (
         np.repeat(texture((k * 2.0, k * -1.5))[None], channels, axis=0).astype(np.float32) for k in range(3)
     )
-    predicted = go_on(before, last)
+    predicted = extrapolate(before, last)
     assert predicted.shape == last.shape
     wrong, copied = (np.abs(frame - following)[:, 8:-8, 8:-8].mean() for frame in (predicted, last))
     assert wrong < 0.1 * copied
 
 
 def test_moving_shapes_have_the_flow_that_they_were_drawn_with():
-    video = MovingShapes((64, 64), number=2, speed=(1.0, 2.0), frames=2, noise=0, lost=0).sequences(range(4))
+    video = MovingShapes((64, 64), n_shapes=2, speed=(1.0, 2.0), n_frames=2, noise=0, lost=0).batch(range(4))
     errors, lengths = [], []
     for n in range(4):
         first, second = video.frames[:, n].mean(axis=1)
         truth = np.moveaxis(video.flow[0, n], 0, -1)
-        seen = ~video.hidden_next[0, n]
+        seen = ~video.hidden[0, n]
         errors.append(np.hypot(*np.moveaxis(optical_flow(first, second) - truth, -1, 0))[seen].mean())
         lengths.append(np.hypot(*np.moveaxis(truth, -1, 0))[seen].mean())
     assert np.mean(errors) < 0.4 * np.mean(lengths)
