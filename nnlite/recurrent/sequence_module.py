@@ -1,19 +1,20 @@
-"""What the modules share that run a memory over a whole sequence at once."""
+"""The base of modules that run a memory over a whole sequence at once."""
 
 from ..module import Module
 from .sequencer import MODES
 
 
-class WholeSequence(Module):
+class SequenceModule(Module):
     """Base of `SeqLSTM` and `SeqConvLSTM`: two layers i2g and o2g, and a state that can be remembered.
 
     The rows of both layers are the gates in the order input, cell (tanh), forget, output, as in `FastLSTM`.
-    i2g acts on all inputs and has the biases; o2g acts on the output of the step before. By default every
-    sequence starts from zero; `remember(mode)` lets it go on where the one before ended. Only the state goes
-    on: no gradient reaches into an earlier sequence. Changing between training and evaluation mode forgets.
+    i2g acts on all inputs and has the biases; o2g acts on the output of the previous step. By default every
+    sequence starts from zero; after `remember(mode)` it continues from where the previous one ended. Only the
+    state is carried over: no gradient reaches into an earlier sequence. Changing between training and
+    evaluation mode forgets the state.
 
     A subclass calls `begin_sequence` in `update_output`, starts from `last_output` and `last_cell` (None for
-    zero), and leaves there what the next sequence may start from.
+    zero), and stores there the state from which the next sequence may start.
     """
 
     parameter_names = ()
@@ -34,13 +35,13 @@ class WholeSequence(Module):
         self.o2g.reset(stdv)
 
     def init_bias(self, forget=1.0, other=0.0):
-        """Set the forget gate's bias and that of the other gates; return self."""
+        """Set the biases of the forget gate and of the other gates; return self."""
         self.i2g.bias.fill(other)
         self.i2g.bias[2 * self.n_out : 3 * self.n_out] = forget
         return self
 
     def remember(self, mode="both"):
-        """Go on from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
+        """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
         if mode not in MODES:
             raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
         self._remember = mode
@@ -62,7 +63,7 @@ class WholeSequence(Module):
         super().evaluate()
 
     def begin_sequence(self, input, state_shape):
-        """Forget the sequence before, or raise when `input` is empty or does not continue it."""
+        """Forget the previous sequence, or raise if `input` is empty or does not continue it."""
         if len(input) == 0:
             raise ValueError(f"{self.name}: a sequence must have at least one step")
         if self._remember not in ("both", "train" if self.train else "eval"):
