@@ -1,4 +1,4 @@
-"""nnlite's side, run as a process of its own: the step of the training loop, the models as they are."""
+"""The nnlite contestant, run in its own process: the training loop's step and the models, unchanged."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from nnlite.ops import threads
 
 
 class NnliteContestant(Contestant):
-    """A model with the parameters and frames of a folder.
+    """A model with the parameters and frames in a folder.
 
-    folder: holds parameters.npz and frames.npy, (T + 1, N, C, H, W). learning: settings of the loop.
+    folder: contains parameters.npz and frames.npy, (T + 1, N, C, H, W). learning: options of the loop.
     """
 
     def __init__(self, job, model, device, folder, learning):
@@ -42,7 +42,7 @@ class NnliteContestant(Contestant):
     def train(self):
         """Take one step of the training loop."""
         self.trainer.train_step()
-        return self.trainer.sums["loss"]  # that of the first step, when it is the only one
+        return self.trainer.sums["loss"]  # after the first step, the loss of that step
 
     def predict(self):
         """Predict the next frames of whole sequences."""
@@ -58,15 +58,15 @@ class NnliteContestant(Contestant):
         """Wait for the GPU."""
         backend.synchronize(self.device)
 
-    def settle_memory(self):
-        """Leave the memory as it is."""
+    def release_memory(self):
+        """Nothing to release."""
 
     def peak_device_memory(self):
-        """Return {"device": bytes that CuPy's pool and a graph's took from the GPU} (nothing on the CPU)."""
+        """Return {"device": GPU memory in bytes of CuPy's pool and the graph's}; empty on the CPU."""
         if self.device == "cpu":
             return {}
-        common = backend.array_module(self.device).get_default_memory_pool().total_bytes()
-        return {"device": common + getattr(self.trainer.gradient, "memory", 0)}
+        pool = backend.array_module(self.device).get_default_memory_pool().total_bytes()
+        return {"device": pool + getattr(self.trainer.gradient, "memory", 0)}
 
     def save_gradients(self, name):
         """Write the gradients of the parameters into the folder; return the loss."""
@@ -80,7 +80,7 @@ class NnliteContestant(Contestant):
         return float(loss)
 
     def profile(self, steps):
-        """Return what each module took in some training steps, the rows of `profiling.profile`."""
+        """Return the time of each module in some training steps, the rows of `profiling.profile`."""
         return profile(self.trainer, steps)
 
     def _batch(self, *_):
@@ -92,7 +92,7 @@ class NnliteContestant(Contestant):
 
 
 def _blas(entry):
-    """Return what `threadpoolctl` knows of a library in one line."""
+    """Return a one-line description of a library from its entry in `threadpoolctl`."""
     names = "internal_api", "version", "architecture", "num_threads"
     return " ".join(str(entry[name]) for name in names if entry.get(name)) + " threads"
 

@@ -20,6 +20,7 @@ from .criterion import (
 )
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
+from .modes import evaluating, remembering
 from .module import Module
 from .random import manual_seed
 from .recurrent import *  # noqa: F403
@@ -66,7 +67,9 @@ __all__ = [
     "SmoothL1Criterion",
     "SpatialClassNLLCriterion",
     "SplitTable",
+    "evaluating",
     "manual_seed",
+    "remembering",
     "trace",
     *_layers,
     *_recurrent,

@@ -59,7 +59,7 @@ def entry(framework, name, turns, host):
 
 
 def run(command="c"):
-    """Return a made-up run in which eager is the leanest and compiled the fastest."""
+    """Return an invented run in which eager is the leanest and compiled the fastest."""
     measurement = {
         "job": "train",
         "model": "ae_convlstm_flow",
@@ -101,7 +101,7 @@ def test_comparison_takes_pytorchs_best():
 
 def test_tables(tmp_path):
     results.save(tmp_path, run("first"))
-    results.save(tmp_path, run("second") | {"measurements": []})  # as it begins, of unknown instructions
+    results.save(tmp_path, run("second") | {"measurements": []})  # incomplete: without the instruction set
     results.save(tmp_path, run("second"))
     results.save(tmp_path, run("second") | {"date": "2026-01-03T03:04:05"})
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
@@ -114,7 +114,7 @@ def test_tables(tmp_path):
     assert "| memory | 100.0 | 300.0 | 100.0% |" in text
 
 
-def test_nnlite_works_in_a_process_of_its_own(tmp_path):
+def test_nnlite_in_its_own_process(tmp_path):
     side_by_side.write_start(tmp_path, "ae_convlstm_flow", batch=1, length=2)
     options = train_step._options([])
     child = side_by_side._start_nnlite("train", "ae_convlstm_flow", options, str(tmp_path))
@@ -125,7 +125,7 @@ def test_nnlite_works_in_a_process_of_its_own(tmp_path):
     child.close()
 
 
-def test_the_reason_why_a_process_failed_is_told():
+def test_the_error_of_a_failed_process_is_reported():
     settings = {"job": "train", "model": "x", "device": "cpu", "folder": ".", "learning": {}}
     with pytest.raises(ChildFailed, match="unknown model 'x'"):
         Child("nnlite.benchmarks.nnlite_contestant", settings, None)
@@ -141,7 +141,7 @@ def test_command(tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-def test_inference_of_both_sides_agrees():
+def test_inference_of_both_frameworks_agrees():
     options = train_step._options(["--rounds", "1", "--variants", "eager"])
     run = {"measurements": []}
     side_by_side.measure(run, options, "stream", "ae_convlstm_flow", batch=1, length=1)  # or Disagreement

@@ -36,7 +36,7 @@ def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
     assert camvid.main(arguments) == 0
     printed = capsys.readouterr().out
     assert "Training: CamVid train: 5 sequences of one frame, 5 labelled frames." in printed
-    assert "Stills, as the frames before are not there: 5." in printed
+    assert "Stills, because the preceding frames are missing: 5." in printed
     page = (folder / "table2.md").read_text()
     for row in ("| SegNet, paper ", "| SegNet-flow, paper ", "| SegNet ", "| SegNet-flow "):
         assert row in page
@@ -149,7 +149,7 @@ def test_options_that_do_not_go_together(arguments, message, tmp_path, monkeypat
     "arguments, message",
     [
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
-        (["--camvid", str(ROOT / "docs")], "is not CamVid: it has neither train/ and trainannot/"),
+        (["--camvid", str(ROOT / "docs")], f"--camvid: no CamVid in {ROOT / 'docs'}: train/ and trainannot/"),
         (["--size", "17x16"], "height and width must be even, got 16x17"),
         (["--size", "8x8"], "size must be at least 16 x 16, got 8 x 8"),
         (["--lost", "0.95"], "lost from 0 to 0.9"),

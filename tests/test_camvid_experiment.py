@@ -37,15 +37,14 @@ def both(tmp_path_factory):
 
 
 def test_folder_of_both(both):
-    assert {entry.name for entry in both.iterdir()} == {
-        *("segnet", "segnet_flow", "suite.json", "table2.md", "table2.json", "figure8.png", "sequence.png"),
-        *("confusion_segnet.png", "confusion_segnet_flow.png"),
-    }
-    for name in ("segnet", "segnet_flow"):
-        assert {entry.name for entry in (both / name).iterdir()} == {
-            *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure8.png", "sequence.png"),
-            *(f"confusion_{name}.png", "inspect.html", ".lock"),
-        }
+    names, figures = ("segnet", "segnet_flow"), {"figure8.png", "sequence.png"}
+    tables = {"suite.json", "table2.md", "table2.json"}
+    confusions = {f"confusion_{name}.png" for name in names}
+    assert {entry.name for entry in both.iterdir()} == {*names} | tables | figures | confusions
+    for name in names:
+        files = {"checkpoint.h5", "log.jsonl", "result.json", ".lock"}
+        pictures = {"curves.png", f"confusion_{name}.png", "inspect.html"}
+        assert {entry.name for entry in (both / name).iterdir()} == files | figures | pictures
     for path in both.rglob("*.png"):
         assert_drawn(path)
 
@@ -64,7 +63,7 @@ def test_result(both):
         assert scores["steps"][5]["class_average"] == scores["labelled"]["class_average"]
         assert [point["sequences"] for point in result["curve"]] == [0, 16, 32]
         train = MovingShapes(size=(16, 16))
-        maps = (train.sequences([i]).labels[-1, 0] for i in range(200))
+        maps = (train.batch([i]).visible_labels[-1, 0] for i in range(200))
         np.testing.assert_allclose(result["weights"], median_frequency_weights(maps, 6))
     flow, prediction = result["scores"]["flow"], result["scores"]["prediction"]
     assert flow["zero"]["last"] > 0.5 and prediction["copy"] > 0
@@ -202,7 +201,9 @@ def test_weights_to_start_with(both, monkeypatch, tmp_path, capsys):
 def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     """On the double of a GPU a run is accepted, and its losses are those on the CPU."""
     draw_nothing(monkeypatch)
-    monkeypatch.setattr("nnlite.train.report.report.hardware", lambda device: {"device": device, "gpu": "A"})
+    monkeypatch.setattr(
+        "nnlite.train.report.provenance.hardware", lambda device: {"device": device, "gpu": "A"}
+    )
     with cupy_double.installed():
         arguments = ["--preset", "tiny", "--device", "cuda", "--model", name, "--test-sequences", "4"]
         assert camvid.main([*arguments, "--out", str(tmp_path / "run")]) == 0
@@ -218,7 +219,7 @@ def test_on_a_gpu(name, both, monkeypatch, tmp_path):
 def test_labels_propagated_along_another_flow(both):
     """With its own flow SegNet-flow's own labels come out; by one pixel they move by one pixel."""
     model, data = trained(both / "segnet_flow")
-    found = segment(model, data.test.sequences([0, 1]).frames)
+    found = segment(model, data.test.batch([0, 1]).frames)
     np.testing.assert_array_equal(propagated_labels(model, found["flow"][:-1]), found["labels"])
     model.propagation.merge.weight.fill(0)
     model.propagation.merge.bias.fill(-100)  # everything is propagated
@@ -232,12 +233,12 @@ def test_labels_propagated_along_another_flow(both):
 
 def test_batches():
     """SegNet gets each sequence's labelled frame; SegNet-flow everything."""
-    video = MovingShapes(size=(16, 16), seen=(3,)).sequences([0, 1, 2])
+    video = MovingShapes(size=(16, 16), visible=(3,)).batch([0, 1, 2])
     frames, labels = input_and_target("segnet", video)
     np.testing.assert_array_equal(frames, video.frames[3:4])
-    np.testing.assert_array_equal(labels, video.truth[3:4])
+    np.testing.assert_array_equal(labels, video.true_labels[3:4])
     frames, (labels, target) = input_and_target("segnet_flow", video)
-    assert frames is video.frames and target is video.frames and labels is video.labels
+    assert frames is video.frames and target is video.frames and labels is video.visible_labels
 
 
 def test_colours_of_the_figures(tmp_path):

@@ -13,7 +13,7 @@ from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
-from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim
+from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops.spectral import SpectralConvolution
 from nnlite.recurrent import spectral_steps
@@ -46,7 +46,7 @@ def tolerance():
 
 def same(cpu, gpu, what):
     """Compare arrays, or tables of arrays, of the two devices."""
-    for a, b in zip(gradcheck._leaves(cpu), gradcheck._leaves(gpu), strict=True):
+    for a, b in zip(table.leaves(cpu), table.leaves(gpu), strict=True):
         assert backend.device_of(b) == "cuda", what
         assert b.dtype == a.dtype and b.shape == a.shape, what
         scale = np.abs(a).max(initial=0.05)
@@ -58,11 +58,11 @@ def passes(module, input, device):
     module.type(np.float32, device)
     input = moved(input, device)
     output = gradcheck._forward(module, input, seed=0)
-    found = {"output": [y.copy() for y in gradcheck._leaves(output)]}
+    found = {"output": [y.copy() for y in table.leaves(output)]}
     rng = np.random.default_rng(1)
     grads = [moved(rng.standard_normal(y.shape), device) for y in found["output"]]
     module.zero_grad_parameters()
-    found["grad_input"] = module.backward(input, gradcheck._unflatten(output, iter(grads)))
+    found["grad_input"] = module.backward(input, table.fill(output, iter(grads)))
     return found | {path: grad for path, _, grad in module.named_parameters()}
 
 
@@ -257,10 +257,8 @@ def test_main_job(tmp_path, monkeypatch, library):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cuda", *sizes, "--out", str(run)]
     assert moving_mnist.main(command) == 0
     names = {entry.name for entry in run.iterdir()}
-    assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
-        ".lock",
-    }
+    pictures = {"curves.png", "predictions.png", "inspect.html"}
+    assert names == {"checkpoint.h5", "log.jsonl", "result.json", ".lock"} | pictures
     hardware = json.loads((run / "result.json").read_text())["hardware"]
     assert hardware["device"] == "cuda" and (library == "gpu" or hardware["gpu"] == "a double")
     scores = []

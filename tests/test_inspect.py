@@ -246,7 +246,7 @@ def test_a_batch_normalisation_of_the_caller_keeps_its_statistics(tmp_path):
     ("arguments", "message"),
     [
         (["{folder}/none.h5"], "there is no checkpoint"),
-        (["{folder}/text.h5"], "no checkpoint"),
+        (["{folder}/text.h5"], "not a checkpoint"),
         (["{folder}/bare.h5"], "does not say which architecture"),
         (["{folder}/conv.h5", "--model", "ae_fclstm"], "is of ae_conv, not of --model ae_fclstm"),
         (["{folder}/conv.h5", "--frames", "7"], "--frames: ae_conv takes 4 frames, got 7"),

@@ -117,9 +117,7 @@ def test_a_model_with_one_output_predicts_the_last_frame():
 
 def test_penalty_is_logged_per_sequence(tmp_path):
     class WithPenalty(Toy):
-        def find_modules(self, name):
-            assert name == "SmoothHuberPenalty"
-            return [type("Penalty", (), {"value": np.float32(6.0)})()] * 2
+        penalises, value = True, np.float32(12.0)
 
     trainer(tmp_path, model=WithPenalty(), sequences=3).run()
     assert json.loads((tmp_path / LOG).read_text().splitlines()[-1])["penalty"] == 4.0
@@ -136,22 +134,22 @@ def test_learning_rate_cools_down_at_the_end(tmp_path):
 
 def test_flow_keeps_still_at_first(tmp_path):
     class WithFlow(Toy):
-        """A toy that notes at every forward pass whether it is to keep still."""
+        """A toy that notes at every forward pass whether its flow is held."""
 
-        still, noted = False, []
+        hold_flow, noted = False, []
 
         def update_output(self, input):
-            self.noted.append(self.still)
+            self.noted.append(self.hold_flow)
             return super().update_output(input)
 
     run = trainer(tmp_path, model=WithFlow(), sequences=15, flow_warmup=9)
     for _ in range(5):
         run.train_step()
-        assert run.model.still is False  # whoever looks at it sees the whole model
+        assert run.model.hold_flow is False  # whoever looks at it sees the whole model
     assert run.model.noted == [True] * 3 + [False] * 2
 
 
 def test_a_model_without_flow_has_nothing_to_keep_still(tmp_path):
     run = trainer(tmp_path, sequences=6, flow_warmup=6)
     run.run()
-    assert not hasattr(run.model, "still") and run.parameters[0] != 0
+    assert not hasattr(run.model, "hold_flow") and run.parameters[0] != 0

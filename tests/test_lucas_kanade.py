@@ -77,12 +77,12 @@ def test_extrapolation_continues_the_motion(channels):
 
 
 def test_moving_shapes_have_the_flow_that_they_were_drawn_with():
-    video = MovingShapes((64, 64), number=2, speed=(1.0, 2.0), frames=2, noise=0, lost=0).sequences(range(4))
+    video = MovingShapes((64, 64), n_shapes=2, speed=(1.0, 2.0), n_frames=2, noise=0, lost=0).batch(range(4))
     errors, lengths = [], []
     for n in range(4):
         first, second = video.frames[:, n].mean(axis=1)
         truth = np.moveaxis(video.flow[0, n], 0, -1)
-        seen = ~video.hidden_next[0, n]
+        seen = ~video.hidden[0, n]
         errors.append(np.hypot(*np.moveaxis(optical_flow(first, second) - truth, -1, 0))[seen].mean())
         lengths.append(np.hypot(*np.moveaxis(truth, -1, 0))[seen].mean())
     assert np.mean(errors) < 0.4 * np.mean(lengths)

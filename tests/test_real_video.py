@@ -74,7 +74,7 @@ def test_result(finished, videos):
 def test_scores_are_what_they_say(finished, videos):
     opened, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
     test = opened.test
-    batch = test.clips.batch(test.chosen)
+    batch = test.clips.batch(test.chosen).frames
     model.evaluate()
     output = model.forward(batch[:-1] - np.float32(GREY)) + GREY
     errors = np.clip(output, 0, 1) - batch[1:]
@@ -212,7 +212,7 @@ def test_whole_frames_without_crops(videos, tmp_path):
     _, given = RealVideo.parse([*settings, "--out", str(tmp_path / "run")], "a program")
     run = Run.start(RealVideo, replace(RealVideo.plan(given), crop=None), "a command")
     frames, target = run.experiment.make_batch(0, [3, 1])
-    np.testing.assert_array_equal(frames, run.experiment.clips.batch([3, 1])[:-1] - np.float32(GREY))
+    np.testing.assert_array_equal(frames, run.experiment.clips.batch([3, 1]).frames[:-1] - np.float32(GREY))
     np.testing.assert_array_equal(frames[1:], target[:-1])
     assert run.experiment.evaluated_model(run.trainer.model) is run.trainer.model
     assert run.fit(0.0, "a command") == 0

@@ -46,13 +46,13 @@ def test_without_learning_the_weights_are_those_of_the_checkpoint(first, tmp_pat
 
 @pytest.mark.parametrize("file", [lambda folder: folder / "checkpoint.h5", packed])
 def test_the_result_names_every_machine(file, first, tmp_path, monkeypatch):
-    monkeypatch.setattr("nnlite.train.report.report._cpu_name", lambda: "Another")
+    monkeypatch.setattr("nnlite.train.report.provenance._cpu_name", lambda: "Another")
     second = run(tmp_path / "second", "--weights", str(file(first)), "--sequences", "8", "--seed", "1")
     here = f"{os.cpu_count()} cores of Another"
     assert second["machines"] == [*json.loads((first / "result.json").read_text())["machines"], here]
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "16"]) == 0
     assert json.loads((tmp_path / "second" / "result.json").read_text())["machines"] == second["machines"]
-    monkeypatch.setattr("nnlite.train.report.report._cpu_name", lambda: "A third")
+    monkeypatch.setattr("nnlite.train.report.provenance._cpu_name", lambda: "A third")
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "24"]) == 0
     result = json.loads((tmp_path / "second" / "result.json").read_text())
     assert result["machines"] == [*second["machines"], f"{os.cpu_count()} cores of A third"]
@@ -195,10 +195,8 @@ def test_full_matrices_begin_with_those_of_cells(tmp_path):
     assert [point["sequences"] for point in full["curve"]] == [0, 8, 16, 24]
     weights = checkpoint.load(tmp_path / "full" / "checkpoint.h5").parameters
     assert weights["memory.0.i2g.weight"].shape == (128, 32)
-    again = run(
-        *(tmp_path / "again", *FCLSTM, "--weights", str(tmp_path / "full" / "checkpoint.h5")),
-        *("--sequences", "8", "--seed", "1"),
-    )
+    weights = ["--weights", str(tmp_path / "full" / "checkpoint.h5")]
+    again = run(tmp_path / "again", *FCLSTM, *weights, "--sequences", "8", "--seed", "1")
     assert again["sequences_seen"] == 32
 
 

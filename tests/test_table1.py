@@ -13,6 +13,7 @@ from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.settings import GROUPS, PRESETS
+from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import Run
@@ -49,10 +50,8 @@ def without_times(folder):
 
 
 def test_run_folder(finished):
-    assert {entry.name for entry in finished.iterdir()} == {
-        *("suite.json", "table1.json", "table1.md"),
-        *models.names(),
-    }
+    tables = {"suite.json", "table1.json", "table1.md"}
+    assert {entry.name for entry in finished.iterdir()} == tables | set(models.names())
     for name in models.names():
         assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
 
@@ -101,7 +100,7 @@ def test_other_data_do_not_go_into_one_table(finished):
 
 @pytest.mark.parametrize("seconds, text", [(48.4, "48 s"), (420, "7 min"), (7490, "2 h 05 min"), (0, "0 s")])
 def test_times(seconds, text):
-    assert table1.format_time(seconds) == text
+    assert format_time(seconds) == text
 
 
 # ---- interrupted and resumed --------------------------------------------------------------------------

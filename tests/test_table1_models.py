@@ -88,7 +88,7 @@ def test_figures_of_nothing(tmp_path, capsys):
 
 
 def test_exported_weights_are_loaded(finished, pretrained):
-    frames = MovingMNIST(np.full((3, 28, 28), 255, np.uint8), 32, 1).sequences(range(2)).frames[:10]
+    frames = MovingMNIST(np.full((3, 28, 28), 255, np.uint8), (32, 32), 1).batch(range(2)).frames[:10]
     assert models.pretrained_names() == models.names()
     for name in models.names():
         saved = checkpoint.load(pretrained / f"{name}.h5")
@@ -132,7 +132,8 @@ def test_weights_of_the_package():
     for name in models.pretrained_names():
         assert models.pretrained_path(name).stat().st_size < 6e6
         experiment = checkpoint.load(models.pretrained_path(name)).metadata["experiment"]
-        data = MovingMNIST(digits, experiment["size"], experiment["digits"], frames=experiment["frames"])
+        size = experiment["size"]
+        data = MovingMNIST(digits, (size, size), experiment["digits"], n_frames=experiment["frames"])
         scores = evaluation.evaluate(models.load_pretrained(name), data, 8, 8)
         assert scores["bce"]["last"] < evaluation.score_baselines(data, data, 8)["copy"]["last"]
 
@@ -208,7 +209,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     digits = load_digits("drawn")[1]
     for name, seed in (("test.npy", 1), ("train.t7", 2)):
-        save_sequences(folder / name, MovingMNIST(digits, 32, 1, frames=12, seed=seed), 20)
+        save_sequences(folder / name, MovingMNIST(digits, (32, 32), 1, n_frames=12, seed=seed), 20)
     return folder
 
 
@@ -242,9 +243,9 @@ def test_evaluate_on_a_file(finished, files, capsys):
     [
         (["--sequences-file", "test.npy", "--test-sequences", "21"], "fewer than --test-sequences 21"),
         (["--sequences-file", "test.npy", "--size", "40"], "frames of 32x32, the model takes 40x40"),
-        (["--sequences-file", "test.npy", "--frames", "13"], "of 12 frames, fewer than the 13 asked for"),
+        (["--sequences-file", "test.npy", "--frames", "13"], "of 12 frames, fewer than the 13 requested"),
         (["--train-sequences-file", "train.t7"], "holds 20 sequences, fewer than --train-sequences 64"),
-        (["--sequences-file", "none.npy"], "there is no file of sequences none.npy"),
+        (["--sequences-file", "none.npy"], "there is no sequence file none.npy"),
     ],
 )
 def test_files_that_do_not_fit(options, message, files, tmp_path, monkeypatch, capsys):

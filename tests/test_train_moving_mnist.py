@@ -44,10 +44,8 @@ def finished(tmp_path_factory):
 
 def test_run_folder(finished):
     names = {entry.name for entry in finished.iterdir()}
-    assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
-        ".lock",
-    }
+    pictures = {"curves.png", "predictions.png", "inspect.html"}
+    assert names == {"checkpoint.h5", "log.jsonl", "result.json", ".lock"} | pictures
     for name in ("curves.png", "predictions.png"):
         assert min(plt.imread(finished / name).shape[:2]) > 200
     log = read_log(finished)
@@ -240,7 +238,7 @@ def test_bad_options(arguments, message, capsys):
         (["--model", "all", "--weights", "file"], "--weights are of one architecture; name it with --model"),
         (["--data", "/no/such/folder"], "--data: there is no folder /no/such/folder"),
         (["--size", "33"], "height and width must be even, got 33x33"),
-        (["--size", "20"], "size must be above 28, the size of a digit, got 20"),
+        (["--size", "20"], "size must be above 28 x 28, the size of a digit, got 20 x 20"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max pixels a frame, got 3.0 and 1.0"),
         (["--model-option", "n_memories=3"], "n_memories"),
         (["--model-option", "n_memory=0"], "nn.SeqConvLSTM: n_out must be an integer >= 1, got 0"),
@@ -275,7 +273,7 @@ def test_broken_checkpoints(finished, tmp_path, capsys):
     (tmp_path / "checkpoint.h5").write_bytes((finished / "checkpoint.h5").read_bytes()[:5000])
     for arguments in (["--resume", str(tmp_path)], ["--evaluate", str(tmp_path / "checkpoint.h5")]):
         assert moving_mnist.main(arguments) == 2
-        assert "checkpoint.h5 is no checkpoint, or is truncated or damaged" in capsys.readouterr().err
+        assert "checkpoint.h5 is not a checkpoint, or is truncated or damaged" in capsys.readouterr().err
     assert moving_mnist.main(["--resume", str(tmp_path / "nowhere")]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
     model = models.build(

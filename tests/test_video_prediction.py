@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from nnlite.data.flow import read_flo
-from nnlite.data.video import frames
+from nnlite.data.video import read_frames
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.panels import Panels
@@ -42,10 +42,10 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
     assert real_video.main([*arguments, "--save-flow", str(flow)]) == 0
     printed = capsys.readouterr().out
     assert "é.avi, 16 frames of 64x48, resized to 24x16 pixels: PSNR" in printed
-    assert len(list(frames(out))) == 15
+    assert len(list(read_frames(out))) == 15
     _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
     model.evaluate()
-    expected = predict(model, np.stack(list(frames(video, SIZE)))[:, None])[1][:, 0]
+    expected = predict(model, np.stack(list(read_frames(video, SIZE)))[:, None])[1][:, 0]
     if place == "flow":
         written = np.stack([read_flo(flow / f"flow_{k:06d}.flo") for k in range(16)])
         assert len(list(flow.iterdir())) == 16
@@ -64,7 +64,7 @@ def test_predict_writes_gif_of_a_folder_at_another_rate(finished, videos, tmp_pa
     out = tmp_path / "out.gif"
     arguments = ["--predict", str(finished / "checkpoint.h5"), str(videos / "pictures" / "img")]
     assert real_video.main([*arguments, "--rate", "12.5", "--out", str(out)]) == 0
-    assert len(list(frames(out))) == 7  # every second of 16 frames, but the first
+    assert len(list(read_frames(out))) == 7  # every second of 16 frames, but the first
 
 
 def model_of(channels=1):

@@ -12,8 +12,8 @@ class Linear(Module):
     Shapes: input (n_in,) or (N, n_in), output (n_out,) or (N, n_out); weight (n_out, n_in), bias (n_out,).
     Forward: y = W x + b.
     Backward: grad_input = Wᵀ g; grad_weight += scale · g xᵀ; grad_bias += scale · g, summed over the batch.
-    Errors: ValueError when n_in or n_out is no integer of at least 1, or the last dimension of the input is
-    not n_in.
+    Errors: ValueError unless n_in and n_out are integers of at least 1 and the last dimension of the input is
+    n_in.
     Source: nn.Linear.
     """
 

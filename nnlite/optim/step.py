@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .. import backend
+from .. import backend, parameters
 
 #: Entries a piece on the CPU. The pieces of all arrays of an update, and the temporaries of its
 #: formulas, stay in the cache then: half the time of whole-array formulas on 33 million parameters.
@@ -31,6 +31,7 @@ class Step:
         if not backend.is_array(x) or x.ndim != 1 or x.dtype not in backend.FLOAT_DTYPES:
             got = f"{x.dtype} of shape {x.shape}" if backend.is_array(x) else type(x).__name__
             raise TypeError(f"optim.{method}: x must be a flat float32 or float64 array, got {got}")
+        parameters.check_connected(x, f"optim.{method}: x")
         self.x, self.xp = x, backend.get_array_module(x)
         self.state = config if state is None else state
         for where, entries in (("config", config), ("state", self.state)):
@@ -94,6 +95,7 @@ class Step:
         """Return (f, gradient) at x."""
         f, grad = feval(self.x)
         x = self.x
+        parameters.check_connected(grad, f"optim.{self.method}: the gradient")
         if not backend.is_array(grad) or (grad.shape, grad.dtype) != (x.shape, x.dtype):
             got = f"{grad.dtype} of shape {grad.shape}" if backend.is_array(grad) else type(grad).__name__
             raise ValueError(

@@ -18,7 +18,7 @@ class GemmSteps:
         self.x = xp.empty(shape, dtype) if train else None
         self.a = xp.empty((steps, images, 4 * n_out, height, width), dtype)
         self.c = xp.empty((steps, images, n_out, height, width), dtype)
-        self.output = xp.empty_like(self.c)
+        self.output = None
 
     def set_weight(self, input_weight, hidden_weight, bias):
         """Take Wₓ (4 n_out, n_in, kc, kc), Wₕ (4 n_out, n_out, km, km) and the bias (4 n_out,), unscaled."""
@@ -33,6 +33,7 @@ class GemmSteps:
         if self.train:
             self.x[...] = x
         self.h_first, self.c_first = hidden, cell
+        self.output = self.xp.empty_like(self.c)  # a new one each time: the last one is the caller's
         self.a[...] = conv2d(_images(x), self.weights[0], self.paddings[0]).reshape(self.a.shape)
         self.a += self.bias[:, None, None]
         for t, (a, c, h) in enumerate(zip(self.a, self.c, self.output)):

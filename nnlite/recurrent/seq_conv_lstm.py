@@ -51,6 +51,8 @@ class SeqConvLSTM(WholeSequence):
     def update_output(self, input):
         self.check_array(input, ndim=(4, 5), sizes={-3: self.n_in})
         x = input if input.ndim == 5 else input[:, None]
+        if not x.shape[1]:
+            raise ValueError(f"{self.name}: input must have at least one image, got shape {input.shape}")
         self.begin_sequence(input, (x.shape[1], self.n_out, *x.shape[3:]))
         with threads.single_blas_thread():
             steps = self._prepare(x.shape)

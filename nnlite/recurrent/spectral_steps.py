@@ -16,8 +16,9 @@ CHUNK_BYTES = 72 << 20
 class SpectralSteps:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
-    All buffers are made here and used again at every call. What the backward pass needs of xₜ and hₜ are
-    their spectra, which the convolution keeps: it overwrites the tiles of x with dx and those of h with dh.
+    All buffers but those handed out are made here and used again at every call. What the backward pass needs
+    of xₜ and hₜ are their spectra, which the convolution keeps: it overwrites the tiles of x with dx and
+    those of h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
@@ -44,8 +45,7 @@ class SpectralSteps:
         self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
         self.sent, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
         self.c_first = self.transformed = None
-        self.output = xp.empty((self.steps, images, n_out, height, width), dtype)
-        self.grad_input = xp.empty(shape, dtype) if train else None
+        self.input_shape, self.output_shape = shape, (self.steps, images, n_out, height, width)
 
     def set_weight(self, input_weight, hidden_weight, bias):
         """Transform Wₓ (4 n_out, n_in, kc, kc), Wₕ (4 n_out, n_out, km, km) and the bias (4 n_out,).
@@ -83,10 +83,11 @@ class SpectralSteps:
             self.convolution.forward(self.u, a, t, gate)
             tiling.clear_outside(h)
             h_before = h
-        tiling.join(self.h, self.output, xp)
-        last = xp.empty(self.output.shape[1:], x.dtype)
+        output = xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
+        tiling.join(self.h, output, xp)
+        last = xp.empty(output.shape[1:], x.dtype)
         tiling.join(c, last, xp)
-        return self.output, last
+        return output, last
 
     def backward(self, grad_output):
         """Return d input, and the gradients of the two weights and of the bias."""
@@ -107,9 +108,10 @@ class SpectralSteps:
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
-        tiling.join(dx, self.grad_input, self.xp)
+        grad_input = self.xp.empty(self.input_shape, dx.dtype)
+        tiling.join(dx, grad_input, self.xp)
         rows = self.scales[:, None, None, None]
-        return self.grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+        return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
 
     def _parts(self, joined):
         """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""

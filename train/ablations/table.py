@@ -1,8 +1,9 @@
 """The table of the ablations."""
 
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data
-from nnlite.train.moving_mnist.table1 import format_markdown, format_time
-from nnlite.train.report.report import format_commits, format_hardware, write_json
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import format_commits, format_hardware
+from nnlite.train.report.tables import format_markdown, format_time
 
 COLUMNS = ("variant", "error at t+1", "mean of steps", "flow error", "mean of steps", "roughness", "training")
 

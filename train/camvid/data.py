@@ -37,8 +37,9 @@ def load_data(settings):
     FileNotFoundError when CamVid is not there, ValueError for data that cannot be made or read.
     """
     if settings.data == SHAPES:
-        form = {name: getattr(settings, name) for name in ("size", "frames", "speed", "noise", "lost")}
-        return _moving_shapes(settings.seed, number=settings.shapes, **form)
+        form = {name: getattr(settings, name) for name in ("size", "speed", "noise", "lost")}
+        form |= {"n_shapes": settings.shapes, "n_frames": settings.frames}
+        return _moving_shapes(settings.seed, **form)
     train, test = _camvid(settings)
     weights = median_frequency_weights(train.label_maps(), len(label_colours.CLASSES))
     return Data(train, test, label_colours.CLASSES, label_colours.PALETTE, weights)
@@ -53,7 +54,7 @@ def number_of_classes(settings):
 def _moving_shapes(seed, **form):
     train = MovingShapes(**form, seed=seed, split="train")
     test = MovingShapes(**form, seed=0, split="test")
-    maps = (train.sequences([i]).labels[-1, 0] for i in range(_WEIGHTED))
+    maps = (train.batch([i]).visible_labels[-1, 0] for i in range(_WEIGHTED))
     weights = median_frequency_weights(maps, len(moving_shapes.CLASSES))
     return Data(train, test, moving_shapes.CLASSES, moving_shapes.PALETTE, weights)
 
@@ -67,29 +68,24 @@ def _camvid(settings):
         return (_labelled_frames(train) if single else train), test
     length = 1 if single else frames
     parts = [camvid.sequences(split, length) for split in settings.split.split("+")]
-    windows = [window for part in parts for window in part.windows]
-    train = CamVidSequences(camvid, settings.split.replace("+", " and "), windows)
+    sequences = [sequence for part in parts for sequence in part.sequences]
+    train = CamVidSequences(camvid, settings.split.replace("+", " and "), sequences)
     return train, camvid.sequences("test", length)
 
 
 def _labelled_frames(sequences):
     """Return the frames of CamVid sequences with visible labels, each as a sequence of its own, once."""
-    frames = {
-        frame: None
-        for window, visible in sequences.windows
-        for frame, labelled in zip(window, visible)
-        if labelled
-    }
-    return CamVidSequences(sequences.data, sequences.split, [([frame], (True,)) for frame in frames])
+    frames = sequences.visible_frames()
+    return CamVidSequences(sequences.camvid, sequences.name, [([frame], (True,)) for frame in frames])
 
 
 def input_and_target(model, video):
     """Return both for a `LabelledVideo`: for SegNet the labelled frame of each sequence alone."""
     if model != "segnet":
-        return video.frames, [video.labels, video.frames]
-    labelled = (video.labels >= 0).any(axis=(2, 3)).argmax(axis=0)
+        return video.frames, [video.visible_labels, video.frames]
+    labelled = (video.visible_labels >= 0).any(axis=(2, 3)).argmax(axis=0)
     index = labelled, np.arange(len(labelled))
-    return video.frames[index][None], video.labels[index][None]
+    return video.frames[index][None], video.visible_labels[index][None]
 
 
 def describe_data(settings, data):

@@ -4,6 +4,7 @@ import numpy as np
 from nnlite.data.flow import end_point_error
 from nnlite.train.camvid.scores import ConfusionMatrix
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.ops import threads
 
@@ -20,10 +21,8 @@ def segment(model, frames):
     SegNet within it; "flow" (T, N, 2, H, W), (u, v) in pixels from frame t to t + 1; "predicted", the next
     frames.
     """
-    model.evaluate()
-    with threads.single_blas_thread():
+    with nn.evaluating(model), threads.single_blas_thread():
         output = model.forward(backend.asarray(frames, model.dtype, model.device))
-    model.training()
     if not hasattr(model, "basic_scores"):
         return {"labels": backend.as_numpy(output).argmax(axis=2)}
     return {
@@ -62,13 +61,13 @@ def evaluate(model, sequences, count, batch, classes):
     """
     matrices, flow, prediction = {}, _Sums(), _Sums()
     for first in range(0, count, batch):
-        video = sequences.sequences(range(first, min(first + batch, count)))
+        video = sequences.batch(range(first, min(first + batch, count)))
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
         if "flow" in found and (after != before).any():
             found["no_flow"] = propagated_labels(model, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
-                found["true_flow"] = propagated_labels(model, video.true_flow("end")[0])
+                found["true_flow"] = propagated_labels(model, video.true_flow("target")[0])
         for name in SCORED:
             if name in found:
                 matrices.setdefault(name, _Matrices(classes, len(video.frames))).add(found[name], video)
@@ -76,7 +75,7 @@ def evaluate(model, sequences, count, batch, classes):
             prediction.add("model", (found["predicted"][:-1] - after) ** 2)
             prediction.add("copy", (before - after) ** 2)
             if hasattr(video, "true_flow"):
-                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("end"))
+                _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("target"))
     scores = {name: matrix.scores() for name, matrix in matrices.items()}
     if prediction.totals:
         scores["prediction"] = prediction.means()
@@ -115,9 +114,9 @@ class _Matrices:
         self.labelled, self.unlabelled, *self.steps = (ConfusionMatrix(classes) for _ in range(2 + steps))
 
     def add(self, prediction, video):
-        self.labelled.add(prediction, video.labels)
-        self.unlabelled.add(prediction, video.held_back)
-        for matrix, labels, target in zip(self.steps, prediction, video.truth):
+        self.labelled.add(prediction, video.visible_labels)
+        self.unlabelled.add(prediction, video.withheld_labels)
+        for matrix, labels, target in zip(self.steps, prediction, video.true_labels):
             matrix.add(labels, target)
 
     def scores(self):

@@ -28,7 +28,7 @@ from nnlite.train.camvid.settings import (
     settings_for_both,
 )
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import Experiment, Sequence, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
@@ -77,7 +77,7 @@ class LabelledVideo(Experiment):
             raise ValueError(f"the model of {path} learned from moving shapes; leave out --camvid")
         return replace(settings, **given)
 
-    def load(self):
+    def load(self, training=True):
         self.data = load_data(self.settings)
         if self.settings.data != SHAPES:  # as many sequences as there are
             train, test = len(self.data.train), len(self.data.test)
@@ -115,7 +115,7 @@ class LabelledVideo(Experiment):
         )
 
     def make_batch(self, step, indices):
-        return input_and_target(self.settings.model, self.data.train.sequences(indices))
+        return input_and_target(self.settings.model, self.data.train.batch(indices))
 
     def evaluate(self, model):
         scores = self._scores(model, validation_subset(self.settings.test_sequences))
@@ -133,7 +133,7 @@ class LabelledVideo(Experiment):
             "classes": list(self.data.classes),
             "weights": self.data.weights.tolist(),
             "scores": self._scores(model, self.settings.test_sequences),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     def format_result(self, result):
@@ -167,10 +167,10 @@ class LabelledVideo(Experiment):
         if n_frames not in (None, settings.frames):
             opened = LabelledVideo(replace(settings, frames=n_frames), self.folder)
         if opened.data is None:
-            opened.load()
+            opened.load(training=False)
         if number >= (count := opened.settings.test_sequences):
             raise ValueError(f"--sequence: the run has {count} test sequences, got {number}")
-        frames, target = input_and_target(settings.model, opened.data.test.sequences([number]))
+        frames, target = input_and_target(settings.model, opened.data.test.batch([number]))
         labels = target if settings.model == "segnet" else target[0]
         name = SHAPES if settings.data == SHAPES else "CamVid"
         return Sequence(frames, f"test sequence {number} of {name}", labels, opened.criterion)
@@ -190,6 +190,6 @@ class LabelledVideo(Experiment):
         }
         networks = {TITLES[name]: model for name, (_, model) in trained.items()}
         opened, _ = trained["segnet_flow"]  # whose data are video where there is any
-        opened.load()
+        opened.load(training=False)
         draw_results(folder, networks, opened.data, opened.settings.test_sequences)
         print(f"\nThe comparison and its pictures are in {folder}")

@@ -21,10 +21,10 @@ def draw_results(folder, networks, data, count):
     Figure 8 has the last frames of sequences spread over the first `count`; sequence.png has the first one.
     """
     rows = np.unique(np.linspace(0, count - 1, min(ROWS, count)).astype(int))
-    video = data.test.sequences(rows)
+    video = data.test.batch(rows)
     found = {title: segment(model, video.frames) for title, model in networks.items()}
     predictions = {title: result["labels"][-1] for title, result in found.items()}
-    draw_examples(folder / "figure8.png", video.frames[-1], video.truth[-1], predictions, data)
+    draw_examples(folder / "figure8.png", video.frames[-1], video.true_labels[-1], predictions, data)
     if len(video.frames) == 1 or (video.frames == video.frames[:1]).all():
         return
     predictions, flows = {}, {}
@@ -34,9 +34,9 @@ def draw_results(folder, networks, data, count):
             flows["flow"] = result["flow"][:-1, 0]
         predictions[title] = result["labels"][:, 0]
     if flows and hasattr(video, "true_flow"):
-        flows["true flow"] = video.true_flow("end")[0][:, 0]
-    visible = (video.labels[:, 0] >= 0).any(axis=(1, 2))
-    frames, target = video.frames[:, 0], video.truth[:, 0]
+        flows["true flow"] = video.true_flow("target")[0][:, 0]
+    visible = (video.visible_labels[:, 0] >= 0).any(axis=(1, 2))
+    frames, target = video.frames[:, 0], video.true_labels[:, 0]
     draw_sequence(folder / "sequence.png", frames, target, predictions, flows, data, visible)
 
 

@@ -14,7 +14,7 @@ Pixels labelled -1 are not counted. All scores are from 0 to 1; tables print per
 import matplotlib.pyplot as plt
 import numpy as np
 from nnlite.data.label_colours import CLASSES
-from nnlite.train.moving_mnist.table1 import format_markdown
+from nnlite.train.report.tables import format_markdown
 
 AVERAGES = ("Class Avg.", "Global Avg.")
 #: The paper's Table 2, per cent: the 11 classes, class average, global average.

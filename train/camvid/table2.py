@@ -4,9 +4,10 @@ from pathlib import Path
 
 from nnlite.train.camvid.scores import format_table2, per_cent
 from nnlite.train.camvid.settings import SHAPES, TITLES, Settings
-from nnlite.train.moving_mnist.table1 import format_markdown, format_time
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
-from nnlite.train.report.report import format_commits, format_hardware, write_json
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import format_commits, format_hardware
+from nnlite.train.report.tables import format_markdown, format_time
 
 #: What is scored of each model, and its name.
 _ROWS = {

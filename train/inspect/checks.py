@@ -5,14 +5,12 @@ import time
 import numpy as np
 
 import nnlite as nn
+from nnlite.finite_differences import has_kink, moved, slopes
 from nnlite.recurrent.whole_sequence import WholeSequence
 
-#: Step sizes h. A smooth function has the same slope with both. Smaller than for single modules: a weight of the
-#: flow regressor moves thousands of positions at which the sampler reads, some across the centre of a pixel.
-STEP_SIZES = 1e-6, 2.5e-7
-#: Relative difference between two slopes above which there is a kink: of the slopes on the two sides, which
-#: curvature makes differ by about h, and of those with the two step sizes, where it is about h².
-SIDES_DIFFER, STEP_SIZES_DIFFER = 1e-3, 1e-5
+#: Step sizes h. A smooth function has the same slope with both. Smaller than for single modules: a weight of
+#: the flow regressor moves thousands of positions at which the sampler reads, some across a pixel's centre.
+STEP_SIZES = 2.0**-20, 2.0**-22
 #: Modules whose output follows from input and parameters alone and is costly: computed only when needed.
 COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, WholeSequence
 
@@ -26,8 +24,8 @@ def compare(run, entries=3, seconds=30.0, step_sizes=STEP_SIZES, seed=0, progres
     Returns a list of dicts, one for each entry: "what", "index", "analytic", "numeric" with the first and
     "finer" with the last of `step_sizes`, "left" and "right", the one-sided slopes with the last, "error",
     relative, and "kink", whether these slopes disagree: there the function has no derivative within the step,
-    and the analytic one is a choice. Errors are relative to the larger of both, but at least to 1% of the array's
-    largest derivative, as in `nnlite.gradcheck`.
+    and the analytic one is a choice. Errors are relative to the larger of both, but at least to 1% of the
+    array's largest derivative, as in `nnlite.gradcheck`.
     """
     began, rng = time.monotonic(), np.random.default_rng(seed)
     base = run.loss()
@@ -58,33 +56,22 @@ def _positions(grad, count, rng):
 def _entry(run, what, values, grad, position, base, step_sizes):
     """Compare one entry."""
     index = np.unravel_index(position, values.shape)
-    kept, slopes = values[index], []
-    for h in step_sizes:
-        sides = []
-        for moved in (kept + h, kept - h):
-            values[index] = moved
-            sides.append((run.loss(), moved - kept))
-        (above, up), (below, down) = sides
-        slopes.append((above - below) / (up - down))
-    values[index] = kept
-    left, right = (below - base) / down, (above - base) / up
-    numeric, finer = slopes[0], slopes[-1]
-    analytic, largest = float(grad[index]), float(np.abs(grad).max())
+    at = moved(run.loss, values, index)
+    by_step_size = [slopes(at, h, base) for h in step_sizes]
+    coarse, fine = by_step_size[0], by_step_size[-1]
+    numeric, analytic, largest = coarse.central, float(grad[index]), float(np.abs(grad).max())
     scale = max(abs(analytic), abs(numeric), 1e-2 * largest) or 1.0
-    rounding = 16 * np.finfo(np.float64).eps * abs(base) / step_sizes[-1]
-    largest_slope = max(scale, abs(left), abs(right))
-    limits = SIDES_DIFFER * largest_slope + rounding, STEP_SIZES_DIFFER * largest_slope + rounding
-    kink = abs(left - right) > limits[0] or abs(numeric - finer) > limits[1]
+    rounding = 16 * np.finfo(np.float64).eps * abs(base) / fine.step
     return {
         "what": what,
         "index": [int(i) for i in index],
         "analytic": analytic,
         "numeric": float(numeric),
-        "finer": float(finer),
-        "left": float(left),
-        "right": float(right),
+        "finer": float(fine.central),
+        "left": float(fine.left),
+        "right": float(fine.right),
         "error": abs(analytic - numeric) / scale,
-        "kink": bool(kink),
+        "kink": has_kink(coarse, fine, scale, rounding),
     }
 
 

@@ -65,7 +65,7 @@ class ForwardBackward:
     @property
     def penalty(self):
         """What the penalties inside the model added to the loss."""
-        return sum(float(m.value) for m in self.model.list_modules() if hasattr(m, "penalises"))
+        return float(self.model.sum_penalties())
 
     def _criterion(self):
         """Return the loss of the last forward pass, and its gradient."""

@@ -50,7 +50,7 @@ def _from_video(source, number, length, size, channels):
     """Return the segment of a video with this number, each being `length` frames long."""
     colour = "grey" if channels == 1 else "rgb"
     first = number * length
-    frames = list(islice(video.frames(source, size, colour), first, first + length))
+    frames = list(islice(video.read_frames(source, size, colour), first, first + length))
     if len(frames) < length:
         raise ValueError(
             f"{source} has only {first + len(frames)} frames; --sequence {number} needs frames {first} "
@@ -64,22 +64,22 @@ def _moving_digits(number, length, size, remark):
     """Return a test sequence of the paper's moving digits."""
     folder = find_mnist()
     _, digits, _ = load_digits(folder or DRAWN)
-    data = MovingMNIST(digits, size, frames=length, split="test")
+    data = MovingMNIST(digits, (size, size), n_frames=length, split="test")
     source = "MNIST digits" if folder else "drawn digits"
-    description = f"test sequence {number}, {data.number} moving {source}{remark}"
-    return Sequence(data.sequences([number]).frames, description)
+    description = f"test sequence {number}, {data.n_digits} moving {source}{remark}"
+    return Sequence(data.batch([number]).frames, description)
 
 
 def _moving_shapes(number, length, size, channels, n_classes, remark):
     """Return a test sequence of moving shapes, with labels for a model with that many classes."""
-    data = MovingShapes(size, frames=length, seen=None, split="test").sequences([number])
+    data = MovingShapes(size, n_frames=length, visible=None, split="test").batch([number])
     frames = data.frames
     if channels == 1:
         frames = frames.mean(axis=2, keepdims=True, dtype=np.float32)
     description = f"test sequence {number} of moving shapes{remark}"
     if n_classes is None:
         return Sequence(frames, description)
-    labels = data.labels
+    labels = data.visible_labels
     if n_classes < len(CLASSES):
         labels = np.where(labels < n_classes, labels, -1)
         description += f"; the model has {n_classes} of their {len(CLASSES)} classes"

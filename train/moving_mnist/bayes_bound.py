@@ -31,26 +31,28 @@ def least_errors(data, count):
     if not isinstance(data, MovingMNIST) or data.slow != data.fast:
         return None
     reach = math.ceil(data.slow)
-    totals = np.zeros(data.frames - 1)
+    height, width = data.size
+    totals = np.zeros(data.n_frames - 1)
     for index in tqdm(range(count), "the least error", unit=" sequences", disable=None):
-        sequence = data.sequences([index])
-        dark = np.ones((data.frames - 1, data.size + 2 * reach, data.size + 2 * reach))
-        for shape, corners in zip(sequence.shapes[0], sequence.corners[:, 0].transpose(1, 0, 2)):
-            for t, chances in enumerate(next_motion(corners, data.size - DIGIT, data.slow)):
+        sequence = data.batch([index])
+        dark = np.ones((data.n_frames - 1, height + 2 * reach, width + 2 * reach))
+        for shape, corners in zip(sequence.digits[0], sequence.corners[:, 0].transpose(1, 0, 2)):
+            for t, chances in enumerate(next_motion(corners, np.array(data.size) - DIGIT, data.slow)):
                 y, x = corners[t]
                 lit = convolve2d(shape, chances)
                 dark[t, y : y + len(lit), x : x + len(lit)] *= 1 - lit
-        dark = dark[:, reach : reach + data.size, reach : reach + data.size]
+        dark = dark[:, reach : reach + height, reach : reach + width]
         lit = sequence.frames[1:, 0, 0] > 0
         totals -= np.log(np.where(lit, 1 - dark, dark)).sum(axis=(1, 2))
-    return totals / (count * data.size**2)
+    return totals / (count * height * width)
 
 
 def next_motion(corners, span, speed):
     """Return the probabilities of a digit's next motion after each frame but the last, (T-1, D, D).
 
     corners: (T, 2) int, the digit's path; entry t follows from the first t + 1 of them. span: the largest
-    corner. speed: pixels a frame; the D = 2 ⌈speed⌉ + 1 motions on either axis begin with -⌈speed⌉ pixels.
+    corner, (y, x). speed: pixels a frame; the D = 2 ⌈speed⌉ + 1 motions on either axis begin with -⌈speed⌉
+    pixels.
     Errors: ValueError for a path that no digit takes at that speed.
     """
     reach = math.ceil(speed)
@@ -58,8 +60,8 @@ def next_motion(corners, span, speed):
     while True:
         turn = 2 * np.pi * (np.arange(directions) + 0.5) / directions
         y, x = (
-            _follow(path, speed * part(turn), span, places, reach)
-            for path, part in zip(corners.T, (np.sin, np.cos))
+            _follow(path, speed * part(turn), largest, places, reach)
+            for path, part, largest in zip(corners.T, (np.sin, np.cos), span)
         )
         joint = y.swapaxes(1, 2) @ x  # given the direction, neither axis tells anything of the other
         if joint[-1].sum() * places**2 >= ENOUGH:
@@ -68,7 +70,7 @@ def next_motion(corners, span, speed):
             raise ValueError(f"no digit moves like this at {speed:g} pixels a frame: {corners.tolist()}")
         directions, places = 2 * directions, 2 * places
     after = corners[:-1, :, None] + np.arange(-reach, reach + 1)
-    y, x = ((after >= 0) & (after <= span)).swapaxes(0, 1)
+    y, x = ((after >= 0) & (after <= np.reshape(span, (2, 1)))).swapaxes(0, 1)
     possible = y[:, :, None] & x[:, None, :]
     joint += DOUBT / places**2 * possible / possible.sum(axis=(1, 2), keepdims=True)
     return joint / joint.sum(axis=(1, 2), keepdims=True)

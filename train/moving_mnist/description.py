@@ -40,6 +40,6 @@ def anonymised_result(result):
         name: Path(experiment[name]).name if experiment[name] else None
         for name in ("sequences_file", "train_sequences_file")
     }
-    experiment |= files | {"data": DRAWN if experiment["data"] == DRAWN else MNIST}
+    files["data"] = DRAWN if experiment["data"] == DRAWN else MNIST
     commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
-    return result | {"experiment": experiment, "commands": commands}
+    return result | {"experiment": experiment | files, "commands": commands}

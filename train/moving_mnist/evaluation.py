@@ -6,7 +6,8 @@ from collections.abc import Sized
 import numpy as np
 from nnlite.data.flow import end_point_error
 from nnlite.train.moving_mnist import baselines
-from nnlite.train.report import report
+from nnlite.train.report import figures
+from nnlite.train.report.tables import format_table
 from tqdm import tqdm
 
 import nnlite as nn
@@ -20,7 +21,7 @@ VALIDATION_SUBSET = 100
 
 #: Where the end-point error is taken: on the pixels of digits that have arrived (in frame t + 1, whose pixels
 #: the model's flow belongs to) and on those about to leave (in frame t, the convention of flow files).
-PLACES = {"arriving": "end", "leaving": "start"}
+PLACES = {"arriving": "target", "leaving": "source"}
 
 
 def evaluate(model, data, count, batch):
@@ -34,11 +35,10 @@ def evaluate(model, data, count, batch):
     """
     criterion = nn.BCECriterion(size_average=False)
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
-    model.evaluate()
     for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
-        sequences = data.sequences(range(first, min(first + batch, count)))
+        sequences = data.batch(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
-        with threads.single_blas_thread():
+        with nn.evaluating(model), threads.single_blas_thread():
             output = model.forward(frames[:-1])
         target = frames[len(frames) - len(output) :]
         for steps, p, t in (("last", output[-1:], target[-1:]), ("all", output, target)):
@@ -57,7 +57,6 @@ def evaluate(model, data, count, batch):
                     for name, guess in (("flow", flow), ("zero", np.zeros_like(flow))):
                         error = end_point_error(guess[here], truth[here], mask[here]) if pixels else 0.0
                         totals[f"{name}_{place}", steps] += error * pixels, pixels
-    model.training()
     scores = defaultdict(dict)
     for (name, steps), (total, terms) in totals.items():
         scores[name][steps] = float(total / terms) if terms else float("nan")
@@ -98,7 +97,7 @@ def calibration_size(train):
 
 def transition_counts(data, count):
     """Return `baselines.count_transitions` of the first `count` sequences of `data`."""
-    chunks = (data.sequences(range(i, min(i + 100, count))) for i in range(0, count, 100))
+    chunks = (data.batch(range(i, min(i + 100, count))) for i in range(0, count, 100))
     return sum(baselines.count_transitions(chunk.frames) for chunk in chunks)
 
 
@@ -125,8 +124,8 @@ def format_scores(name, scores, reference, frames):
         return label, tuple("-" if pair[steps] is None else pair[steps] for steps in ("last", "all"))
 
     columns = (f"frame {frames}", "all steps")
-    tables = [
-        report.format_table(
+    blocks = [
+        format_table(
             "Binary cross-entropy of the next frame, nats a pixel",
             columns,
             [
@@ -140,8 +139,8 @@ def format_scores(name, scores, reference, frames):
     ]
     for place, words in (("arriving", "where digits arrive"), ("leaving", "where digits leave")):
         if f"flow_{place}" in scores:
-            tables.append(
-                report.format_table(
+            blocks.append(
+                format_table(
                     f"End-point error of the flow, pixels a frame, on the pixels {words}",
                     columns,
                     [
@@ -151,7 +150,7 @@ def format_scores(name, scores, reference, frames):
                     ],
                 )
             )
-    return "\n\n".join(tables)
+    return "\n\n".join(blocks)
 
 
 def draw_curves(path, log, reference):
@@ -182,20 +181,19 @@ def draw_curves(path, log, reference):
                 "levels": {"zero flow": checks[-1]["evaluation"]["zero_arriving"]["all"]},
             }
         )
-    report.draw_curves(path, panels)
+    figures.draw_curves(path, panels)
 
 
 def draw_predictions(path, models, data, rows=6):
     """Draw the last predictions of `models`, {title: model}, on the first `rows` sequences of `data`."""
-    sequences = data.sequences(range(rows))
+    sequences = data.batch(range(rows))
     predictions, flows = {}, {}
     for title, model in models.items():
-        model.evaluate()
-        output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
+        with nn.evaluating(model):
+            output = model.forward(backend.asarray(sequences.frames[:-1], model.dtype, model.device))
         predictions[title] = backend.as_numpy(output[-1, :, 0])
         if hasattr(model, "flow"):
             flows["flow"] = backend.as_numpy(model.flow[-1])
-        model.training()
     if flows and hasattr(sequences, "true_flow"):
-        flows["true flow"] = sequences.true_flow("end")[0][-1]
-    report.draw_predictions(path, sequences.frames, predictions, flows)
+        flows["true flow"] = sequences.true_flow("target")[0][-1]
+    figures.draw_predictions(path, sequences.frames, predictions, flows)

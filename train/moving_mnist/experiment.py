@@ -21,7 +21,7 @@ from nnlite.train.moving_mnist.settings import (
     settings_for_all,
 )
 from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs import command
 from nnlite.train.runs.experiment import Experiment, Sequence
 
@@ -77,7 +77,7 @@ class MovingDigits(Experiment):
         super().__init__(replace(settings, data=data), folder)
         self.epoch = settings.train_sequences
 
-    def load(self):
+    def load(self, training=True):
         _ = self.data
 
     @cached_property
@@ -85,32 +85,32 @@ class MovingDigits(Experiment):
         """The training and the test sequences."""
         return self.sequences()
 
-    def sequences(self, frames=None):
+    def sequences(self, n_frames=None):
         """Return the training and the test sequences, of another number of frames if that is given.
 
         The seed changes the training sequences only, so that all runs are scored on the same test set.
         """
         settings = self.settings
-        frames = frames or settings.frames
+        n_frames = n_frames or settings.frames
         if settings.data == MNIST:
             raise FileNotFoundError(
                 "the model learned from MNIST: name the folder of its idx files with --data or NNLITE_DATA, "
                 "or try it on other digits with --data drawn"
             )
         train_digits, test_digits, _ = digits(settings.data)
-        form = {"size": settings.size, "frames": frames, "number": settings.digits}
+        form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
         form["speed"] = settings.speed[0], settings.speed[-1]
         train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
         test = MovingMNIST(test_digits, **form, seed=0, split="test")
         if settings.train_sequences_file:
-            train = self._recorded("train_sequences_file", "train_sequences", frames)
+            train = self._recorded("train_sequences_file", "train_sequences", n_frames)
         if settings.sequences_file:
-            test = self._recorded("sequences_file", "test_sequences", frames)
+            test = self._recorded("sequences_file", "test_sequences", n_frames)
         return train, test
 
-    def _recorded(self, setting, count, frames):
+    def _recorded(self, setting, count, n_frames):
         """Return the sequences of a file, of which there must be as many as are asked for."""
-        data, side = SequenceFile(getattr(self.settings, setting), frames), self.settings.size
+        data, side = SequenceFile(getattr(self.settings, setting), n_frames), self.settings.size
         if data.size != (side, side):
             raise ValueError(
                 f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"
@@ -144,7 +144,7 @@ class MovingDigits(Experiment):
         )
 
     def make_batch(self, step, indices):
-        frames = self.data[0].sequences(indices).frames
+        frames = self.data[0].batch(indices).frames
         return frames[:-1], frames[1:]
 
     def evaluate(self, model):
@@ -161,7 +161,7 @@ class MovingDigits(Experiment):
             "scores": scores,
             "baselines": reference,
             "ratios": evaluation.ratios(scores, reference),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     @property
@@ -196,10 +196,10 @@ class MovingDigits(Experiment):
         if self.settings.sequences_file:
             if number >= len(test):
                 raise ValueError(f"--sequence: {test.path} holds {len(test)} sequences, got {number}")
-            return Sequence(test.sequences([number]).frames, f"sequence {number} of {test.path.name}")
+            return Sequence(test.batch([number]).frames, f"sequence {number} of {test.path.name}")
         kind = "drawn digits" if self.settings.data == DRAWN else "MNIST digits"
-        description = f"test sequence {number}, {test.number} moving {kind}"
-        return Sequence(test.sequences([number]).frames, description)
+        description = f"test sequence {number}, {test.n_digits} moving {kind}"
+        return Sequence(test.batch([number]).frames, description)
 
     @staticmethod
     def write_comparison(folder, results):

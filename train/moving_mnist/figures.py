@@ -7,8 +7,9 @@ from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.train.moving_mnist import evaluation, export, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
-from nnlite.train.report import report
+from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
+from nnlite.train.report.files import write_json
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
@@ -48,7 +49,7 @@ def draw(experiment, given, line):
     count = settings.test_sequences
     rows, count = min(ROWS, count), min(given.get("test_sequences", COUNT), count)
     train, test = first.sequences()
-    draw_samples(folder / "figure3.png", test.sequences(range(rows)).frames[:, :, 0])
+    draw_samples(folder / "figure3.png", test.batch(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
     calibration = evaluation.calibration_size(train)
@@ -56,19 +57,19 @@ def draw(experiment, given, line):
     curves = frames_seen.errors(trained, test, count)
     counts = (evaluation.transition_counts(*of) for of in ((train, calibration), (test, count)))
     references = frames_seen.reference_errors(*counts, test, count)
-    report.write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
+    write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
     _draw_errors(folder / "frames_seen.png", curves, references, "The next frame", "frames seen")
 
     seen = settings.frames - 1
     files = [file for file in (settings.sequences_file, settings.train_sequences_file) if file]
-    steps = min([STEPS, *(SequenceFile(file).frames - seen for file in files)])
+    steps = min([STEPS, *(SequenceFile(file).n_frames - seen for file in files)])
     train, test = first.sequences(seen + steps)
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
     content |= {"seen": seen, "models": curves, "baselines": references}
-    report.write_json(folder / "rollout.json", content)
+    write_json(folder / "rollout.json", content)
     _draw_errors(folder / "rollout_errors.png", curves, references, "Predictions fed back", "frames ahead")
-    frames = test.sequences([0]).frames
+    frames = test.batch([0]).frames
     predictions = {
         name: backend.as_numpy(
             rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
@@ -85,7 +86,7 @@ def draw(experiment, given, line):
 
 def _draw_errors(path, curves, references, title, label):
     named = {REFERENCES[name]: values for name, values in references.items()}
-    report.draw_errors(path, curves, named, title, label)
+    figures.draw_errors(path, curves, named, title, label)
 
 
 def _load(experiment, given):

@@ -20,15 +20,14 @@ def errors(models, data, count):
     criterion = nn.BCECriterion(size_average=False)
     totals, pixels = {}, 0
     for first in tqdm(range(0, count, BATCH), "errors by frames seen", unit=" batches", disable=None):
-        frames = data.sequences(range(first, min(first + BATCH, count))).frames
+        frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
-            model.evaluate()
             here = backend.asarray(frames, model.dtype, model.device)
-            output = model.forward(here[:-1])
+            with nn.evaluating(model):
+                output = model.forward(here[:-1])
             pairs = zip(output, here[len(here) - len(output) :])
             totals[name] = totals.get(name, 0) + np.array([float(criterion.forward(*pair)) for pair in pairs])
-            model.training()
     return {name: (total / pixels).tolist() for name, total in totals.items()}
 
 

@@ -21,18 +21,12 @@ def roll_out(model, frames, steps):
 
     A model with a memory sees each frame once and goes on from its state; AE-Conv sees the last T frames.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
-    model.evaluate()
-    for memory in memories:
-        memory.remember("eval").forget()
     xp = backend.get_array_module(frames)
     predictions, seen = [], frames
-    for _ in range(steps):
-        predictions.append(model.forward(seen)[-1:].copy())
-        seen = predictions[-1] if memories else xp.concatenate([seen[1:], predictions[-1]])
-    for memory in memories:
-        memory.remember("neither").forget()
-    model.training()
+    with nn.evaluating(model), nn.remembering(model, "eval") as memories:
+        for _ in range(steps):
+            predictions.append(model.forward(seen)[-1:].copy())
+            seen = predictions[-1] if memories else xp.concatenate([seen[1:], predictions[-1]])
     return xp.concatenate(predictions)
 
 
@@ -45,7 +39,7 @@ def errors(models, data, seen, steps, count):
     totals = {name: np.zeros(steps) for name in models}
     pixels = 0
     for first in range(0, count, BATCH):
-        frames = data.sequences(range(first, min(first + BATCH, count))).frames
+        frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
             here = backend.asarray(frames, model.dtype, model.device)
@@ -71,7 +65,7 @@ def _transitions(data, seen, steps, count):
     """Return how often each value in the last seen frame is followed by each, 1 to `steps` frames later."""
     total = 0
     for first in range(0, count, 100):
-        frames = data.sequences(range(first, min(first + 100, count))).frames
+        frames = data.batch(range(first, min(first + 100, count))).frames
         last = frames[seen - 1]
         total = total + np.stack(
             [count_transitions(np.stack([last, frames[seen - 1 + k]]))[0] for k in range(1, steps + 1)]

@@ -7,7 +7,7 @@ from nnlite.data.moving_mnist import DRAWN
 from nnlite.models.matrices import full_matrices
 from nnlite.train.moving_mnist.evaluation import validation_subset
 from nnlite.train.moving_mnist.settings import Settings
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import kind_of, settings_of
 from nnlite.train.runs.loop import read_log
 
@@ -115,7 +115,10 @@ def _training(saved):
     if "result" in metadata:  # of a finished run, packed by `export`
         kept = ("commits", "sequences_seen", "training_seconds", "curve")
         training = {name: metadata["result"][name] for name in kept}
-        return training | {"commands": metadata["commands"], "machines": report.machines(metadata["result"])}
+        return training | {
+            "commands": metadata["commands"],
+            "machines": provenance.machines(metadata["result"]),
+        }
     log = [line for line in read_log(saved.path.parent) if line["step"] <= position["step"]]
     own = {
         "commands": metadata["commands"],

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data
 from nnlite.train.moving_mnist.evaluation import validation_subset
-from nnlite.train.report.report import format_commits, machines, write_json
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import format_commits, machines
+from nnlite.train.report.tables import format_markdown, format_time
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {
@@ -146,26 +148,6 @@ def format_table(table):
     all_machines = dict.fromkeys(machine for row in table["rows"] for machine in row["machines"])
     notes = [f"Data: {table['data']}.", f"Trained on {', '.join(all_machines)}."]
     return "\n".join([format_markdown(COLUMNS, rows), "", *notes])
-
-
-def format_markdown(head, rows):
-    """Return a Markdown table whose columns line up, the first to the left and the others to the right."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    rule = [f"{'-' * (width - 1)}{':' if i else '-'}" for i, width in enumerate(widths)]
-
-    def line(cells):
-        padded = (c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths)))
-        return f"| {' | '.join(padded)} |"
-
-    return "\n".join(map(line, [head, rule, *rows]))
-
-
-def format_time(seconds):
-    """Return for instance "48 s", "7 min" or "2 h 05 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _number(value):

@@ -14,9 +14,9 @@ def draw_videos(folder, count=COUNT):
     """Draw textured shapes moving over a texture as MP4 files in `folder`, except those that exist."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    scenes = MovingShapes(SIZE, number=3, speed=(0.5, 2.5), frames=FRAMES, noise=0, lost=0)
+    scenes = MovingShapes(SIZE, n_shapes=3, speed=(0.5, 2.5), n_frames=FRAMES, noise=0, lost=0)
     for number in tqdm(range(count), "drawing videos", disable=None):
         path = folder / f"shapes_{number:02d}.mp4"
         if not path.exists():
-            pictures = np.moveaxis(scenes.sequences([number]).frames[:, 0], 1, -1)
+            pictures = np.moveaxis(scenes.batch([number]).frames[:, 0], 1, -1)
             write_video(path, np.rint(255 * pictures).astype(np.uint8), RATE)

@@ -12,7 +12,7 @@ from nnlite.train.real_video.crops import random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, Settings
 from nnlite.train.real_video.videos import TestClips, default_folders, find_videos, load_clips, video_name
-from nnlite.train.report import report
+from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import Experiment, Sequence
 
@@ -57,8 +57,10 @@ class RealVideo(Experiment):
         preset = PRESETS[given.get("preset", cls.preset)]
         return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
 
-    def load(self):
+    def load(self, training=True):
         """Read the training and the test videos; ValueError when a resumed run began with others."""
+        if not training:
+            return
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
             raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
@@ -124,7 +126,7 @@ class RealVideo(Experiment):
         )
 
     def make_batch(self, step, indices):
-        frames = self.clips.batch(indices) - np.float32(GREY)
+        frames = self.clips.batch(indices).frames - np.float32(GREY)
         if self.settings.crop:
             random = np.random.Generator(np.random.PCG64([self.settings.seed, step]))
             frames = random_crops(frames, self.settings.crop, random)
@@ -138,7 +140,7 @@ class RealVideo(Experiment):
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             **scores.score(model, self.test),
-            "hardware": report.hardware(model.device),
+            "hardware": provenance.hardware(model.device),
         }
 
     def format_result(self, result):
@@ -187,5 +189,5 @@ class RealVideo(Experiment):
                 f"the run has {len(chosen)} test clips of {self.settings.frames} frames; --sequence {number} "
                 f"and {length} frames are not among them (see --video)"
             )
-        frames = self.test.clips.batch([chosen[number]])[:length]
+        frames = self.test.clips.batch([chosen[number]]).frames[:length]
         return Sequence(frames, f"test clip {number} of {len(chosen)}")

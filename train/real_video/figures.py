@@ -4,7 +4,9 @@ import matplotlib.pyplot as plt
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
-from nnlite.train.report import report
+from nnlite.train.report import figures
+
+import nnlite as nn
 
 
 def draw_figure6(path, model, clips, chosen, titles):
@@ -13,10 +15,9 @@ def draw_figure6(path, model, clips, chosen, titles):
     The rim of the wheel stands for the 99th percentile of the lengths of the flow in the same row, at least
     for one pixel, so that a flow that is next to nothing stays pale.
     """
-    frames = clips.batch(chosen)
-    model.evaluate()
-    predictions, flows = predict(model, frames[:-1])
-    model.training()
+    frames = clips.batch(chosen).frames
+    with nn.evaluating(model):
+        predictions, flows = predict(model, frames[:-1])
     names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
     figure, axes = plt.subplots(
@@ -60,4 +61,4 @@ def draw_curves(path, log, scores):
             "motion extrapolated": scores["motion"]["all"]["squared"],
         },
     }
-    report.draw_curves(path, [panel])
+    figures.draw_curves(path, [panel])

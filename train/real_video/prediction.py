@@ -7,13 +7,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 from nnlite.data.flow import write_flo
-from nnlite.data.video import frames, video_info
+from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.train.real_video.panels import Panels
+from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
-from nnlite.train.warping.report import psnr
 from tqdm import tqdm
 
+import nnlite as nn
 from nnlite import backend
 from nnlite.files import replacing
 from nnlite.ops import threads
@@ -76,21 +77,13 @@ def streaming(model):
     It returns the `PredictedFrame` that follows, the same as if the whole video were predicted at once: the
     model remembers from frame to frame. Of the frames themselves none is kept.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
-    model.evaluate()
-    for memory in memories:
-        memory.remember("both").forget()
 
     def predict_next(frame):
         predictions, flows = predict(model, frame[None, None])
         return PredictedFrame(frame, predictions[0, 0], flows[0, 0].copy())
 
-    try:
+    with nn.evaluating(model), nn.remembering(model):
         yield predict_next
-    finally:
-        for memory in memories:
-            memory.remember("neither").forget()
-        model.training()
 
 
 def predict_video(experiment, given, line):
@@ -110,12 +103,12 @@ def render(model, settings, video, out, save_flow=None):
     """
     info, (height, width) = video_info(video), settings.size
     rate = settings.rate or info.rate
-    count = info.frames and round(info.frames * rate / info.rate)
-    source = frames(video, settings.size, settings.colour, settings.rate or None)
+    count = info.n_frames and round(info.n_frames * rate / info.rate)
+    source = read_frames(video, settings.size, settings.colour, settings.rate or None)
     metadata = {
         "video": Path(video).name,
         "frames a second": rate,
-        "size of the video": (info.height, info.width),
+        "size of the video": info.size,
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",
     }
     source = tqdm(source, "predicting", count, unit=" frames")
@@ -127,7 +120,7 @@ def render(model, settings, video, out, save_flow=None):
     ):
         write_video(out, pictures, rate)
     print(
-        f"{Path(video).name}, {errors.count + 1} frames of {info.width}x{info.height}, resized to "
+        f"{Path(video).name}, {errors.count + 1} frames of {info.size[1]}x{info.size[0]}, resized to "
         f"{width}x{height} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
         f"{psnr(errors.copy):.1f} dB"
     )

@@ -1,11 +1,12 @@
 """How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
 import numpy as np
-from nnlite.train.moving_mnist.table1 import format_markdown
 from nnlite.train.real_video.lucas_kanade import extrapolate
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.real_video.videos import video_name
-from nnlite.train.warping.report import psnr
+from nnlite.train.report.tables import format_markdown, psnr
+
+import nnlite as nn
 
 #: Clips at once.
 BATCH = 4
@@ -31,19 +32,18 @@ def extrapolate_all(frames):
 
 def model_errors(model, clips, chosen):
     """Return the squared and absolute errors of the model, (clips, steps, 2)."""
-    model.evaluate()
-    errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
-    model.training()
+    with nn.evaluating(model):
+        errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
     return np.concatenate(errors)
 
 
 def errors_without_flow(model, clips, chosen):
     """Return the errors of the model with its flow held at zero: what encoder and decoder lose."""
-    before, model.still = model.still, True
+    before, model.hold_flow = model.hold_flow, True
     try:
         return model_errors(model, clips, chosen)
     finally:
-        model.still = before
+        model.hold_flow = before
 
 
 def baseline_errors(clips, chosen):
@@ -112,7 +112,7 @@ def format_tables(result):
 
 
 def _batches(clips, chosen):
-    return (clips.batch(chosen[i : i + BATCH]) for i in range(0, len(chosen), BATCH))
+    return (clips.batch(chosen[i : i + BATCH]).frames for i in range(0, len(chosen), BATCH))
 
 
 def _errors(predictions, truth):

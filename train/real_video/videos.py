@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from nnlite.data.clips import Clips
+from nnlite.data.folders import data_folder
 from nnlite.data.hmdb51 import read_split
 from nnlite.data.sources import find_sources, split_sources
 from nnlite.train.real_video.drawn_videos import draw_videos
@@ -17,8 +18,8 @@ VALIDATION_CLIPS = 20
 
 def default_folders():
     """Return videos/ and sequences/ in the folder that NNLITE_DATA names, those that exist, or None."""
-    root = os.environ.get("NNLITE_DATA")
-    folders = [Path(root, name).resolve() for name in ("videos", "sequences")] if root else []
+    root = data_folder()
+    folders = [(root / name).resolve() for name in ("videos", "sequences")] if root else []
     return tuple(str(folder) for folder in folders if folder.is_dir()) or None
 
 
@@ -64,7 +65,7 @@ def choose_clips(clips, most):
     """Return the numbers of at most `most` clips of each source, evenly spread over it."""
     by_source = {}
     for i in range(len(clips)):
-        by_source.setdefault(clips.place(i)[0], []).append(i)
+        by_source.setdefault(clips.source_of(i)[0], []).append(i)
     chosen = []
     for numbers in by_source.values():
         count = min(most, len(numbers))
@@ -86,7 +87,7 @@ class TestClips:
     def __init__(self, sources, settings):
         self.clips = load_clips(sources, settings, settings.frames)
         self.chosen = choose_clips(self.clips, settings.test_clips)
-        self.sources = [self.clips.place(i)[0] for i in self.chosen]
+        self.sources = [self.clips.source_of(i)[0] for i in self.chosen]
 
     def describe(self):
         """Return in words how many there are."""

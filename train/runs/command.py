@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from nnlite.train.report import report
+from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.run import RESULT, Run, now
@@ -50,7 +50,7 @@ def resume(experiment, given, command):
 def evaluate(experiment, given, command):
     """Score a checkpoint; with `out` also write the result and the pictures there."""
     opened, model, saved = load_trained(experiment, Path(given["evaluate"]), given)
-    opened.load()
+    opened.load(training=False)
     print(opened.describe(model))
     result = opened.score(model)
     print("\n" + opened.format_result(result))
@@ -59,7 +59,7 @@ def evaluate(experiment, given, command):
         folder.mkdir(parents=True, exist_ok=True)
         opened.draw(folder, model, result)
         result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
-        report.write_json(folder / RESULT, opened.anonymised(result))
+        files.write_json(folder / RESULT, opened.anonymised(result))
     return 0
 
 

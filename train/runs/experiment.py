@@ -80,10 +80,10 @@ class Experiment:
         """Return the settings of a checkpoint with what the user gives; ValueError where that cannot be."""
         return replace(settings, **given)
 
-    def load(self):
-        """Read all data, and set `epoch` to the number of training sequences; errors say what is wrong.
+    def load(self, training=True):
+        """Read the data to train on, which sets `epoch`, the number of training sequences, and to score on.
 
-        Only training needs that; what a trained model is scored on is read when it is first used.
+        training: False for a trained model, which is only scored. Errors say what is wrong with the data.
         """
         raise NotImplementedError
 

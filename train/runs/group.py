@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from nnlite.train.report.report import read_json, write_json
+from nnlite.train.report.files import read_json, write_json
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, Run, read_result
 

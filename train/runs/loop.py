@@ -20,7 +20,7 @@ from nnlite.train.report.anonymise import CHECKPOINT
 from nnlite.train.runs.interruption import Interruption
 from tqdm import tqdm
 
-from nnlite import backend, checkpoint, optim, parameters
+from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.files import replacing
 from nnlite.ops import products, threads
@@ -147,13 +147,12 @@ class Trainer:
         self.gradients.fill(0)
         output = self.model.forward(input)
         if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
-            self._check_finite(sum(y.sum() for y in _arrays(output)))
+            self._check_finite(sum(y.sum() for y in table.leaves(output)))
         loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
         self.model.backward(input, grad_output)
         self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
         optim.clip_by_value(self.gradients, options.clip)
-        penalty = sum(module.value for module in self.model.find_modules("SmoothHuberPenalty"))
-        return loss / elements, penalty / options.batch
+        return loss / elements, self.model.sum_penalties() / options.batch
 
     @contextmanager
     def _batches(self, steps):
@@ -172,21 +171,23 @@ class Trainer:
     @contextmanager
     def _hold_flow(self, hold):
         """Return a context in which the flow of a model that has one is zero, if `hold`."""
-        if not (hold and hasattr(self.predictor, "still")):
+        if not (hold and hasattr(self.predictor, "hold_flow")):
             yield
             return
-        self.predictor.still = True
+        self.predictor.hold_flow = True
         try:
             yield
         finally:
-            self.predictor.still = False
+            self.predictor.hold_flow = False
 
     def _on_device(self, values):
         """Return an array, or a table of them, where the model is and in its dtype but for whole numbers."""
-        if isinstance(values, list | tuple):
-            return [self._on_device(value) for value in values]
-        dtype = values.dtype if values.dtype.kind == "i" else self.model.dtype
-        return backend.asarray(values, dtype, self.model.device)
+
+        def move(array):
+            dtype = array.dtype if array.dtype.kind == "i" else self.model.dtype
+            return backend.asarray(array, dtype, self.model.device)
+
+        return table.map(move, values)
 
     def _learning_rate(self):
         """Return the learning rate of the next step."""
@@ -263,7 +264,7 @@ def loss_and_gradient(criterion, output, target, loss_at):
     Of tables, which the criterion alone understands, everything counts.
     """
     if isinstance(output, list | tuple):
-        elements = sum(array.size for array in _arrays(target))
+        elements = sum(array.size for array in table.leaves(target))
         return criterion.forward(output, target), criterion.backward(output, target), elements
     target = target[len(target) - len(output) :]
     if loss_at == "all":
@@ -272,11 +273,6 @@ def loss_and_gradient(criterion, output, target, loss_at):
     grad_output = backend.get_array_module(output).zeros_like(output)
     grad_output[-1:] = criterion.backward(output[-1:], target[-1:])
     return loss, grad_output, target[-1:].size
-
-
-def _arrays(value):
-    """Return an array, or the arrays of a table, as a table."""
-    return value if isinstance(value, list | tuple) else [value]
 
 
 def read_log(folder):

@@ -7,12 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from nnlite.train.report import report
+from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import reopen
 from nnlite.train.runs.lock import lock_run
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
 
-import nnlite
 from nnlite import backend
 
 RESULT = "result.json"
@@ -49,7 +48,7 @@ class Run:
         model = experiment.build_model(backend.resolve_device(settings.device))
         metadata = experiment.start(model)
         predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-        if getattr(predictor, "moves", False):  # trained weights may bring a flow
+        if getattr(predictor, "has_flow", False):  # trained weights may bring a flow
             experiment.settings = replace(experiment.settings, flow_warmup=0)
         metadata |= {
             "kind": experiment.kind,
@@ -120,7 +119,6 @@ class Run:
         print("\n" + experiment.format_result(result))
         experiment.draw_run(self.folder, model, result, log)
         result |= {
-            "version": nnlite.__version__,
             **{name: self.metadata[name] for name in ("commands", "commits", "machines", "started")},
             "options": trainer.options.kept("loop"),
             "sequences_seen": trainer.sequences_seen,
@@ -131,7 +129,7 @@ class Run:
             "finished": now(),
         }
         result = experiment.completed(result, self.metadata, log)
-        report.write_json(self.folder / RESULT, experiment.anonymised(result))
+        files.write_json(self.folder / RESULT, experiment.anonymised(result))
         print(
             f"\n{trainer.sequences_seen} {experiment.unit} in {trainer.seconds:.0f} s of training, "
             f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
@@ -142,8 +140,8 @@ class Run:
 
 def _note_circumstances(metadata, device):
     """Add to a run's metadata the commit that is about to train it, and the machine, if they are new."""
-    machine = report.format_hardware(report.hardware(device))
-    for name, value in (("commits", report.commit()), ("machines", machine)):
+    machine = provenance.format_hardware(provenance.hardware(device))
+    for name, value in (("commits", provenance.commit()), ("machines", machine)):
         known = metadata.setdefault(name, [])
         if value not in known:
             known.append(value)
@@ -153,7 +151,7 @@ def read_result(folder):
     """Return the result in the folder of a run; ValueError, naming the file, when it is damaged."""
     path = Path(folder) / RESULT
     wanted = {"experiment": dict, "options": dict, "commands": list, "scores": dict, "parameters": int}
-    return report.read_json(path, wanted, f"delete it, and --resume {folder} writes it again")
+    return files.read_json(path, wanted, f"delete it, and --resume {folder} writes it again")
 
 
 def now():

@@ -1,27 +1,20 @@
 """Tables and figures of the warping experiment."""
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 from nnlite.data.flow_colour import colour_wheel, flow_colours
-from nnlite.train.moving_mnist.table1 import format_markdown
+from nnlite.train.report.tables import format_markdown, psnr
 
 #: "The average per-pixel error induced by the sampler on this dataset [Sintel]", section 5 of the paper.
 PAPER = 0.004
 SINTEL = ("Sintel clean", "Sintel final")
 USES = {
     "current": "Frame t from frame t + 1, read at x + flow(x)",
-    "next": "Frame t + 1 from frame t, read at x - flow(x) for want of the flow back",
+    "next": "Frame t + 1 from frame t, read at x - flow(x) because the backward flow is not available",
 }
 SELECTIONS = ("all", "inside", "visible")
 #: The error that is white in the figures.
 WHITE = 0.2
-
-
-def psnr(squared):
-    """Return the peak signal-to-noise ratio in dB of a squared error of values in [0, 1]."""
-    return -10 * math.log10(squared) if squared else math.inf
 
 
 def pool(pairs, use, selection):
@@ -84,7 +77,7 @@ def format_page(result):
         "The grid generator and the sampler alone. Errors are means over pixels and colours of [0, 1],",
         "absolute (error) and squared; PSNR in dB. Pixels: all whose flow is known; those read inside the",
         "other frame; of these the visible ones, neither occluded nor invalid, of the pairs that have them",
-        "marked. Pairs are pooled by pixel. Why there are two directions is told in `train/warping.py`.",
+        "marked. Pairs are pooled by pixel. Why there are two directions: `train/warping/experiment.py`.",
     ]
     for use, title in USES.items():
         lines += ["", f"## {title}", "", format_table(pairs, use)]
@@ -99,7 +92,7 @@ def format_page(result):
         ]
         lines += [format_markdown(head, rows)]
     if result["left_out"]:
-        lines += ["", f"Left out for want of a file: {', '.join(result['left_out'])}."]
+        lines += ["", f"Left out, because a file is missing: {', '.join(result['left_out'])}."]
     return "\n".join(lines) + "\n"
 
 

@@ -1,118 +1,11 @@
-"""What a run leaves to look at: tables as text, JSON files such as `result.json`, and the figures."""
-
-import json
-import os
-import platform
-import subprocess
-from pathlib import Path
+"""Figures that several experiments draw: curves of a run, errors by step, rows of predictions."""
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-import scipy
 from nnlite.data.flow_colour import colour_wheel, flow_colours
-
-from nnlite import backend
-from nnlite.files import replacing
-
-
-def format_table(title, columns, rows):
-    """Return a text table: a title, a head of `columns`, and rows of (name, values).
-
-    Values are numbers, text, or None, which is left blank.
-    """
-    cells = [[name, *map(_cell, values)] for name, values in rows]
-    head = ["", *columns]
-    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
-    widths[0] = max(widths[0], 40)  # so that tables below each other line up
-
-    def line(entries):
-        numbers = (entry.rjust(width + 3) for entry, width in zip(entries[1:], widths[1:], strict=True))
-        return "  " + entries[0].ljust(widths[0]) + "".join(numbers)
-
-    return "\n".join([title, line(head), *map(line, cells)])
-
-
-def _cell(value):
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else f"{value:.4f}"
-
-
-def write_json(path, content):
-    """Write `content` as indented JSON, replacing the file as a whole."""
-    with replacing(path) as part:
-        part.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def read_json(path, wanted, fix):
-    """Return the JSON object in a file that a run has written, a dict.
-
-    wanted: {name: type} of what it has to hold. fix: what to do when it is damaged, for the message of the
-    ValueError that names the file.
-    """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text())
-        if not isinstance(content, dict):
-            raise ValueError(f"it holds a {type(content).__name__}, not an object")
-        for name, kind in wanted.items():
-            if not isinstance(content.get(name), kind):
-                raise ValueError(f"it has no {name!r} of type {kind.__name__}")
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged ({error}): {fix}") from error
-    return content
-
-
-def hardware(device):
-    """Return what the numbers were measured on: processor, GPU if used, versions of Python and libraries."""
-    found = {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": device}
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
-    if device == "cuda":
-        cupy = backend.array_module("cuda")
-        versions["cupy"] = cupy.__version__
-        found["gpu"] = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
-    system = f"{platform.system()} {platform.release().partition('-')[0]}, {platform.machine()}"
-    return {**found, "system": system, "versions": versions}
-
-
-def format_hardware(hardware):
-    """Return the GPU, or the processor and its number of cores."""
-    return hardware.get("gpu") or f"{hardware['cores']} cores of {hardware['cpu']}"
-
-
-def machines(result):
-    """Return what a run was trained on; results of earlier versions name the last machine alone."""
-    return result.get("machines") or [format_hardware(result["hardware"])]
-
-
-def format_commits(commits):
-    """Return the commits that a run was trained with as text; None stands for one outside of a checkout."""
-    return ", ".join(filter(None, commits)) or "unknown"
-
-
-def commit():
-    """Return the commit of the source tree, "+ changes" when it was changed since, or None outside git."""
-
-    def git(*arguments):
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        try:
-            return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    name = git("rev-parse", "--short=12", "HEAD")
-    return f"{name} + changes" if name and git("status", "--porcelain", "--untracked-files=no") else name
-
-
-def _cpu_name():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def draw_curves(path, panels, smooth=0.02):
