@@ -43,20 +43,23 @@ class GemmSteps:
             gates.forward(_flat(a), _flat(c_before), _flat(c), _flat(h), self.xp)
         return self.output, c.copy()
 
-    def backward(self, grad_output):
+    def backward(self, grad_output, grad_cell=None, to_state=False):
         """Return d input, and the gradients of the two weights and of the bias; a becomes da.
 
         dhₜ = gₜ + Wₕᵀ daₜ₊₁, from the last step to the first; then all daₜ are there for the sums over time.
+        grad_cell: the gradient of the last cell that comes from elsewhere. to_state: whether to leave the
+        gradients of the state before the first step in `grad_state`.
         """
         (input_weight, hidden_weight), (input_padding, hidden_padding) = self.weights, self.paddings
         size, da = self.x.shape[-2:], self.a
-        sent, dc = None, self.xp.zeros_like(self.c[0])
+        sent, dc = None, self.xp.zeros_like(self.c[0]) if grad_cell is None else grad_cell.copy()
         for t in range(len(da) - 1, -1, -1):
             dh = grad_output[t].copy() if sent is None else grad_output[t] + sent
             c_before = self._state_before(t)[1]
             gates.backward(_flat(da[t]), _flat(c_before), _flat(self.c[t]), _flat(dh), _flat(dc), self.xp)
-            if t:
+            if t or to_state:
                 sent = conv2d_grad_input(da[t], hidden_weight, size, hidden_padding)
+        self.grad_state = (sent, dc) if to_state else None
         grad_input = conv2d_grad_input(_images(da), input_weight, size, input_padding)
         grads = [
             conv2d_grad_weight(_images(self.x), _images(da), self.kernels[0], input_padding),

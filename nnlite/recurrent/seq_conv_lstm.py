@@ -73,7 +73,11 @@ class SeqConvLSTM(WholeSequence):
         if self._weight_grads is not None:
             raise RuntimeError(f"{self.name}: one backward pass a forward pass; it works in place")
         with threads.single_blas_thread():
-            grad_input, *self._weight_grads = self._steps.backward(g)
+            state_shape = g.shape[1], self.n_out, *g.shape[3:]
+            g, grad_cell = self.user_gradients(input, g, state_shape)
+            grad_input, *self._weight_grads = self._steps.backward(g, grad_cell, self.starts_from_user)
+        if self.starts_from_user:
+            self.set_user_gradients(*self._steps.grad_state, input)
         self.grad_input = grad_input if input.ndim == 5 else grad_input[:, 0]
         return self.grad_input
 

@@ -85,16 +85,19 @@ class SpectralSteps:
             h_before = h
         output = xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
         tiling.join(self.h, output, xp)
-        last = xp.empty(output.shape[1:], x.dtype)
-        tiling.join(c, last, xp)
-        return output, last
+        return output, self._joined(c)
 
-    def backward(self, grad_output):
-        """Return d input, and the gradients of the two weights and of the bias."""
+    def backward(self, grad_output, grad_cell=None, to_state=False):
+        """Return d input, and the gradients of the two weights and of the bias.
+
+        grad_cell, to_state: as in `GemmSteps.backward`.
+        """
         tiling, n_in, dx, du, sent, dc = self.tiling, self.n_in, self.x, self.u, self.sent, self.dc
         tiling.cut(grad_output, self.h, self.xp)
         sent.fill(0)
         dc.fill(0)
+        if grad_cell is not None:
+            tiling.cut(grad_cell, dc, self.xp)
         weight = bias = 0
         for t in range(self.steps - 1, -1, -1):
             a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
@@ -103,15 +106,22 @@ class SpectralSteps:
             self._gates_backward(a, c_before, c, dh, dc)
             self.convolution.backward(a, du, t)
             tiling.fold(du[:, :, :n_in], dx[t])
-            if t:
+            if t or to_state:
                 tiling.fold(du[:, :, n_in:], sent)
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
+        self.grad_state = [self._joined(tiles) for tiles in (sent, dc)] if to_state else None
         grad_input = self.xp.empty(self.input_shape, dx.dtype)
         tiling.join(dx, grad_input, self.xp)
         rows = self.scales[:, None, None, None]
         return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+
+    def _joined(self, tiles):
+        """Return a state in tiles as (N, n_out, H, W)."""
+        state = self.xp.empty(self.output_shape[1:], tiles.dtype)
+        self.tiling.join(tiles, state, self.xp)
+        return state
 
     def _parts(self, joined):
         """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""
