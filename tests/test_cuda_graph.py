@@ -7,14 +7,14 @@ import cupy_double
 import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
-from nnlite.train import moving_mnist
-from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs.loop import CHECKPOINT
 from test_device_path import frames, losses, moved, small, trainer
 
 import nnlite as nn
 from nnlite import backend, checkpoint
 from nnlite.cuda_graph import WARM_UPS, StepGraph
-from nnlite.ops import products
+from nnlite.ops import cupy_ops
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -55,7 +55,7 @@ def test_it_is_captured_once_and_does_the_same():
         (y,) = graph(x)
         y, gradient = y.get(), step.model[0].grad_weight.get()
         assert step.runs == WARM_UPS + 1
-        products.use_cublas()
+        cupy_ops.use_cublas()
         (expected,) = linear()(x)
         np.testing.assert_array_equal(y, expected.get())
         twin = linear()
@@ -152,7 +152,7 @@ def test_what_cannot_be_captured(make, message):
             graph(x)
     cupy = backend.array_module("cuda")
     assert not graph._stream.is_capturing()
-    assert products.use_cublas(False) is False
+    assert cupy_ops.use_cublas(False) is False
     cupy.asarray(np.ones(3))  # an upload
     step.also = lambda: None
     step.model.evaluate()  # without it Dropout would fail again
@@ -203,7 +203,7 @@ def same_but_for_atomics(one, other, model):
 def trained(folder, model, graph):
     """Return parameters and sums after each of seven steps: rates fall, the flow starts, scores are made."""
     run = trainer("cuda", folder, model, sequences=14, still=4, cooldown=0.6, cuda_graph=graph)
-    products.use_cublas()  # so that both multiply alike
+    cupy_ops.use_cublas()  # so that both multiply alike
     evaluated, history = moved(frames(3, 3), "cuda"), []
     for step in range(7):
         if step % 3 == 0:
@@ -272,7 +272,7 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
 def test_tf32_and_graphs_need_cublas_itself(tmp_path, monkeypatch, options):
     monkeypatch.setenv("CUPY_TF32", "0")
     trainer("cuda", tmp_path, **options)
-    assert products.use_cublas(False) is bool(options)
+    assert cupy_ops.use_cublas(False) is bool(options)
     assert backend.uses_tf32() is ("tf32" in options)
 
 

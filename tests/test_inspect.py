@@ -9,16 +9,14 @@ import sys
 
 import numpy as np
 import pytest
-from nnlite.train import (
-    inspect,
-    inspection_report,
-    inspection_sources,
-    moving_mnist,
-    moving_mnist_experiment,
-)
-from nnlite.train.inspection import Problem
-from nnlite.train.inspection_film import film
-from nnlite.train.inspection_subject import Sequence, Subject, load
+from nnlite.train.inspect import __main__ as inspect
+from nnlite.train.inspect import report as inspection_report
+from nnlite.train.inspect import sequences as inspection_sources
+from nnlite.train.inspect.film import film
+from nnlite.train.inspect.readings import Problem
+from nnlite.train.inspect.subject import Sequence, Subject, load
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 from PIL import Image
 from toy_inspection import OPTIONS, STEPS, content_of, save, stored
 

@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from nnlite.train import inspect, inspection_sources
-from nnlite.train.inspection import Problem
-from nnlite.train.inspection_subject import load
+from nnlite.train.inspect import __main__ as inspect
+from nnlite.train.inspect import sequences as inspection_sources
+from nnlite.train.inspect.readings import Problem
+from nnlite.train.inspect.subject import load
 from toy_inspection import STEPS, content_of, save
 
 import nnlite as nn
@@ -55,14 +56,18 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A headless Chromium; what it would fetch from elsewhere fails."""
+    """A headless Chromium without network access."""
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     profile = tmp_path_factory.mktemp("profile")
-    for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"),
-    ):
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={profile}",
+    ]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=DRIVER)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nnlite.train.inspection_checks import compare
+from nnlite.train.inspect.checks import compare
 
 import nnlite as nn
 

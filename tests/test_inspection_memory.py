@@ -1,7 +1,7 @@
 """What the microscope shows of a memory: its gates and its cell, and the derivatives of both."""
 
 import numpy as np
-from nnlite.train.inspection_memory import memories
+from nnlite.train.inspect.memory import memories
 
 import nnlite as nn
 

@@ -4,8 +4,8 @@ import json
 import math
 
 import numpy as np
-from nnlite.train import inspection_page
-from nnlite.train.inspection import Reading, as_maps, energy, numbers
+from nnlite.train.inspect import page as inspection_page
+from nnlite.train.inspect.readings import Reading, as_maps, energy, numbers
 from toy_inspection import stored
 
 

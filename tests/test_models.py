@@ -81,9 +81,8 @@ def test_untied_is_true_or_false(name, untied):
 
 
 def test_option_names():
-    assert models.option_names("ae_conv") == [
-        *("height", "width", "n_channels", "n_frames", "n_features", "n_memory", "kernel", "output"),
-    ]
+    sizes = ["height", "width", "n_channels", "n_frames"]
+    assert models.option_names("ae_conv") == [*sizes, "n_features", "n_memory", "kernel", "output"]
 
 
 def test_fully_connected_memory_needs_multiples_of_4():

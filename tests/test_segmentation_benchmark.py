@@ -1,4 +1,4 @@
-"""The benchmark of SegNet and SegNet-flow: both sides agree, and the page says what was measured."""
+"""The benchmark of SegNet and SegNet-flow: both frameworks agree, and the page has the measurements."""
 
 import json
 

@@ -3,7 +3,7 @@
 import golden_cases as golden
 import numpy as np
 import pytest
-from nnlite.train.loop import loss_and_gradient
+from nnlite.train.runs.loop import loss_and_gradient
 
 import nnlite as nn
 from nnlite import models, optim
