@@ -93,6 +93,27 @@ def test_what_makes_it_captured_anew(change):
     np.testing.assert_allclose(y.get(), step.model.forward(x).get(), rtol=1e-6)
 
 
+class Switched(nn.MulConstant):
+    """A module with a mode of its own."""
+
+    mode_names = (*nn.Module.mode_names, "doubled")
+    doubled = False
+
+    def update_output(self, input):
+        self.output = super().update_output(input) * (2 if self.doubled else 1)
+        return self.output
+
+
+def test_a_mode_of_a_module_makes_it_captured_anew():
+    step = Step(Switched(1.5))
+    graph, x = step.graph(), drawn(5, 3)
+    graph(x)
+    step.model[0].doubled = True
+    (y,) = graph(x)
+    np.testing.assert_allclose(y.get(), 3 * x.get(), rtol=1e-6)
+    assert step.runs == 2 * (WARM_UPS + 1)
+
+
 def test_the_weights_may_change_in_place():
     step = linear()
     graph, x = step.graph(), drawn(5, 3)

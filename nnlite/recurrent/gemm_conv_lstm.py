@@ -43,20 +43,24 @@ class GemmConvLSTM:
             self.ops.gates_forward(_flat(a), _flat(c_before), _flat(c), _flat(h))
         return self.output, c.copy()
 
-    def backward(self, grad_output):
+    def backward(self, grad_output, grad_cell=None, to_state=False):
         """Return the gradients with respect to the input, both weights and the bias; a becomes da.
 
         dhₜ = gₜ + Wₕᵀ daₜ₊₁, from the last step to the first; then all daₜ are ready for the sums over time.
+        grad_cell: the gradient of the last cell from elsewhere. to_state: whether to leave the gradients of
+        the state before the first step in `grad_state`.
         """
         (input_weight, hidden_weight), (input_padding, hidden_padding) = self.weights, self.paddings
         size, da = self.x.shape[-2:], self.a
-        grad_hidden, dc = None, self.ops.xp.zeros_like(self.c[0])
+        dc = self.ops.xp.zeros_like(self.c[0]) if grad_cell is None else grad_cell.copy()
+        grad_hidden = None
         for t in range(len(da) - 1, -1, -1):
             dh = grad_output[t].copy() if grad_hidden is None else grad_output[t] + grad_hidden
             c_before = self._state_before(t)[1]
             self.ops.gates_backward(_flat(da[t]), _flat(c_before), _flat(self.c[t]), _flat(dh), _flat(dc))
-            if t:
+            if t or to_state:
                 grad_hidden = conv2d_grad_input(da[t], hidden_weight, size, hidden_padding)
+        self.grad_state = (grad_hidden, dc) if to_state else None
         grad_input = conv2d_grad_input(_images(da), input_weight, size, input_padding)
         grads = [
             conv2d_grad_weight(_images(self.x), _images(da), self.kernels[0], input_padding),

@@ -74,7 +74,12 @@ class SeqConvLSTM(SequenceModule):
         if self._weight_grads is not None:
             raise RuntimeError(f"{self.name}: only one backward pass per forward pass: it works in place")
         with threads.single_blas_thread():
-            grad_input, *self._weight_grads = self._implementation.backward(g)
+            g, grad_cell = self.user_gradients(input, g, (g.shape[1], self.n_out, *g.shape[3:]))
+            grad_input, *self._weight_grads = self._implementation.backward(
+                g, grad_cell, self.starts_from_user
+            )
+        if self.starts_from_user:
+            self.set_user_gradients(*self._implementation.grad_state, input)
         self.grad_input = grad_input if input.ndim == 5 else grad_input[:, 0]
         return self.grad_input
 

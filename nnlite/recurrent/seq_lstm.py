@@ -54,14 +54,18 @@ class SeqLSTM(SequenceModule):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         ops, scales, c = get_ops(grad_output), self._scales(), self._c
-        g = grad_output.reshape(c[1:].shape)
+        g, grad_cell = self.user_gradients(input, grad_output.reshape(c[1:].shape), c[0].shape)
         dz = self._a.copy()
         grad_hidden, dc = self.xp.zeros_like(c[0]), self.xp.zeros_like(c[0])
+        if grad_cell is not None:
+            dc += grad_cell
         for t in reversed(range(len(g))):
             ops.gates_backward(dz[t].T, c[t].T, c[t + 1].T, (g[t] + grad_hidden).T, dc.T)
             dz[t] *= scales
             if t:
                 grad_hidden = self.o2g.update_grad_input(self._h[t], dz[t])
+        if self.starts_from_user:
+            self.set_user_gradients(self.o2g.update_grad_input(self._h[0], dz[0]), dc, input)
         self._dz = dz.reshape(-1, 4 * self.n_out)
         self.grad_input = self.i2g.update_grad_input(input.reshape(-1, self.n_in), self._dz)
         self.grad_input = self.grad_input.reshape(input.shape)

@@ -13,8 +13,13 @@ class SequenceModule(Module):
     state is carried over: no gradient reaches into an earlier sequence. Changing between training and
     evaluation mode forgets the state.
 
+    As in `LSTM`, a sequence starts from `user_prev_output` and `user_prev_cell` in place of zero, and
+    backward leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`; `grad_prev_output`
+    and `user_next_grad_cell` are gradients of the last state (`last_output`, `last_cell`) from elsewhere.
+
     A subclass calls `begin_sequence` in `update_output`, starts from `last_output` and `last_cell` (None for
-    zero), and stores there the state from which the next sequence may start.
+    zero), and stores there the state from which the next sequence may start; its backward pass takes
+    `user_gradients` and, where `starts_from_user`, calls `set_user_gradients`.
     """
 
     parameter_names = ()
@@ -25,6 +30,10 @@ class SequenceModule(Module):
         self.i2g, self.o2g = i2g, o2g
         self._remember = "neither"
         self.last_output = self.last_cell = None
+        self.user_prev_output = self.user_prev_cell = None
+        self.user_grad_prev_output = self.user_grad_prev_cell = None
+        self.grad_prev_output = self.user_next_grad_cell = None
+        self.starts_from_user = False
 
     def children(self):
         return [("i2g", self.i2g), ("o2g", self.o2g)]
@@ -68,8 +77,38 @@ class SequenceModule(Module):
             raise ValueError(f"{self.name}: a sequence must have at least one step")
         if self._remember not in ("both", "train" if self.train else "eval"):
             self.forget()
+        self.grad_prev_output = None
+        self.starts_from_user = self.last_output is None and any(
+            state is not None for state in (self.user_prev_output, self.user_prev_cell)
+        )
+        if self.starts_from_user:
+            self.last_output = self._from_user("user_prev_output", input, state_shape)
+            self.last_cell = self._from_user("user_prev_cell", input, state_shape)
         if self.last_output is not None and self.last_output.shape != state_shape:
             raise ValueError(
                 f"{self.name}: input {input.shape} does not continue the remembered sequence, whose state is "
                 f"{self.last_output.shape}; call forget() first"
             )
+
+    def user_gradients(self, input, grad_output, state_shape):
+        """Return grad_output (T, N, ...) with `grad_prev_output` added, and `user_next_grad_cell` or None."""
+        grad_hidden = self._from_user("grad_prev_output", input, state_shape)
+        if grad_hidden is not None:
+            grad_output = grad_output.copy()
+            grad_output[-1] += grad_hidden
+        return grad_output, self._from_user("user_next_grad_cell", input, state_shape)
+
+    def set_user_gradients(self, grad_hidden, grad_cell, input):
+        """Keep the gradients of the user's state, without the batch dimension for a single input."""
+        single = input.ndim == grad_hidden.ndim
+        self.user_grad_prev_output = grad_hidden[0] if single else grad_hidden
+        self.user_grad_prev_cell = grad_cell[0] if single else grad_cell
+
+    def _from_user(self, name, input, state_shape):
+        """Return the array that the user set as `name` in the shape of the state, or None."""
+        array = getattr(self, name)
+        if array is not None:
+            single = input.ndim == len(state_shape)
+            self.check_array(array, name, shape=state_shape[1:] if single else state_shape)
+            array = array.reshape(state_shape)
+        return array

@@ -18,8 +18,8 @@ class SpectralConvLSTM:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
     All buffers but the arrays handed out are allocated here and reused at every call. Of xₜ and hₜ the
-    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx and
-    those of h with dh.
+    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx
+    and those of h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
@@ -88,17 +88,20 @@ class SpectralConvLSTM:
             h_before = h
         output = ops.xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
         ops.from_tiles(tiling, self.h, output)
-        last = ops.xp.empty(output.shape[1:], x.dtype)
-        ops.from_tiles(tiling, c, last)
-        return output, last
+        return output, self._state_of(c)
 
-    def backward(self, grad_output):
-        """Return the gradients with respect to the input, the two weights and the bias."""
+    def backward(self, grad_output, grad_cell=None, to_state=False):
+        """Return the gradients with respect to the input, the two weights and the bias.
+
+        grad_cell, to_state: as in `GemmConvLSTM.backward`.
+        """
         ops, tiling, n_in, dx, du = self.ops, self.tiling, self.n_in, self.x, self.u
         grad_hidden, dc = self.grad_hidden, self.dc
         ops.to_tiles(tiling, grad_output, self.h)
         grad_hidden.fill(0)
         dc.fill(0)
+        if grad_cell is not None:
+            ops.to_tiles(tiling, grad_cell, dc)
         weight = bias = 0
         for t in range(self.steps - 1, -1, -1):
             a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
@@ -107,15 +110,22 @@ class SpectralConvLSTM:
             self._gates_backward(a, c_before, c, dh, dc)
             self.convolution.backward(a, du, t)
             ops.overlap_add(tiling, du[:, :, :n_in], dx[t])
-            if t:
+            if t or to_state:
                 ops.overlap_add(tiling, du[:, :, n_in:], grad_hidden)
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
+        self.grad_state = [self._state_of(tiles) for tiles in (grad_hidden, dc)] if to_state else None
         grad_input = ops.xp.empty(self.input_shape, dx.dtype)
         ops.from_tiles(tiling, dx, grad_input)
         rows = self.scales[:, None, None, None]
         return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+
+    def _state_of(self, tiles):
+        """Return the state (N, n_out, H, W) of one step from its tiles."""
+        state = self.ops.xp.empty(self.output_shape[1:], tiles.dtype)
+        self.ops.from_tiles(self.tiling, tiles, state)
+        return state
 
     def _parts(self, joined):
         """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""
