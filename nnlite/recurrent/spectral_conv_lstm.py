@@ -18,8 +18,8 @@ class SpectralConvLSTM:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
     All buffers but the arrays handed out are allocated here and reused at every call. Of xₜ and hₜ the
-    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx and
-    those of h with dh.
+    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx
+    and those of h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
