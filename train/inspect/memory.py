@@ -1,4 +1,4 @@
-"""The gates and the cell of a memory over time, and the derivative of the loss by each of them (eq. 1)."""
+"""Gates and cell of a memory over time, and the loss's derivatives with respect to each of them (eq. 1)."""
 
 import numpy as np
 
@@ -22,28 +22,29 @@ PARTS = {"i": "input_gate", "f": "forget_gate", "g": "cell_gate", "o": "output_g
 def memories(trace):
     """Return [(path, values, derivatives)] of every memory that ran under the trace.
 
-    Both are dicts by the symbols of `QUANTITIES` of arrays (T, ...), a batch of one left out. Derivatives are
-    those of the loss by the value itself, not by what went into its σ or tanh.
+    Both are {symbol of `QUANTITIES`: array (T, ...)}, without the batch dimension. Derivatives are those of
+    the loss with respect to the value itself, not to its pre-activation.
     """
-    found = []
+    results = []
     for path, module in trace.modules.items():
         if isinstance(module, SequenceModule) and trace.select(path, "update_grad_input"):
-            found.append((path, *_unrolled(module, trace, path)))
+            results.append((path, *_unrolled(module, trace, path)))
         elif isinstance(module, nn.ConvLSTM) and trace.select(path, "update_grad_input"):
-            found.append((path, *_assembled(module, trace, path)))
+            results.append((path, *_assembled(module, trace, path)))
     return [
         (path, *({s: a[:, 0] for s, a in arrays.items()} for arrays in (values, derivatives)))
-        for path, values, derivatives in found
+        for path, values, derivatives in results
     ]
 
 
 def _unrolled(module, trace, path):
     """Compute the gates of a module that runs the whole sequence, from its input, output and parameters.
 
-    It keeps them, if at all, in a form of its own. The formulas are those of eq. 1, and for the way back
+    Both passes are repeated here, since the module's own backward pass works in place and overwrites the gates
+    and their gradients before anything else can see them. Forward is eq. 1; backward is
 
         δc = dcₜ + dh ⊙ o ⊙ (1 - tanh² c),  do = dh ⊙ tanh c,  di = δc ⊙ c̃,  dc̃ = δc ⊙ i,  df = δc ⊙ cₜ₋₁,
-        dcₜ₋₁ = δc ⊙ f,  and through all pre-activations z, dz = (slope) ⊙ d(gate),  dhₜ₋₁ = gₜ₋₁ + Uᵀ dz.
+        dcₜ₋₁ = δc ⊙ f,  and with the pre-activations z, dz = (slope) ⊙ d(gate),  dhₜ₋₁ = gₜ₋₁ + Uᵀ dz.
     """
     x, h = trace.select(path, "update_output")[-1].input.array, module.output
     g_h = trace.select(path, "update_grad_input")[-1].grad_output.array
@@ -60,29 +61,29 @@ def _unrolled(module, trace, path):
             values[symbol][t] = array
 
     derivatives = {symbol: np.zeros_like(h) for symbol in QUANTITIES}
-    from_later, dc = np.zeros_like(h[0]), np.zeros_like(h[0])
+    from_next, dc = np.zeros_like(h[0]), np.zeros_like(h[0])
     for t in reversed(range(len(x))):
         i, g, f, o, c = (values[symbol][t] for symbol in "igfoc")
         before_c = values["c"][t - 1] if t else np.zeros_like(c)
         before_h = values["h"][t - 1] if t else np.zeros_like(c)
-        dh, tanh_c = g_h[t] + from_later, np.tanh(c)
+        dh, tanh_c = g_h[t] + from_next, np.tanh(c)
         dc = dc + dh * o * (1 - tanh_c**2)
         di, dg, df, do = dc * g, dc * i, dc * before_c, dh * tanh_c
         for symbol, array in zip("igfoch", (di, dg, df, do, dc, dh)):
             derivatives[symbol][t] = array
         dz = [di * i * (1 - i), dg * (1 - g**2), df * f * (1 - f), do * o * (1 - o)]
         o2g.forward(before_h)
-        from_later = o2g.update_grad_input(before_h, np.concatenate(dz, axis=1)).copy()
+        from_next = o2g.update_grad_input(before_h, np.concatenate(dz, axis=1)).copy()
         dc = dc * f
     return values, derivatives
 
 
 def _assembled(module, trace, path):
-    """Collect the gates of a memory made of containers from what the trace saw of them."""
+    """Collect the gates of a memory made of containers from their calls in the trace."""
     steps = len(trace.select(path, "update_output"))
-    like = module.outputs[0]
+    first = module.outputs[0]
     values, derivatives = (
-        {symbol: np.zeros((steps, *like.shape), like.dtype) for symbol in QUANTITIES} for _ in range(2)
+        {symbol: np.zeros((steps, *first.shape), first.dtype) for symbol in QUANTITIES} for _ in range(2)
     )
     for t in range(steps):
         for symbol, part in PARTS.items():
@@ -93,8 +94,8 @@ def _assembled(module, trace, path):
                     if call.grad_output and call.grad_input:
                         derivatives[symbol][t] = call.grad_output.array
         h, c = module.outputs[t], module.cells[t]
-        dh, from_later = module.grad_states[t]
+        dh, from_next = module.grad_states[t]
         values["h"][t], values["c"][t] = h, c
         derivatives["h"][t] = dh
-        derivatives["c"][t] = from_later + dh * values["o"][t] * (1 - np.tanh(c) ** 2)
+        derivatives["c"][t] = from_next + dh * values["o"][t] * (1 - np.tanh(c) ** 2)
     return values, derivatives

@@ -14,28 +14,28 @@ from nnlite.files import replacing
 
 TEMPLATES = Path(__file__).parent / "web"
 #: In the order in which they become the script of the page.
-SCRIPTS = ("pictures.js", "charts.js", "state.js", "grid.js", "lens.js", "sections.js", "main.js")
-GRADIENTS = Path(__file__).parent.parent / "docs" / "gradients.md"
-#: The most bytes of a page, and pixels of all maps of a reading together: fewer and fewer until it fits.
+SCRIPTS = ("pictures.js", "charts.js", "state.js", "grid.js", "detail.js", "sections.js", "main.js")
+GRADIENTS = Path(__file__).parents[2] / "docs" / "gradients.md"
+#: The most bytes of a page, and pixels of all maps of one array together: fewer and fewer until it fits.
 LIMIT = 9_000_000
 PIXELS = 65536, 49152, 32768, 16384, 8192, 4096, 2048, 1024
-#: Sides of a map from which on pixels are averaged.
+#: The longest side of a map that is kept pixel by pixel; larger ones are averaged.
 SIDE = 128
 
 
-def write(path, content, readings, film, pixels=PIXELS[0]):
+def write(path, content, summaries, strip, pixels=PIXELS[0]):
     """Write the page to the file `path`, replacing it as a whole.
 
-    content: what goes into the page as JSON. readings: a list of `Reading`s. film: rows of pictures, see
-    `inspection_film`. pixels: how many pixels to keep of the maps of one reading, less where the page would
-    grow too large; maps with the least gradient are left out.
+    content: what goes into the page as JSON. summaries: a list of `TensorSummary`s. strip: rows of pictures,
+    see `frame_strip`. pixels: how many pixels to keep of the maps of one array, fewer if the page would grow
+    too large; the maps with the smallest gradients are dropped.
     """
     allowed = [n for n in PIXELS if n <= pixels]
-    # Compressed and as base64, a byte of a picture takes at least half a byte of the page.
-    while len(allowed) > 1 and _bytes(readings, allowed[0]) > 2 * LIMIT:
+    # Compressed and in base64, a byte of a picture takes at least half a byte of the page.
+    while len(allowed) > 1 and _bytes(summaries, allowed[0]) > 2 * LIMIT:
         allowed.pop(0)
     for most in allowed:
-        page = _page(content, readings, film, most)
+        page = _page(content, summaries, strip, most)
         if len(page) < LIMIT:
             break
     with replacing(path) as part:
@@ -48,12 +48,12 @@ def docs_links():
     return {n: f"docs/{link}" for n, link in re.findall(r"\[`(\w+)`\]\((gradients/\w+\.md#[\w-]+)\)", text)}
 
 
-def _page(content, readings, film, pixels):
-    """Return the page as bytes, with at most so many pixels of each reading."""
+def _page(content, summaries, strip, pixels):
+    """Return the page as bytes, with at most so many pixels of each array."""
     store = _Store()
     packed = content | {
-        "readings": [reading.numbers | {"maps": store.maps(reading, pixels)} for reading in readings],
-        "film": [_film_row(store, row) for row in film],
+        "summaries": [one.statistics | {"maps": store.maps(one, pixels)} for one in summaries],
+        "frame_strip": [_strip_row(store, row) for row in strip],
         "wheel": store.picture(colour_wheel(96)),
     }
     parts = {
@@ -64,11 +64,11 @@ def _page(content, readings, film, pixels):
         "PICTURES": base64.b64encode(zlib.compress(b"".join(store.chunks), 6)).decode(),
     }
     template = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template).encode()
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template).encode()
 
 
 def as_json(content):
-    """Return content as JSON that can stand in a script element; what is no finite number becomes null."""
+    """Return content as JSON for a script element; numbers that are not finite become null."""
     return json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
 
 
@@ -80,29 +80,29 @@ def _finite(x):
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def _film_row(store, row):
-    """Store the pictures of a row of the film; return the row with their places."""
-    if row["kind"] == "picture":
+def _strip_row(store, row):
+    """Store the pictures of a row of the frame strip; return the row with their locations."""
+    if row["format"] == "picture":
         return row | {"steps": {t: store.picture(picture) for t, picture in row["steps"].items()}}
     return row | {"steps": {t: store.signed(maps, range(len(maps))) for t, maps in row["steps"].items()}}
 
 
 class _Store:
-    """The bytes of all pictures, one after the other; where each begins goes into the JSON."""
+    """The bytes of all pictures, one after the other; their offsets go into the JSON."""
 
     def __init__(self):
         self.chunks, self.length = [], 0
 
-    def maps(self, reading, pixels):
-        """Store the maps of a reading, the most important ones in their order."""
-        count = _kept(reading.maps.shape, pixels)
-        chosen = np.sort(np.argsort(-reading.importance, kind="stable")[:count])
-        return self.signed(reading.maps, chosen)
+    def maps(self, summary, pixels):
+        """Store the maps of a `TensorSummary`, the most important ones in their order."""
+        count = _kept(summary.maps.shape, pixels)
+        chosen = np.sort(np.argsort(-summary.importance, kind="stable")[:count])
+        return self.signed(summary.maps, chosen)
 
     def signed(self, maps, chosen):
         """Store maps (C, H, W) as bytes, -127..127 for -scale..scale, each with a scale of its own.
 
-        Where a map is large, blocks of it are averaged.
+        Large maps are averaged block by block.
         """
         _, height, width = maps.shape
         small = _reduced(maps[chosen].astype(np.float32))
@@ -110,28 +110,28 @@ class _Store:
             small = np.nan_to_num(small, nan=0.0, posinf=0.0, neginf=0.0)
         scales = np.abs(small).max(axis=(1, 2), initial=0.0)
         levels = np.rint(small / np.where(scales > 0, scales, 1)[:, None, None] * 127).astype(np.int8)
-        place = self._append(levels) | {"of": len(maps), "full": [height, width]}
-        place["scales"] = [float(f"{scale:.4g}") for scale in scales]
-        return place if len(chosen) == len(maps) else place | {"chosen": [int(c) for c in chosen]}
+        location = self._append(levels) | {"of": len(maps), "full": [height, width]}
+        location["scales"] = [float(f"{scale:.4g}") for scale in scales]
+        return location if len(chosen) == len(maps) else location | {"chosen": [int(c) for c in chosen]}
 
     def picture(self, picture):
         """Store a picture (H, W, 1 or 3) of bytes."""
         return self._append(np.ascontiguousarray(picture, np.uint8))
 
     def _append(self, array):
-        place = {"at": self.length, "shape": array.shape}
+        location = {"at": self.length, "shape": array.shape}
         self.chunks.append(array.tobytes())
         self.length += array.nbytes
-        return place
+        return location
 
 
-def _bytes(readings, pixels):
-    """Return how many bytes the maps of all readings have."""
-    return sum(_kept(r.maps.shape, pixels) * math.prod(_size(r.maps.shape)) for r in readings)
+def _bytes(summaries, pixels):
+    """Return the size of all maps in bytes."""
+    return sum(_kept(s.maps.shape, pixels) * math.prod(_size(s.maps.shape)) for s in summaries)
 
 
 def _kept(shape, pixels):
-    """Return how many maps of an array are kept."""
+    """Return the number of maps of an array that are kept."""
     return min(shape[0], max(1, pixels // math.prod(_size(shape))))
 
 
@@ -141,7 +141,7 @@ def _size(shape):
 
 
 def _reduced(maps):
-    """Return maps with blocks averaged so that no side is above `SIDE`."""
+    """Return maps averaged over blocks so that no side is longer than `SIDE`."""
     for axis in (1, 2):
         n = maps.shape[axis]
         block = -(-n // SIDE)

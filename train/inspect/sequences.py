@@ -1,4 +1,4 @@
-"""The sequences that the microscope can show to a model: of its own experiment, of a video, or drawn."""
+"""The sequences to run a model on: those of its own experiment, of a video, or drawn ones."""
 
 from itertools import islice
 from pathlib import Path
@@ -11,31 +11,34 @@ from nnlite.data.moving_shapes import CLASSES, MovingShapes
 from nnlite.train.runs.experiment import Sequence
 
 #: The frames that a model sees of a sequence that has no length of its own.
-STEPS = 10
+N_FRAMES = 10
 #: The same for segmenters, which keep 64 maps of full size at a step.
-SEGMENTER_STEPS = 4
+SEGMENTER_FRAMES = 4
 
 
-def sequence_for(subject, number=0, source=None, steps=None):
-    """Return the `Sequence` with this number that the model can be shown.
+def sequence_for(traced, number=0, source=None, n_frames=None):
+    """Return the `Sequence` with this number, fit for the model.
 
-    source: a video or folder of pictures, else the test sequences of the model's own experiment, else moving
-    digits or shapes. steps: how many frames the model sees; a predictor needs one more to compare with.
+    source: a video or folder of pictures; without one, the test sequences of the model's own experiment,
+    else moving digits or shapes. n_frames: how many the model sees; a predictor needs one more as target.
     """
-    options, experiment = subject.options, subject.experiment
-    targets = 0 if subject.segments else 1
-    own = experiment.settings.frames if experiment else SEGMENTER_STEPS if subject.segments else STEPS + 1
-    usual = options.get("n_frames", own - targets)
-    if steps not in (None, options.get("n_frames", steps)):
-        raise ValueError(f"--frames: {subject.name} takes {usual} frames, got {steps}")
-    length = (steps or usual) + targets
+    options, experiment = traced.options, traced.experiment
+    extra = 0 if traced.segments else 1
+    if experiment:
+        default = experiment.settings.frames - extra
+    else:
+        default = SEGMENTER_FRAMES if traced.segments else N_FRAMES
+    default = options.get("n_frames", default)
+    if n_frames not in (None, options.get("n_frames", n_frames)):
+        raise ValueError(f"--frames: {traced.name} takes {default} frames, got {n_frames}")
+    length = (n_frames or default) + extra
     size, channels = (options["height"], options["width"]), options["n_channels"]
     if source is not None:
         return _from_video(source, number, length, size, channels)
     remark = ""
     if experiment:
         try:
-            return experiment.test_sequence(number, None if steps is None else length)
+            return experiment.test_sequence(number, None if n_frames is None else length)
         except FileNotFoundError:
             remark = " (the data of the model's run are not here)"
     if channels == 1 and size[0] == size[1] and size[0] > 28:
@@ -44,40 +47,40 @@ def sequence_for(subject, number=0, source=None, steps=None):
 
 
 def _from_video(source, number, length, size, channels):
-    """Return the stretch of a video with this number, all of them being `length` frames long."""
+    """Return the segment of a video with this number, each being `length` frames long."""
     colour = "grey" if channels == 1 else "rgb"
     first = number * length
     frames = list(islice(video.read_frames(source, size, colour), first, first + length))
     if len(frames) < length:
         raise ValueError(
-            f"{source} has only {first + len(frames)} frames; --sequence {number} needs those from {first} "
+            f"{source} has only {first + len(frames)} frames; --sequence {number} needs frames {first} "
             f"to {first + length - 1} (see --frames)"
         )
-    words = f"frames {first} to {first + length - 1} of {Path(source).name}, in {size[0]}x{size[1]}"
-    return Sequence(np.stack(frames)[:, None], words)
+    description = f"frames {first} to {first + length - 1} of {Path(source).name}, in {size[0]}x{size[1]}"
+    return Sequence(np.stack(frames)[:, None], description)
 
 
 def _moving_digits(number, length, size, remark):
     """Return a test sequence of the paper's moving digits."""
-    place = find_mnist()
-    _, digits, _ = load_digits(place or DRAWN)
+    folder = find_mnist()
+    _, digits, _ = load_digits(folder or DRAWN)
     data = MovingMNIST(digits, (size, size), n_frames=length, split="test")
-    kind = "MNIST digits" if place else "drawn digits"
-    description = f"test sequence {number}, {data.n_digits} moving {kind}{remark}"
+    source = "MNIST digits" if folder else "drawn digits"
+    description = f"test sequence {number}, {data.n_digits} moving {source}{remark}"
     return Sequence(data.batch([number]).frames, description)
 
 
-def _moving_shapes(number, length, size, channels, classes, remark):
-    """Return a test sequence of moving shapes, with labels for a model of that many classes."""
+def _moving_shapes(number, length, size, channels, n_classes, remark):
+    """Return a test sequence of moving shapes, with labels for a model with that many classes."""
     data = MovingShapes(size, n_frames=length, visible=None, split="test").batch([number])
     frames = data.frames
     if channels == 1:
         frames = frames.mean(axis=2, keepdims=True, dtype=np.float32)
-    words = f"test sequence {number} of moving shapes{remark}"
-    if classes is None:
-        return Sequence(frames, words)
+    description = f"test sequence {number} of moving shapes{remark}"
+    if n_classes is None:
+        return Sequence(frames, description)
     labels = data.visible_labels
-    if classes < len(CLASSES):
-        labels = np.where(labels < classes, labels, -1)
-        words += f", of whose {len(CLASSES)} classes the model has {classes}"
-    return Sequence(frames, words, labels)
+    if n_classes < len(CLASSES):
+        labels = np.where(labels < n_classes, labels, -1)
+        description += f"; the model has {n_classes} of their {len(CLASSES)} classes"
+    return Sequence(frames, description, labels)

@@ -69,9 +69,11 @@ class MovingDigits(Experiment):
 
     def __init__(self, settings, folder=None):
         data = settings.data
-        if data != DRAWN:
-            place = find_mnist(None if data == MNIST else data)
-            data = str(place) if place else MNIST if data == MNIST else DRAWN
+        if data in (None, MNIST):
+            mnist = find_mnist()
+            data = str(mnist) if mnist else data or DRAWN
+        elif data != DRAWN and Path(data).is_dir():  # without it a trained model can still be looked at
+            data = str(find_mnist(data))
         super().__init__(replace(settings, data=data), folder)
         self.epoch = settings.train_sequences
 

@@ -33,10 +33,11 @@ def option(
 
     default: MISSING where presets must set it. help: its default is added. type: from text to value; `bool`
     for a switch, `assignment` for NAME=VALUE pairs, which become a dict. flags: on the command line, by
-    default --its-name; () for a setting that cannot be given there. kept: the parts of a checkpoint,
-    "experiment" or "loop", that keep it. modes: those that it may accompany. mode: whether it names a run and
-    so selects what the command does. path: whether it names a file or folder. formerly: its name in older
-    checkpoints. argument: anything else that argparse wants (nargs, metavar, choices).
+    default --its-name; a name without dashes for a positional argument, () for a setting that cannot be
+    given there. kept: the parts of a checkpoint, "experiment" or "loop", that keep it. modes: those that it
+    may accompany. mode: whether it names a run and so selects what the command does. path: whether it names a
+    file or folder. formerly: its name in older checkpoints. argument: anything else that argparse wants
+    (nargs, metavar, choices).
     """
     metadata = dict(help=help, group=group, type=type, flags=flags, kept=kept, modes=modes, mode=mode)
     metadata |= dict(path=path, formerly=formerly, argument=argument)
@@ -166,7 +167,10 @@ def _add_argument(section, one, default, presets, declared):
     if about["mode"]:
         companions = [flags_of(other)[0] for other in declared if one.name in other.metadata["modes"]]
         words += f"; of the other options only {', '.join(companions)} can be given with it"
-    section.add_argument(*flags_of(one), dest=one.name, help=words.replace("%", "%%"), **argument)
+    flags = flags_of(one)
+    if flags[0].startswith("-"):
+        argument["dest"] = one.name
+    section.add_argument(*flags, help=words.replace("%", "%%"), **argument)
 
 
 def _as_text(value):

@@ -1,4 +1,4 @@
-"""What the microscope looks at: a model with its weights, and a sequence."""
+"""The model under the microscope: its weights, where they come from, and the run that trained them."""
 
 import inspect
 from dataclasses import dataclass
@@ -17,11 +17,15 @@ SIDE = 64
 
 
 @dataclass
-class Subject:
-    """A model, where its weights are from (`weights`, a sentence), its run's experiment and folder."""
+class TracedModel:
+    """A model with its weights.
+
+    origin: where the weights come from, a phrase. experiment: that of the run, None for a model without one.
+    folder: that of the checkpoint, None where there is none.
+    """
 
     model: nn.Module
-    weights: str
+    origin: str
     experiment: Experiment | None = None
     folder: Path | None = None
 
@@ -44,7 +48,7 @@ class Subject:
 
     @property
     def loss_at(self):
-        """Which steps' predictions it was trained on."""
+        """The steps whose predictions it was trained on, "all" or "last"."""
         return self.experiment.settings.loss_at if self.experiment else "all"
 
     @property
@@ -54,7 +58,7 @@ class Subject:
 
 
 def load(source=None, name=None):
-    """Return the `Subject` in a run folder or checkpoint; without one, a pretrained or a new model.
+    """Return the `TracedModel` in a run folder or checkpoint; without one, a pretrained or a new model.
 
     name: of the architecture, where there is a choice. ValueError or OSError, naming the file or the option.
     """
@@ -66,16 +70,16 @@ def load(source=None, name=None):
     name = name or DEFAULT
     if name in models.pretrained_names():
         saved = checkpoint.load(models.pretrained_path(name))
-        weights = "the pretrained weights of the package"
-        return Subject(models.load_pretrained(name), weights, _experiment(saved))
+        origin = "the pretrained weights of the package"
+        return TracedModel(models.load_pretrained(name), origin, _experiment(saved))
     nn.manual_seed(0)
     size = {"height": SIDE, "width": SIDE} if name in models.segmenter_names() else {}
     model = models.build(name, **size)
-    return Subject(model, "freshly initialised, not trained: the package has no trained weights of it")
+    return TracedModel(model, "newly initialised, not trained: the package has no trained weights for it")
 
 
 def _from_checkpoint(path, name):
-    """Return the `Subject` in a checkpoint, in the folder of a run, or in that of several runs."""
+    """Return the `TracedModel` in a checkpoint, in the folder of a run, or in that of several runs."""
     if path.is_dir():
         if not (path / CHECKPOINT).exists():
             runs = sorted(folder.parent.name for folder in path.glob(f"*/{CHECKPOINT}"))
@@ -85,24 +89,24 @@ def _from_checkpoint(path, name):
         path = path / CHECKPOINT
     saved = checkpoint.load(path)
     if not {"name", "options"} <= set(saved.architecture):
-        raise ValueError(f"{path} does not say which architecture it is of; it was not written by train")
+        raise ValueError(f"{path} does not name its architecture; it was not written by train")
     if name not in (None, saved.architecture["name"]):
         raise ValueError(f"{path} is of {saved.architecture['name']}, not of --model {name}")
     model = models.build(saved.architecture["name"], **saved.architecture["options"])
     checkpoint.load_parameters(model, saved)
-    seen = f" at step {saved.position['step']}" if "step" in saved.position else ""
-    return Subject(model, f"{path}{seen}", _experiment(saved), path.parent)
+    step = f" at step {saved.position['step']}" if "step" in saved.position else ""
+    return TracedModel(model, "/".join(path.parts[-2:]) + step, _experiment(saved), path.parent)
 
 
 def _experiment(saved):
-    """Return the experiment of the run that a checkpoint is of, None where there was no run."""
+    """Return the experiment of the run that wrote a checkpoint, None if no run did."""
     kind = kind_of(saved)
     return kind and reopen(experiment_type(kind), saved.path)[0]
 
 
-def criterion_of(subject):
-    """Return the criterion to train the model with where no run says another; it sums over all elements."""
-    if subject.segments:
-        return SegmentationLoss() if subject.name == "segnet_flow" else PixelCrossEntropy()
-    loss = nn.BCECriterion if subject.options["output"] == "sigmoid" else nn.MSECriterion
+def default_criterion(traced):
+    """Return the criterion to train the model with, unless its run says otherwise; it sums over all elements."""
+    if traced.segments:
+        return SegmentationLoss() if traced.name == "segnet_flow" else PixelCrossEntropy()
+    loss = nn.BCECriterion if traced.options["output"] == "sigmoid" else nn.MSECriterion
     return loss(size_average=False)
