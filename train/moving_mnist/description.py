@@ -26,6 +26,11 @@ def describe_data(experiment):
     return train if train == test else f"{train}, tested on {test}"
 
 
+def frames_scored(experiment):
+    """Return the number of the frame that is predicted from all frames seen, 11 in the paper."""
+    return experiment["frames"] - experiment.get("steps_ahead", 1) + 1
+
+
 def digits_name(data):
     """Return whose digits the `data` of a run are."""
     if data in (DRAWN, MNIST):

@@ -8,9 +8,10 @@ from typing import ClassVar
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import evaluation, export, figures, table1
-from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name
+from nnlite.train.moving_mnist import evaluation, export, figures, rollout, table1
+from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name, frames_scored
 from nnlite.train.moving_mnist.settings import (
     ALL,
     EPILOG,
@@ -27,6 +28,9 @@ from nnlite.train.runs.experiment import Experiment, Sequence
 
 import nnlite as nn
 from nnlite import models
+
+#: How a model is trained for several steps ahead, by the value of --feedback.
+FEEDBACK = {"data": FeedbackAsData, "gradient": FeedbackWithGradient}
 
 
 class MovingDigits(Experiment):
@@ -85,6 +89,11 @@ class MovingDigits(Experiment):
         """The training and the test sequences."""
         return self.sequences()
 
+    @cached_property
+    def scored(self):
+        """The same with a single frame after those seen: what the error one step ahead is taken on."""
+        return self.data if self.settings.steps_ahead == 1 else self.sequences(self.settings.seen + 1)
+
     def sequences(self, n_frames=None):
         """Return the training and the test sequences, of another number of frames if that is given.
 
@@ -129,8 +138,14 @@ class MovingDigits(Experiment):
         nn.manual_seed(settings.seed)
         options = {"height": settings.size, "width": settings.size} | settings.model_options
         if settings.model == "ae_conv":
-            options["n_frames"] = settings.frames - 1
-        return models.build(settings.model, **options).type(device=device)
+            options["n_frames"] = settings.seen
+        model = models.build(settings.model, **options)
+        if settings.steps_ahead > 1:
+            model = FEEDBACK[settings.feedback](model, settings.steps_ahead - 1)
+        return model.type(device=device)
+
+    def evaluated_model(self, model):
+        return model.video if isinstance(model, Feedback) else model
 
     def start(self, model):
         if not self.settings.weights:
@@ -145,14 +160,19 @@ class MovingDigits(Experiment):
 
     def make_batch(self, step, indices):
         frames = self.data[0].batch(indices).frames
-        return frames[:-1], frames[1:]
+        return frames[: self.settings.seen], frames[1:]
 
     def evaluate(self, model):
-        count = evaluation.validation_subset(self.settings.test_sequences)
-        return evaluation.evaluate(model, self.data[1], count, self._batch)
+        settings = self.settings
+        count = evaluation.validation_subset(settings.test_sequences)
+        scores = evaluation.evaluate(model, self.scored[1], count, self._batch)
+        if settings.steps_ahead > 1:
+            named, of = {"": model}, (settings.seen, settings.steps_ahead, count)
+            scores["bce_ahead"] = rollout.errors(named, self.data[1], *of)[""]
+        return scores
 
     def score(self, model):
-        (train, test), count = self.data, self.settings.test_sequences
+        (train, test), count = self.scored, self.settings.test_sequences
         scores = evaluation.evaluate(model, test, count, self._batch)
         reference = evaluation.score_baselines(train, test, count)
         return {
@@ -170,13 +190,13 @@ class MovingDigits(Experiment):
         return max(self.settings.batch, 8)
 
     def format_result(self, result):
-        frames = result["experiment"]["frames"]
+        frames = frames_scored(result["experiment"])
         model = result["experiment"]["model"]
         return evaluation.format_scores(model, result["scores"], result["baselines"], frames)
 
     def draw(self, folder, model, result):
         rows = min(6, self.settings.test_sequences)
-        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.data[1], rows)
+        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.scored[1], rows)
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, export, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
@@ -72,7 +73,7 @@ def draw(experiment, given, line):
     frames = test.batch([0]).frames
     predictions = {
         name: backend.as_numpy(
-            rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
+            roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
         )[:, 0, 0]
         for name, model in trained.items()
     }

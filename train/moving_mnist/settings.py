@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from nnlite.train.runs.loop_options import LoopOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, assignment, number, option, whole
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, assignment, number, option, whole
 
 from nnlite import backend, models
 
@@ -102,7 +102,20 @@ class Settings(LoopOptions):
         **_EXPERIMENT,
     )
     frames: int = option(
-        11, "frames in a sequence, the last only predicted", DATA, type=whole(2), **_EXPERIMENT
+        11,
+        "frames in a sequence, those seen and those predicted: the last, or the last --steps-ahead",
+        DATA,
+        type=whole(2),
+        **_EXPERIMENT,
+    )
+    steps_ahead: int = option(
+        1,
+        "frames to predict after those seen, each from the predictions before it: with --frames 20 "
+        "--steps-ahead 10 ten from ten",
+        DATA,
+        type=whole(1),
+        metavar="K",
+        **_EXPERIMENT,
     )
     train_sequences: int | None = option(
         None,
@@ -133,6 +146,14 @@ class Settings(LoopOptions):
         path=True,
         metavar="CHECKPOINT",
     )
+    feedback: str = option(
+        "data",
+        "with --steps-ahead above 1: take the predictions that are fed back as data, or take the gradient "
+        "back through them too, which costs more memory",
+        TRAINING,
+        choices=("data", "gradient"),
+        **_EXPERIMENT,
+    )
     model_options: dict = option(
         {},
         "option of the architecture, such as n_memory=32 or penalty_weight=0.1; of 'all', those that have "
@@ -142,6 +163,20 @@ class Settings(LoopOptions):
         flags=("--model-option",),
         **_EXPERIMENT,
     )
+
+    def __post_init__(self):
+        """Raise ValueError also where no frame is left to be seen."""
+        super().__post_init__()
+        if self.steps_ahead >= self.frames:
+            raise ValueError(
+                f"--steps-ahead {self.steps_ahead} of --frames {self.frames} leaves no frame to be seen; "
+                "--frames counts both"
+            )
+
+    @property
+    def seen(self):
+        """How many frames are seen before the first prediction that is fed back."""
+        return self.frames - self.steps_ahead
 
 
 #: With the 33 million weights of AE-fcLSTM a step of Muon takes many times as long.
