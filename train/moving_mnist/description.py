@@ -17,7 +17,7 @@ def describe_data(experiment):
     size, digits = experiment["size"], "digits" if experiment["digits"] > 1 else "digit"
     generated = (
         f"{experiment['digits']} moving {digits} of {digits_name(experiment['data'])} in {size}x{size} at "
-        f"{pace} px a frame"
+        f"{pace} px a frame{', grey' if experiment.get('targets') == 'grey' else ''}"
     )
     train, test = (
         Path(experiment[name]).name if experiment[name] else generated

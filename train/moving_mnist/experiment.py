@@ -94,8 +94,8 @@ class MovingDigits(Experiment):
         """The same with a single frame after those seen: what the error one step ahead is taken on."""
         return self.data if self.settings.steps_ahead == 1 else self.sequences(self.settings.seen + 1)
 
-    def sequences(self, n_frames=None):
-        """Return the training and the test sequences, of another number of frames if that is given.
+    def sequences(self, n_frames=None, speed=None, grey=None):
+        """Return the training and the test sequences, of other frames if these are given.
 
         The seed changes the training sequences only, so that all runs are scored on the same test set.
         """
@@ -108,18 +108,23 @@ class MovingDigits(Experiment):
             )
         train_digits, test_digits, _ = digits(settings.data)
         form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
-        form["speed"] = settings.speed[0], settings.speed[-1]
+        speed = speed or settings.speed
+        form |= {"speed": (speed[0], speed[-1]), "grey": self._grey if grey is None else grey}
         train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
         test = MovingMNIST(test_digits, **form, seed=0, split="test")
         if settings.train_sequences_file:
-            train = self._recorded("train_sequences_file", "train_sequences", n_frames)
+            train = self._recorded("train_sequences_file", "train_sequences", n_frames, form["grey"])
         if settings.sequences_file:
-            test = self._recorded("sequences_file", "test_sequences", n_frames)
+            test = self._recorded("sequences_file", "test_sequences", n_frames, form["grey"])
         return train, test
 
-    def _recorded(self, setting, count, n_frames):
+    @property
+    def _grey(self):
+        return self.settings.targets == "grey"
+
+    def _recorded(self, setting, count, n_frames, grey):
         """Return the sequences of a file, of which there must be as many as are asked for."""
-        data, side = SequenceFile(getattr(self.settings, setting), n_frames), self.settings.size
+        data, side = SequenceFile(getattr(self.settings, setting), n_frames, grey), self.settings.size
         if data.size != (side, side):
             raise ValueError(
                 f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"

@@ -101,6 +101,14 @@ class Settings(LoopOptions):
         metavar=("MIN", "MAX"),
         **_EXPERIMENT,
     )
+    targets: str = option(
+        "binary",
+        "frames of zeros and ones, or with the grey values of the digits, as in mnist_test_seq.npy; both are "
+        "scored by the cross-entropy, which for grey targets is above zero at its least",
+        DATA,
+        choices=("binary", "grey"),
+        **_EXPERIMENT,
+    )
     frames: int = option(
         11,
         "frames in a sequence, those seen and those predicted: the last, or the last --steps-ahead",

@@ -16,7 +16,17 @@ from nnlite import backend, checkpoint, models
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
 #: What two runs have to share for their curves to be of the same test sequences.
-_SAME_CURVE = ["model", "size", "digits", "speed", "frames", "sequences_file", "data", "test_sequences"]
+_SAME_CURVE = [
+    "model",
+    "size",
+    "digits",
+    "speed",
+    "targets",
+    "seen",
+    "sequences_file",
+    "data",
+    "test_sequences",
+]
 
 
 def start_with(model, settings):
