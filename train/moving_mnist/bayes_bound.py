@@ -1,9 +1,9 @@
 """How low the error can go: someone who knows the digits and the rule of their motion predicts them.
 
-He knows the shape of each digit and the range that its speed is drawn from, and sees at which whole pixel each
-digit is in every frame so far, even behind another one. Direction, speed and the place within the pixel he has
-to infer, as everybody does. The frames tell no more than that, so no predictor that is given the frames can
-expect less than his error.
+He knows the shape of each digit and the range that its speed is drawn from, and sees at which whole pixel
+each digit is in every frame so far, even behind another one. Direction, speed and the place within the pixel
+he has to infer, as everybody does. The frames tell no more than that, so no predictor that is given the
+frames can expect less than his error.
 """
 
 import math
@@ -93,12 +93,10 @@ def _of_fixed(corners, span, speed, _):
 
 
 def _of_drawn(corners, span, slow, fast):
-    """Return the same of a drawn speed: what a path on one axis tells of the velocity on that axis, joined."""
+    """Return the same of a drawn speed: a path on one axis tells of the velocity on that axis alone."""
     velocity, chances = _velocities(slow, fast)
-    y, x = (
-        _follow(path, velocity, largest, DRAWN_PLACES, math.ceil(fast))
-        for path, largest in zip(corners.T, span)
-    )
+    how = DRAWN_PLACES, math.ceil(fast)
+    y, x = (_follow(path, velocity, largest, *how) for path, largest in zip(corners.T, span))
     joint = np.empty((len(y), y.shape[2], x.shape[2]))
     for t, (of_y, of_x) in enumerate(zip(y, x)):
         rows, columns = (np.flatnonzero(of.any(axis=1)) for of in (of_y, of_x))

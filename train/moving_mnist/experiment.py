@@ -10,17 +10,10 @@ from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import evaluation, export, figures, rollout, table1
+from nnlite.train.moving_mnist import ahead, evaluation, export, figures, rollout, speeds, table1
 from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name, frames_scored
-from nnlite.train.moving_mnist.settings import (
-    ALL,
-    EPILOG,
-    MODEL_NAME,
-    PRESETS,
-    Settings,
-    settings_for,
-    settings_for_all,
-)
+from nnlite.train.moving_mnist.presets import EPILOG, PRESETS, settings_for, settings_for_all
+from nnlite.train.moving_mnist.settings import ALL, MODEL_NAME, Settings
 from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
@@ -38,7 +31,13 @@ class MovingDigits(Experiment):
 
     kind = command = "moving_mnist"
     group = "table1"
-    modes: ClassVar = {"evaluate": export.evaluate, "figures": figures.draw, "export": export.export}
+    modes: ClassVar = {
+        "evaluate": export.evaluate,
+        "figures": figures.draw,
+        "rollout": ahead.show,
+        "speeds": speeds.show,
+        "export": export.export,
+    }
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
     description = (
         "Train a video model that predicts the next frame of moving digits at every step.\n"
@@ -94,7 +93,7 @@ class MovingDigits(Experiment):
         """The same with a single frame after those seen: what the error one step ahead is taken on."""
         return self.data if self.settings.steps_ahead == 1 else self.sequences(self.settings.seen + 1)
 
-    def sequences(self, n_frames=None, speed=None, grey=None):
+    def sequences(self, n_frames=None, grey=None):
         """Return the training and the test sequences, of other frames if these are given.
 
         The seed changes the training sequences only, so that all runs are scored on the same test set.
@@ -108,8 +107,8 @@ class MovingDigits(Experiment):
             )
         train_digits, test_digits, _ = digits(settings.data)
         form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
-        speed = speed or settings.speed
-        form |= {"speed": (speed[0], speed[-1]), "grey": self._grey if grey is None else grey}
+        form["speed"] = settings.speed[0], settings.speed[-1]
+        form["grey"] = settings.targets == "grey" if grey is None else grey
         train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
         test = MovingMNIST(test_digits, **form, seed=0, split="test")
         if settings.train_sequences_file:
@@ -117,10 +116,6 @@ class MovingDigits(Experiment):
         if settings.sequences_file:
             test = self._recorded("sequences_file", "test_sequences", n_frames, form["grey"])
         return train, test
-
-    @property
-    def _grey(self):
-        return self.settings.targets == "grey"
 
     def _recorded(self, setting, count, n_frames, grey):
         """Return the sequences of a file, of which there must be as many as are asked for."""
@@ -180,7 +175,7 @@ class MovingDigits(Experiment):
         (train, test), count = self.scored, self.settings.test_sequences
         scores = evaluation.evaluate(model, test, count, self._batch)
         reference = evaluation.score_baselines(train, test, count)
-        return {
+        result = {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             "scores": scores,
@@ -188,6 +183,9 @@ class MovingDigits(Experiment):
             "ratios": evaluation.ratios(scores, reference),
             "hardware": provenance.hardware(model.device),
         }
+        if self.settings.steps_ahead > 1:
+            result["ahead"] = ahead.table({self.settings.model: (self, model)}, count)
+        return result
 
     @property
     def _batch(self):
@@ -197,11 +195,14 @@ class MovingDigits(Experiment):
     def format_result(self, result):
         frames = frames_scored(result["experiment"])
         model = result["experiment"]["model"]
-        return evaluation.format_scores(model, result["scores"], result["baselines"], frames)
+        text = evaluation.format_scores(model, result["scores"], result["baselines"], frames)
+        return text + ("\n\n" + ahead.format_page(result["ahead"]) if "ahead" in result else "")
 
     def draw(self, folder, model, result):
         rows = min(6, self.settings.test_sequences)
         evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.scored[1], rows)
+        if "ahead" in result:
+            ahead.draw(folder, {self.settings.model: (self, model)}, result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])
