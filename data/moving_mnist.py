@@ -95,7 +95,7 @@ class MovingMNIST:
             raise ValueError(f"speed must be 0 <= min <= max pixels a frame, got {slow} and {fast}")
         if split not in SPLITS:
             raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
-        self.digits, self.grey = digits if grey else np.where(digits > 127, np.uint8(255), np.uint8(0)), grey
+        self.digits, self.grey = digits if grey else 255 * (digits > 127).view(np.uint8), grey
         self.size, self.n_digits, self.n_frames = (height, width), n_digits, n_frames
         self.slow, self.fast = slow, fast
         self.seed, self.split = seed, split

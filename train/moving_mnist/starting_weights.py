@@ -120,7 +120,8 @@ def with_earlier(result, earlier):
 def learning_curve(log):
     """Return the errors on test sequences in the log of a run, by sequences and seconds."""
     return [
-        {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
+        {name: line["evaluation"][name] for name in ("bce", "bce_ahead") if name in line["evaluation"]}
+        | {key: line[key] for key in ("sequences", "seconds")}
         for line in log
         if "evaluation" in line
     ]
