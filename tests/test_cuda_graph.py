@@ -7,6 +7,7 @@ import cupy_double
 import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
+from nnlite.models.feedback import FeedbackWithGradient
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs.loop import CHECKPOINT
 from test_device_path import frames, losses, moved, small, trainer
@@ -223,7 +224,7 @@ def same_but_for_atomics(one, other, model):
 
 def trained(folder, model, graph):
     """Return parameters and sums after each of seven steps: rates fall, the flow starts, scores are made."""
-    run = trainer("cuda", folder, model, sequences=14, still=4, cooldown=0.6, cuda_graph=graph)
+    run = trainer("cuda", folder, model, sequences=14, flow_warmup=4, lr_decay_fraction=0.6, cuda_graph=graph)
     cupy_ops.use_cublas()  # so that both multiply alike
     evaluated, history = moved(frames(3, 3), "cuda"), []
     for step in range(7):
@@ -254,6 +255,16 @@ def test_training_is_the_same(tmp_path, name, algorithm, options):
         if algorithm:
             model.memory.algorithm = algorithm
         histories.append(trained(tmp_path / str(graph), model, graph))
+    for plain, graphed in zip(*histories, strict=True):
+        same_but_for_atomics(graphed, plain, name)
+    assert len({x for x in histories[0] if isinstance(x, float)}) > 7
+
+
+@pytest.mark.parametrize("name", ["ae_convlstm", "ae_convlstm_flow"])
+def test_training_with_feedback_is_the_same(tmp_path, name):
+    histories = [
+        trained(tmp_path / str(graph), FeedbackWithGradient(small(name), 2), graph) for graph in (False, True)
+    ]
     for plain, graphed in zip(*histories, strict=True):
         same_but_for_atomics(graphed, plain, name)
     assert len({x for x in histories[0] if isinstance(x, float)}) > 7
@@ -301,6 +312,9 @@ def test_the_command_line(tmp_path, capsys):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--cuda-graph"]
     assert moving_mnist.main([*command, "--out", str(tmp_path)]) == 2
     assert "CUDA graphs need a GPU" in capsys.readouterr().err
+    command += ["--model", "ae_convlstm", "--steps-ahead", "2"]
+    assert moving_mnist.main([*command, "--out", str(tmp_path)]) == 2
+    assert "--feedback data with --cuda-graph" in capsys.readouterr().err
 
 
 def test_benchmark(tmp_path, monkeypatch):

@@ -192,12 +192,16 @@ class Settings(LoopOptions):
     )
 
     def __post_init__(self):
-        """Raise ValueError also where no frame is left to be seen."""
+        """Raise ValueError also for settings of several steps ahead that exclude each other."""
         super().__post_init__()
         if self.steps_ahead >= self.frames:
             raise ValueError(
                 f"--steps-ahead {self.steps_ahead} of --frames {self.frames} leaves no frame to be seen; "
                 "--frames counts both"
+            )
+        if self.steps_ahead > 1 and self.feedback == "data" and self.cuda_graph:
+            raise ValueError(
+                "--feedback data with --cuda-graph: a roll-out cannot be captured; take --feedback gradient"
             )
 
     @property
