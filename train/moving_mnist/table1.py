@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def title(experiment):
-    """Return what the model of an experiment is called in the table."""
+    """Return the name of an experiment's model in the table."""
     return PAPER[_architecture(experiment)][0]
 
 

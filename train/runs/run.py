@@ -60,7 +60,7 @@ class Run:
         run = cls(folder, experiment, model, metadata, None)
         folder.mkdir(parents=True, exist_ok=True)
         run.lock = lock_run(folder)
-        (folder / LOG).unlink(missing_ok=True)  # of a run that came to nothing
+        (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
         return run
 
     @classmethod
