@@ -2,7 +2,7 @@
 
 An oracle knows the shape of each digit and its speed, and sees at which whole pixel each digit is in every
 frame so far, even behind another one. It has to infer direction and sub-pixel position, as every predictor
-does. The frames contain no more information than that, so no predictor that is given the frames can expect a lower error.
+does. The frames contain no more information than that, so no predictor can expect a lower error.
 """
 
 import math

@@ -25,8 +25,15 @@ BASELINES = {
 #: Settings that results in one table have to share.
 SHARED = ("size", "digits", "speed", "frames", "test_sequences", "sequences_file", "data")
 COLUMNS = (
-    *("architecture", "parameters", "error at t+1", "bits", "mean of steps", "paper", "flow error"),
-    *("sequences", "training"),
+    "architecture",
+    "parameters",
+    "error at t+1",
+    "bits",
+    "mean of steps",
+    "paper",
+    "flow error",
+    "sequences",
+    "training",
 )
 
 
