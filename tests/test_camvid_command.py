@@ -200,7 +200,7 @@ def test_help_names_presets_and_options():
     ).stdout
     for words in ("--resume", "--evaluate", "--camvid", "--split", "Ctrl-C", *PRESETS):
         assert words in text
-    assert "--flow-warmup N, --still N" in text and "--lr-decay-fraction SHARE, --cooldown SHARE" in text
+    assert "--flow-warmup N, --still N" in text and "--lr-decay-fraction X, --cooldown X" in text
 
 
 def test_paths_are_known_by_their_options():

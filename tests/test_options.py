@@ -12,11 +12,10 @@ from nnlite.train.runs.experiment import KINDS, experiment_type
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.options import (
     DATA,
+    TRAINING,
     Options,
     Preset,
-    assignment,
     flags_of,
-    number,
     option,
     parse_options,
     whole,
@@ -30,13 +29,13 @@ EXPERIMENTS = [*map(experiment_type, KINDS), Ablations]
 class Toy(Options):
     """Some options of every sort."""
 
-    count: int = option(MISSING, "how many", DATA, type=whole(1), kept=("loop",), modes=("resume",))
-    rate: float = option(0.5, "how fast, not 100%", DATA, type=number(0), kept=("loop",), formerly="speed")
-    size: tuple = option((4, 6), "height and width", DATA, type=whole(1), nargs=2, kept=("experiment",))
-    out: str | None = option(None, "where to", path=True, modes=("resume",))
-    resume: str | None = option(None, "continue", mode=True, path=True, flags=("--resume", "-r"))
-    fast: bool = option(False, "hurry", type=bool)
-    extra: dict = option({}, "anything", type=assignment, flags=("--extra-option",), kept=("experiment",))
+    count: int = option(MISSING, "how many", TRAINING, modes=("resume",))
+    rate: float | None = option(0.5, "how fast, not 100%", TRAINING, formerly="speed", least=0.25)
+    size: tuple = option((4, 6), "height and width", DATA, type=whole(1), nargs=2)
+    out: str | None = option(None, "where to", path="FOLDER")
+    resume: str | None = option(None, "continue", path="RUN", flags=("--resume", "-r"), mode=("out",))
+    fast: bool = option(False, "hurry")
+    extras: dict = option({}, "anything", DATA)
     secret: int | None = option(None, flags=(), kept=("experiment",))
 
 
@@ -114,7 +113,7 @@ def test_given_values_alone():
         "train",
         {"count": 3, "size": (1, 2), "fast": True},
     )
-    assert parse("--extra-option", "a=1", "--extra-option", "b=x")[1] == {"extra": {"a": 1, "b": "x"}}
+    assert parse("--extra", "a=1", "--extra", "b=x")[1] == {"extras": {"a": 1, "b": "x"}}
 
 
 def test_a_mode_takes_what_goes_with_it(capsys):
@@ -122,6 +121,9 @@ def test_a_mode_takes_what_goes_with_it(capsys):
         "resume",
         {"resume": "run", "count": 3, "out": "x"},
     )
+    with pytest.raises(SystemExit):
+        parse("--rate", "0.125")
+    assert "--rate: must be a number from 0.25 on, got 0.125" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         parse("--resume", "run", "--rate", "3", "--fast")
     assert "--resume takes its settings from the run; leave out --fast, --rate" in capsys.readouterr().err
@@ -144,14 +146,14 @@ def test_help_follows_from_the_declaration(capsys):
 def test_layers():
     preset = PRESETS["default"]
     assert Toy.layered(*preset.layers("a")) == Toy(1200)
-    options = Toy.layered(*preset.layers("b"), {"extra": {"a": 1}, "count": 7}, {"extra": {"b": 2}})
-    assert (options.count, options.rate, options.extra) == (7, 2.0, {"a": 1, "b": 2})
+    options = Toy.layered(*preset.layers("b"), {"extras": {"a": 1}, "count": 7}, {"extras": {"b": 2}})
+    assert (options.count, options.rate, options.extras) == (7, 2.0, {"a": 1, "b": 2})
 
 
 def test_checkpoints_keep_what_is_declared_so():
-    options = Toy(3, extra={"a": 1}, secret=5)
+    options = Toy(3, extras={"a": 1}, secret=5)
     assert options.kept("loop") == {"count": 3, "rate": 0.5}
-    assert options.kept("experiment") == {"size": [4, 6], "extra": {"a": 1}, "secret": 5}
+    assert options.kept("experiment") == {"size": [4, 6], "extras": {"a": 1}, "secret": 5}
     assert Toy.from_dict(options.kept("loop") | options.kept("experiment")) == options
     assert Toy.from_dict({"count": 3, "speed": 2.0}) == Toy(3, rate=2.0)  # the name of an older version
     assert Toy.path_flags() == {"--out", "--resume", "-r"}

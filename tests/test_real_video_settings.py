@@ -37,7 +37,7 @@ class Places:
     def __len__(self):
         return 12
 
-    def place(self, i):
+    def source_of(self, i):
         return self.sources[i], 0
 
 
