@@ -86,7 +86,7 @@ class Settings(RunOptions):
     stride: int = option(3, "frames from one training clip to the next", DATA)
     max_jump: float = option(
         USUAL_MAX_JUMP,
-        "leave out clips with a cut: two neighbouring frames whose mean absolute difference is above J; "
+        "leave out clips with a cut: two neighbouring frames whose mean absolute difference is above X; "
         "1 for none",
         DATA,
     )

@@ -20,7 +20,7 @@ class LoopOptions(Options):
     """
 
     sequences: int = option(MISSING, "sequences to train on in all", TRAINING, modes=("resume",))
-    minutes: float | None = option(None, "end training after M minutes in all", TRAINING, modes=("resume",))
+    minutes: float | None = option(None, "end training after X minutes in all", TRAINING, modes=("resume",))
     batch: int = option(8, "sequences in a step", TRAINING)
     optimiser: str = option(
         "adam", "update rule", TRAINING, choices=("rmsprop", "adam", "sgd", "adagrad", "muon")
@@ -47,7 +47,7 @@ class LoopOptions(Options):
         flags=("--flow-warmup", "--still"),
         formerly="still",
     )
-    clip: float = option(50.0, "limit gradients to -C..C", TRAINING)
+    clip: float = option(50.0, "limit gradients to -X..X", TRAINING)
     loss_at: str = option(
         "all", "train on the predictions of all steps, or of the last", TRAINING, choices=("all", "last")
     )
