@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from nnlite.train.inspect import traced_model
 from nnlite.train.report.anonymise import anonymised_path
 from nnlite.train.runs import command
-from nnlite.train.runs.options import DATA, MODEL, Options, flags_of, option, whole
+from nnlite.train.runs.options import DATA, RUN, Options, flags_of, option, whole
 from nnlite.train.runs.run import PAGE
 
 #: Entries of each array to compare with finite differences.
@@ -35,7 +35,7 @@ class Settings(Options):
         None,
         "the folder of a run, or a checkpoint.h5 (default: the pretrained weights of the model, or a new "
         "model where there are none)",
-        MODEL,
+        RUN,
         flags=("run",),
         path=True,
         nargs="?",
@@ -45,7 +45,7 @@ class Settings(Options):
         None,
         f"architecture: {', '.join(TITLES)} (default: {traced_model.DEFAULT}); for a folder of several runs, "
         "which of them",
-        MODEL,
+        RUN,
         metavar="NAME",
     )
     sequence: int = option(
