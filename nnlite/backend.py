@@ -1,7 +1,8 @@
 """The one place that knows NumPy from CuPy: devices, dtypes and array conversion.
 
-All other code gets the array library from an array (`get_array_module`) or a device (`array_module`) and
-then has one body for both. CuPy is imported only when a GPU is requested.
+All other code gets the array library from an array (`get_array_module`) or a device (`array_module`) and then
+has one body for both; operations that need two are in `nnlite.ops.get_ops`. CuPy is imported only when a GPU
+is requested.
 """
 
 import os
@@ -103,6 +104,12 @@ def as_numpy(x):
 def pointer(x):
     """Return the address of the first element of `x`: equal addresses mean shared memory."""
     return x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
+
+
+def forbid_writing(x):
+    """Make a NumPy array read-only; a CuPy array is left as it is, because CuPy has no such flag."""
+    if isinstance(x, np.ndarray):
+        x.flags.writeable = False
 
 
 def synchronize(device):

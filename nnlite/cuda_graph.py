@@ -13,7 +13,7 @@ import itertools
 from contextlib import contextmanager, suppress
 
 from . import backend
-from .ops import products
+from .ops import cupy_ops
 
 #: Runs before the capture. The first compiles kernels and makes constants and buffers; the second reuses
 #: them, as the captured run does.
@@ -25,7 +25,7 @@ class StepGraph:
 
     function(*inputs): takes arrays and returns a tuple of arrays, or of numbers that never change. It must
     not wait for the GPU nor copy from host memory, and whatever it depends on may change in place only.
-    Its products go straight to cuBLAS (`ops.products`).
+    Its products go straight to cuBLAS (`ops.cupy_ops.use_cublas`).
     model: the module that it runs. It is captured anew when the inputs' shapes or dtypes, a module's mode, or
     the addresses of parameters, gradients and buffers change. Before that `function` runs several times,
     which leaves no trace in the model's buffers, such as running means.
@@ -84,7 +84,7 @@ class StepGraph:
         # Buffers that modules keep for their next call must be made again in this pool: memory of another
         # would be reused as soon as a module, but not the graph, has released it.
         self.model.clear_state()
-        used_cublas = products.use_cublas(True)
+        used_cublas = cupy_ops.use_cublas(True)
         try:
             with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
                 self._inputs = [x.copy() for x in inputs]
@@ -93,7 +93,7 @@ class StepGraph:
                 self._stream.synchronize()
                 self._graph, self._outputs = self._record(cupy)
         finally:
-            products.use_cublas(used_cublas)
+            cupy_ops.use_cublas(used_cublas)
         for buffer, kept in buffers:
             buffer[...] = kept
 

@@ -5,8 +5,6 @@ Two parameters are the same when they are the same memory, and all functions kee
 
 import weakref
 
-import numpy as np
-
 from . import backend
 
 #: Weak references (flat parameters, flat gradients, module) to what `flatten` returned and is in use.
@@ -52,8 +50,7 @@ def find_stale():
             _pairs[:] = [pair for pair in _pairs if pair[0]() is not flat]
             for array in (flat, flat_grad):
                 _stale[id(array)] = array
-                if isinstance(array, np.ndarray):
-                    array.flags.writeable = False
+                backend.forbid_writing(array)
 
 
 def check_connected(array, what):

@@ -83,7 +83,7 @@ def test_the_flow_of_trained_weights_is_not_held(both, monkeypatch, tmp_path):
 
 def test_sequences_for_the_microscope(both):
     """They are test sequences as the model is trained on them, with the criterion of the run."""
-    video = MovingShapes(size=(16, 16), split="test").sequences([3])
+    video = MovingShapes(size=(16, 16), split="test").batch([3])
     for name in NAMES:
         experiment, saved = reopen(LabelledVideo, both / name / "checkpoint.h5")
         assert experiment_type(kind_of(saved)) is LabelledVideo
@@ -91,7 +91,7 @@ def test_sequences_for_the_microscope(both):
         assert sequence.description == "test sequence 3 of moving shapes"
         last = slice(-1, None) if name == "segnet" else slice(None)
         np.testing.assert_array_equal(sequence.frames, video.frames[last])
-        np.testing.assert_array_equal(sequence.labels, video.labels[last])
+        np.testing.assert_array_equal(sequence.labels, video.visible_labels[last])
         nll = getattr(sequence.criterion, "cross_entropy", sequence.criterion).negative_log_likelihood
         np.testing.assert_allclose(nll.weights, result_of(both / name)["weights"], rtol=1e-6)
         with pytest.raises(ValueError, match="--sequence: the run has 4 test sequences, got 4"):

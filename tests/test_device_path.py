@@ -16,7 +16,7 @@ import nnlite as nn
 from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops.spectral import SpectralConvolution
-from nnlite.recurrent import spectral_steps
+from nnlite.recurrent import spectral_conv_lstm
 
 #: The largest difference between the devices, over the largest entry of an array (but at least 0.05). The
 #: double computes as the CPU does, a GPU adds up in another order and has another tanh.
@@ -125,7 +125,7 @@ def test_model(name):
 @pytest.mark.parametrize("algorithm, tile", [("gemm", None), ("spectral", 13), ("spectral", 5)])
 def test_seq_conv_lstm(algorithm, tile, monkeypatch):
     """Two sequences that follow one another, in training and in evaluation; maps that tiles do not divide."""
-    monkeypatch.setattr(spectral_steps, "choose_tile", lambda *sizes: tile)
+    monkeypatch.setattr(spectral_conv_lstm, "choose_tile", lambda *sizes: tile)
     model = nn.SeqConvLSTM(2, 3, 5, 3, algorithm=algorithm).remember("both")
     twin, rng = model.clone(), np.random.default_rng(0)
     twin.cuda()

@@ -53,7 +53,8 @@ def last_state(module):
     """Return the output and the cell after the last step."""
     if isinstance(module, nn.AbstractRecurrent):
         return module.outputs[module.step - 1], module.cells[module.step - 1]
-    return module.last_output, module.last_cell
+    single = module.output.ndim == module.last_output.ndim
+    return [state[0] if single else state for state in (module.last_output, module.last_cell)]
 
 
 def noise(*shape, seed=0):
@@ -68,6 +69,12 @@ KINDS = {
     "LSTM without peepholes": (lambda: nn.Sequencer(nn.LSTM(3, 4, 9999, False)), VECTORS),
     "FastLSTM": (lambda: nn.Sequencer(nn.FastLSTM(3, 4)), VECTORS),
     "ConvLSTM": (lambda: nn.Sequencer(nn.ConvLSTM(1, 2, 9, 3, 3)), MAPS),
+    "ConvLSTM single": (lambda: nn.Sequencer(nn.ConvLSTM(1, 2, 9, 3, 3)), [x[:, 0] for x in MAPS]),
+    "SeqLSTM": (lambda: nn.SeqLSTM(3, 4), VECTORS),
+    "SeqLSTM single": (lambda: nn.SeqLSTM(3, 4), [x[:, 0] for x in VECTORS]),
+    "SeqConvLSTM gemm": (lambda: nn.SeqConvLSTM(1, 2, 3, algorithm="gemm"), MAPS),
+    "SeqConvLSTM spectral": (lambda: nn.SeqConvLSTM(1, 2, 3, 5, algorithm="spectral"), MAPS),
+    "SeqConvLSTM single": (lambda: nn.SeqConvLSTM(1, 2, 3), [x[:, 0] for x in MAPS]),
 }
 
 
@@ -133,3 +140,26 @@ def test_gradients_of_another_shape_are_refused(kind, name):
     setattr(memory(module), name, np.ones(7))
     with pytest.raises(ValueError, match=rf"{name} must have shape .*got \(7,\)"):
         module.backward(x, y)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["user_prev_output", "user_prev_cell"])
+def test_a_state_of_another_shape_is_refused(kind, name):
+    build, (x, _) = KINDS[kind]
+    module = build().double()
+    setattr(memory(module), name, np.ones(7))
+    with pytest.raises(ValueError, match=rf"{name} must have shape .*got \(7,\)"):
+        module.forward(x)
+
+
+@pytest.mark.parametrize("kind", ["SeqLSTM", "SeqConvLSTM gemm", "SeqConvLSTM spectral"])
+def test_a_remembered_state_goes_before_the_users(kind):
+    build, (x, _) = KINDS[kind]
+    module = build().double().remember("both")
+    whole = module.forward(x)
+    module.forget().forward(x[:2])
+    module.user_prev_cell = np.ones_like(module.last_cell)
+    np.testing.assert_allclose(module.forward(x[2:]), whole[2:], rtol=1e-12)
+    module.backward(x[2:], np.ones_like(module.output))
+    assert module.user_grad_prev_cell is None
+    assert np.abs(module.forget().forward(x) - whole).max() > 1e-3

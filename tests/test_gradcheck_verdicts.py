@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nnlite as nn
-from nnlite.finite_differences import judge
+from nnlite.finite_differences import judge, numeric_gradient
 from nnlite.gradcheck import TOLERANCE, check_criterion, check_module, worst
 
 
@@ -146,3 +146,26 @@ def test_judge_of_a_smooth_function(analytic, status):
 
 def test_judge_refuses_a_loss_that_is_no_number():
     assert judge(lambda t: np.nan, 0.0, 1.0, 1e-6, 1e-16).status == "wrong"
+
+
+def test_numeric_gradient_of_one_entry_and_of_all():
+    x = np.array([[1.0, -2.0], [0.5, 3.0]])
+    before = x.copy()
+
+    def loss():
+        return float((x**3).sum())
+
+    np.testing.assert_allclose(numeric_gradient(loss, x), 3 * x**2, rtol=1e-9)
+    assert numeric_gradient(loss, x, (1, 0)) == pytest.approx(0.75, rel=1e-9)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_an_error_in_the_loss_puts_the_entry_back():
+    x = np.ones(2)
+
+    def loss():
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        numeric_gradient(loss, x, 0)
+    np.testing.assert_array_equal(x, [1, 1])

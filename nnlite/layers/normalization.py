@@ -2,8 +2,9 @@
 
 from .. import backend
 from ..module import Module
+from ..ops import get_ops
 from ..ops.stencils import channel_window_sum
-from ..ops.threads import in_cache, split_alone
+from ..ops.threads import cache_items
 from ..random import default_generator
 
 
@@ -126,7 +127,8 @@ class BatchNormalization(Module):
         def piece(features):
             work(features, (*before, features))
 
-        split_alone(in_cache(piece, max(input.nbytes // self.n, 1), self.xp), self.n, self.xp)
+        feature_bytes = max(input.nbytes // self.n, 1)
+        get_ops(input).parallel_for(piece, self.n, cache_items(feature_bytes))
 
     def _normalized(self, input, features, at):
         """Return x̂ of some features, for the statistics of the last forward pass."""

@@ -6,13 +6,13 @@ import numpy as np
 
 import nnlite as nn
 from nnlite.finite_differences import has_kink, moved, slopes
-from nnlite.recurrent.whole_sequence import WholeSequence
+from nnlite.recurrent.sequence_module import SequenceModule
 
 #: Step sizes h. A smooth function has the same slope with both. Smaller than for single modules: a weight of
 #: the flow regressor moves thousands of positions at which the sampler reads, some across a pixel's centre.
 STEP_SIZES = 2.0**-20, 2.0**-22
 #: Modules whose output follows from input and parameters alone and is costly: computed only when needed.
-COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, WholeSequence
+COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, SequenceModule
 
 
 def compare(run, entries=3, seconds=30.0, step_sizes=STEP_SIZES, seed=0, progress=lambda done, total: None):

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.files import replacing
-from nnlite.ops import products, threads
+from nnlite.ops import cupy_ops, threads
 from nnlite.random import default_generator
 
 LOG = "log.jsonl"
@@ -50,7 +50,7 @@ class Trainer:
             backend.use_tf32(model.device)
         self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
         if options.tf32 or options.cuda_graph:
-            products.use_cublas()  # CuPy rounds some products only, and lets none into a graph
+            cupy_ops.use_cublas()  # CuPy rounds some products only, and lets none into a graph
         self.parameters, self.gradients = model.get_parameters()
         self.predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)

@@ -1,7 +1,7 @@
-"""Parts of optimiser steps as one CUDA kernel each: every number is read and written once.
+"""The optimiser updates of `updates` as one CUDA kernel each, so that every number is read and written once.
 
 The bodies are plain C over one element, in the names of the formulas; the tests compile them for the host and
-compare them with the NumPy steps.
+compare them with the NumPy updates.
 """
 
 from functools import cache
@@ -19,12 +19,12 @@ NESTEROV = """
 
 
 def adam(x, g, m, v, rate, options):
-    """Do as the loop of `adaptive.adam_step` does, on CuPy arrays."""
+    """Do the same as `updates.adam`, on CuPy arrays."""
     _kernels()[0](g, rate, options.beta1, options.beta2, options.epsilon, x, m, v)
 
 
 def nesterov(u, g, m, momentum):
-    """Do as `orthogonal.nesterov` does, on CuPy arrays."""
+    """Do the same as `updates.nesterov`, on CuPy arrays."""
     _kernels()[1](g, momentum, m, u)
 
 
