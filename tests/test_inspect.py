@@ -1,13 +1,11 @@
 """The microscope: its numbers are those of the run, its page needs nothing else, errors say what is wrong."""
 
-import ast
 import functools
 import inspect as standard_inspect
 import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -257,14 +255,6 @@ def test_the_run_may_stand_anywhere_on_the_command_line():
         _, given = parse_options(Settings, argv, program="inspect", description="")
         assert given == {"run": "RUN", "loss_at": "last"}
     assert parse_options(Settings, [], program="inspect", description="") == ("train", {})
-
-
-def test_the_microscope_imports_no_experiment():
-    for path in Path(sequences.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            module = getattr(node, "module", None) if isinstance(node, ast.ImportFrom) else None
-            if module and module.startswith("nnlite.train"):
-                assert re.match(r"nnlite\.train\.(inspect|report|runs)\b", module), (path.name, module)
 
 
 def test_models_of_crops_see_the_middle(tmp_path):
