@@ -14,13 +14,15 @@ from nnlite.train.inspect import sequences
 from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.frame_strip import frame_strip
 from nnlite.train.inspect.sequences import sequence_for
+from nnlite.train.inspect.settings import Settings, anonymised_command
 from nnlite.train.inspect.traced_model import TracedModel, load
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 from nnlite.train.runs.experiment import Sequence
+from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
 from PIL import Image
-from toy_inspect import OPTIONS, STEPS, content_of, save, stored
+from toy_inspect import OPTIONS, STEPS, content_of, run_metadata, save, stored
 
 import nnlite as nn
 from nnlite import checkpoint, models
@@ -210,7 +212,8 @@ def test_a_video_is_shown_in_segments(tmp_path):
 
 
 def test_models_of_real_video_see_frames_around_zero(tmp_path):
-    path = save(tmp_path / "c.h5", "ae_convlstm_flow", {"experiment": {"signature": "x"}}, output="linear")
+    metadata = run_metadata("real_video", videos=("no folder",))
+    path = save(tmp_path / "c.h5", "ae_convlstm_flow", metadata, output="linear")
     frames = np.random.default_rng(0).random((5, 1, 1, 32, 32)).astype(np.float32)
     run = ForwardBackward(load(path), Sequence(frames, "noise"), "all")
     np.testing.assert_allclose(run.input, frames[:-1] - 0.5, atol=1e-7)
@@ -218,6 +221,40 @@ def test_models_of_real_video_see_frames_around_zero(tmp_path):
     run.loss()
     shown = frame_strip(run)[0]["steps"]["2"]
     assert np.abs(shown[..., 0] - frames[2, 0, 0] * 255).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "given", "drawn"),
+    [
+        ("moving_mnist", "ae_convlstm", {"data": "gone"}, "2 moving drawn digits"),
+        ("real_video", "ae_convlstm_flow", {"videos": ("gone",)}, "2 moving drawn digits"),
+        ("camvid", "segnet_flow", {"data": "gone", "model": "segnet_flow"}, "moving shapes"),
+    ],
+)
+def test_without_the_data_of_its_run_a_model_sees_drawn_ones(tmp_path, monkeypatch, kind, name, given, drawn):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    traced = load(save(tmp_path / "c.h5", name, run_metadata(kind, loss_at="last", **given)))
+    sequence = sequence_for(traced, n_frames=STEPS)
+    assert traced.experiment.kind == kind and traced.loss_at == "last"
+    assert drawn in sequence.description
+    assert sequence.description.endswith("(the data of the model's run are not here)")
+    assert len(sequence.frames) == STEPS + (not traced.segments)
+
+
+def test_the_command_on_the_page_names_no_folders(tmp_path):
+    given = {"run": str(tmp_path / "my run"), "loss_at": "last", "video": "/a/b/c.mp4", "entries": 2}
+    expected = "python -m train.inspect 'my run' --video c.mp4 --loss-at last --entries 2"
+    assert anonymised_command(given) == expected
+    assert anonymised_command({"run": tmp_path / "r" / "checkpoint.h5"}).endswith(" r/checkpoint.h5")
+
+
+def test_the_run_may_stand_anywhere_on_the_command_line():
+    assert Settings.path_flags() == {"run", "--video", "--out"}
+    for argv in (["RUN", "--loss-at", "last"], ["--loss-at", "last", "RUN"]):
+        _, given = parse_options(Settings, argv, program="inspect", description="")
+        assert given == {"run": "RUN", "loss_at": "last"}
+    assert parse_options(Settings, [], program="inspect", description="") == ("train", {})
 
 
 def test_models_of_crops_see_the_middle(tmp_path):

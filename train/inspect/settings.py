@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from nnlite.train.inspect import traced_model
 from nnlite.train.report.anonymise import anonymised_path
 from nnlite.train.runs import command
-from nnlite.train.runs.options import DATA, MODEL, Options, flags_of, option
+from nnlite.train.runs.options import DATA, Options, flags_of, option
 from nnlite.train.runs.run import PAGE
 
 #: Entries of each array to compare with finite differences.
@@ -35,32 +35,27 @@ class Settings(Options):
         None,
         "the folder of a run, or a checkpoint.h5 (default: the pretrained weights of the model, or a "
         "new model where there are none)",
-        MODEL,
         flags=("run",),
         path="RUN",
-        kept=(),
         nargs="?",
     )
     model: str | None = option(
         None,
         f"architecture: {', '.join(TITLES)} (default: {traced_model.DEFAULT}); for a folder of several runs, "
         "which of them",
-        MODEL,
-        kept=(),
         metavar="NAME",
     )
     sequence: int = option(
-        0, "number of the test sequence, or of the segment of the video", DATA, least=0, kept=()
+        0, "number of the test sequence, or of the segment of the video", DATA, least=0
     )
     video: str | None = option(
         None,
         "a video or a folder of pictures, in place of the run's test sequences",
         DATA,
         path="FILE",
-        kept=(),
     )
     frames: int | None = option(
-        None, "frames that the model sees (default: as in training)", DATA, least=2, kept=()
+        None, "frames that the model sees (default: as in training)", DATA, least=2
     )
     loss_at: str | None = option(
         None,
