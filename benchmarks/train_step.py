@@ -40,7 +40,7 @@ def main(argv=None):
         if options.cuda_graph and options.device == "cpu":
             raise RuntimeError("CUDA graphs need a GPU: omit --cuda-graph, or run with --device cuda")
         if not options.profile and importlib.util.find_spec("torch") is None:
-            raise RuntimeError("PyTorch is not installed: pip install 'nnlite[bench]'")
+            raise RuntimeError("PyTorch is not installed: pip install torch")
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -15,7 +15,7 @@ def load_av():
         import av
     except ImportError as error:
         raise RuntimeError(
-            "reading and writing video needs PyAV, which is the extra `video`: pip install -e '.[video]'"
+            "reading and writing video needs PyAV, which is the extra `video`: pip install av"
         ) from error
     return av
 

@@ -43,7 +43,7 @@ def cuda_unavailable_reason():
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed (pip install 'nnlite[gpu]')"
+        return "CuPy is not installed (pip install cupy-cuda13x, or cupy-cuda12x for CUDA 12)"
     try:
         if cupy.cuda.runtime.getDeviceCount() > 0:
             return None

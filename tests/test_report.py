@@ -17,10 +17,12 @@ def test_table():
     rows = [("row", (1.0, 0.12345)), ("a row that is blank at first", (None, 2.0)), ("text", ("-", "b"))]
     assert tables.format_table("Title", ("first", "second"), rows).splitlines() == [
         "Title",
-        " " * 42 + "    first   second",
-        "  row" + " " * 37 + "   1.0000   0.1235",
-        "  a row that is blank at first" + " " * 12 + "            2.0000",
-        "  text" + " " * 36 + "        -        b",
+        "",
+        "|                              |  first | second |",
+        "| ---------------------------- | -----: | -----: |",
+        "| row                          | 1.0000 | 0.1235 |",
+        "| a row that is blank at first |        | 2.0000 |",
+        "| text                         |      - |      b |",
     ]
 
 

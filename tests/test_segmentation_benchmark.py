@@ -5,7 +5,7 @@ import json
 import pytest
 from nnlite.benchmarks import segmentation_step
 
-pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 
 def test_a_small_run(tmp_path, capsys):

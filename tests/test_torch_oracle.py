@@ -8,7 +8,7 @@ from nnlite.train.runs.loop import loss_and_gradient
 import nnlite as nn
 from nnlite import models, optim
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 F = torch.nn.functional
 from nnlite.benchmarks import torch_models  # noqa: E402
 

@@ -88,7 +88,7 @@ def evaluate(model, sequences, count, batch, classes):
 
 
 def validation_subset(count):
-    """Return how many of so many test sequences are scored during training."""
+    """Return the number of test sequences that are scored during training."""
     return min(VALIDATION_SUBSET, count)
 
 

@@ -256,7 +256,7 @@ def settings_for(model, preset, given):
 
 
 def _weights(name, weights):
-    """Return what one of both networks starts with: a checkpoint, another of the two, or "none"."""
+    """Return the initial weights of one of both networks: a checkpoint, the other network, or "none"."""
     if weights == SEGNET:
         return SEGNET if name == "segnet_flow" else NONE
     if weights != NONE and Path(weights).is_dir():

@@ -9,7 +9,7 @@ from nnlite.finite_differences import has_kink, moved, slopes
 from nnlite.recurrent.sequence_module import SequenceModule
 
 #: Step sizes h. A smooth function has the same slope with both. Smaller than for single modules: a weight of
-#: the flow regressor moves thousands of positions at which the sampler reads, some across the centre of a pixel.
+#: the flow regressor moves thousands of positions at which the sampler reads, some across a pixel's centre.
 STEP_SIZES = 2.0**-20, 2.0**-22
 #: Modules whose output follows from input and parameters alone and is costly: computed only when needed.
 COSTLY = nn.SpatialConvolution, nn.Linear, nn.Sequencer, SequenceModule
@@ -24,8 +24,8 @@ def compare(run, entries=3, seconds=30.0, step_sizes=STEP_SIZES, seed=0, progres
     Returns a list of dicts, one for each entry: "what", "index", "analytic", "numeric" with the first and
     "finer" with the last of `step_sizes`, "left" and "right", the one-sided slopes with the last, "error",
     relative, and "kink", whether these slopes disagree: there the function has no derivative within the step,
-    and the analytic one is a choice. Errors are relative to the larger of both, but at least to 1% of the array's
-    largest derivative, as in `nnlite.gradcheck`.
+    and the analytic one is a choice. Errors are relative to the larger of both, but at least to 1% of the
+    array's largest derivative, as in `nnlite.gradcheck`.
     """
     began, rng = time.monotonic(), np.random.default_rng(seed)
     base = run.loss()
@@ -57,8 +57,8 @@ def _entry(run, what, values, grad, position, base, step_sizes):
     """Compare one entry."""
     index = np.unravel_index(position, values.shape)
     at = moved(run.loss, values, index)
-    found = [slopes(at, step, base) for step in step_sizes]
-    coarse, fine = found[0], found[-1]
+    by_step_size = [slopes(at, h, base) for h in step_sizes]
+    coarse, fine = by_step_size[0], by_step_size[-1]
     numeric, analytic, largest = coarse.central, float(grad[index]), float(np.abs(grad).max())
     scale = max(abs(analytic), abs(numeric), 1e-2 * largest) or 1.0
     rounding = 16 * np.finfo(np.float64).eps * abs(base) / fine.step

@@ -40,8 +40,8 @@ def memories(trace):
 def _unrolled(module, trace, path):
     """Compute the gates of a module that runs the whole sequence, from its input, output and parameters.
 
-    Both passes are repeated here, since the module's own backward pass works in place and overwrites the gates
-    and their gradients before anything else can see them. Forward is eq. 1; backward is
+    Both passes are repeated here, since the module's own backward pass works in place: it overwrites the
+    gates and their gradients before anything else can see them. Forward is eq. 1; backward is
 
         δc = dcₜ + dh ⊙ o ⊙ (1 - tanh² c),  do = dh ⊙ tanh c,  di = δc ⊙ c̃,  dc̃ = δc ⊙ i,  df = δc ⊙ cₜ₋₁,
         dcₜ₋₁ = δc ⊙ f,  and with the pre-activations z, dz = (slope) ⊙ d(gate),  dhₜ₋₁ = gₜ₋₁ + Uᵀ dz.

@@ -94,7 +94,7 @@ def _by_step(signals, steps, n_frames, reverse):
 
 
 def _gradients(calls, summaries):
-    """Return {path of a parameter: {step: index of a summary}} of what a module's calls added to gradients."""
+    """Return {path of a parameter: {step: index of a summary}}: what a module's calls added to gradients."""
     sums = {}
     for call in calls:
         for path, signal in call.gradients.items():

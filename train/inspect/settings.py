@@ -63,8 +63,8 @@ class Settings(Options):
     )
     loss_at: str | None = option(
         None,
-        "take the loss of the predictions of all steps, or of the last one, whose gradient shows how far back "
-        "the memory carries it (default: as in training)",
+        "take the loss of the predictions of all steps, or of the last one, whose gradient shows how far "
+        "back the memory carries it (default: as in training)",
         PAGE_GROUP,
         choices=("all", "last"),
     )

@@ -105,7 +105,7 @@ def _experiment(saved):
 
 
 def default_criterion(traced):
-    """Return the criterion to train the model with, unless its run says otherwise; it sums over all elements."""
+    """Return the criterion for a model unless its run has its own; it sums over all elements."""
     if traced.segments:
         return SegmentationLoss() if traced.name == "segnet_flow" else PixelCrossEntropy()
     loss = nn.BCECriterion if traced.options["output"] == "sigmoid" else nn.MSECriterion

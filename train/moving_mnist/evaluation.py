@@ -86,12 +86,12 @@ def score_baselines(train, test, count):
 
 
 def validation_subset(test_sequences):
-    """Return how many of the test sequences the curves of a run are of."""
+    """Return the number of test sequences that the curves of a run are scored on."""
     return min(VALIDATION_SUBSET, test_sequences)
 
 
 def calibration_size(train):
-    """Return how many sequences of the training data the baselines are estimated from."""
+    """Return the number of training sequences that the baselines are estimated from."""
     return min(CALIBRATION, len(train)) if isinstance(train, Sized) else CALIBRATION
 
 

@@ -19,7 +19,7 @@ BATCH = 20
 def roll_out(model, frames, steps):
     """Return the probabilities (steps, N, C, H, W) of the frames that follow `frames` (T, N, C, H, W).
 
-    A model with a memory sees each frame once and goes on from its state; AE-Conv sees the last T frames.
+    A model with a memory sees each frame once and continues from its state; AE-Conv sees the last T frames.
     """
     xp = backend.get_array_module(frames)
     predictions, seen = [], frames
@@ -62,7 +62,7 @@ def baseline_errors(train, test, seen, steps, train_count, test_count):
 
 
 def _transitions(data, seen, steps, count):
-    """Return how often each value in the last seen frame is followed by each, 1 to `steps` frames later."""
+    """Return transition counts from the last seen frame to the frames 1 to `steps` later."""
     total = 0
     for first in range(0, count, 100):
         frames = data.batch(range(first, min(first + 100, count))).frames

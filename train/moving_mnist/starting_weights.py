@@ -110,7 +110,7 @@ def learning_curve(log):
 
 
 def _training(saved):
-    """Return how the weights in a checkpoint came about."""
+    """Return the training behind the weights of a checkpoint."""
     metadata, position = saved.metadata, saved.position
     if "result" in metadata:  # of a finished run, packed by `export`
         kept = ("commits", "sequences_seen", "training_seconds", "curve")

@@ -25,13 +25,20 @@ BASELINES = {
 #: Settings that results in one table have to share.
 SHARED = ("size", "digits", "speed", "frames", "test_sequences", "sequences_file", "data")
 COLUMNS = (
-    *("architecture", "parameters", "error at t+1", "bits", "mean of steps", "paper", "flow error"),
-    *("sequences", "training"),
+    "architecture",
+    "parameters",
+    "error at t+1",
+    "bits",
+    "mean of steps",
+    "paper",
+    "flow error",
+    "sequences",
+    "training",
 )
 
 
 def title(experiment):
-    """Return what the model of an experiment is called in the table."""
+    """Return the name of an experiment's model in the table."""
     return PAPER[_architecture(experiment)][0]
 
 

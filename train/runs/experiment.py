@@ -105,7 +105,7 @@ class Experiment:
         return model
 
     def describe(self, model):
-        """Return what is learned from what, on what, in a few lines."""
+        """Return a description of model, device and data, in a few lines."""
         raise NotImplementedError
 
     def make_batch(self, step, indices):

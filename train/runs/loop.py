@@ -258,7 +258,7 @@ def _order(number, size, seed):
 
 
 def loss_and_gradient(criterion, output, target, loss_at):
-    """Return the loss, its derivative by output, and how many target values it sums over.
+    """Return the loss, its gradient with respect to the output, and the number of target values in its sum.
 
     output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
     Of tables, which the criterion alone understands, everything counts.

@@ -14,7 +14,7 @@ function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === null || value === undefined) continue;
-    else element.setAttribute(name, value); // false is a value, too: aria-expanded="false"
+    else element.setAttribute(name, value); // false is a value too: aria-expanded="false"
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
@@ -45,7 +45,7 @@ function tiny(x) {
   return minus(x.toExponential(0).replace("e+", "e"));
 }
 
-/** A number that shows all its digits when the pointer rests on it. */
+/** A number whose tooltip has all its digits. */
 function number(x, text = exact(x)) {
   return h("span", { title: String(x), "data-value": String(x) }, text);
 }
@@ -54,11 +54,11 @@ function number(x, text = exact(x)) {
  * A chart of lines over time steps.
  *
  * series: [{name, values: one number a step or null, chosen, colour, onclick}]. log: a logarithmic axis, on
- * which zeros are left out. now: the step to mark. marks: [step, value] to write out on the chosen line.
+ * which zeros are omitted. now: the index of the step to mark.
  */
 function lineChart({ series, steps, log, now, label, height = 300, width = 1100, range = null, unit = "time step" }) {
   const shown = series.flatMap((s) => s.values).filter((v) => v !== null && v !== undefined && (!log || v > 0));
-  if (!shown.length) return h("p", { class: "empty" }, "Nothing but zeros here.");
+  if (!shown.length) return h("p", { class: "empty" }, "All values are zero.");
   const size = (v) => (log ? Math.log10(v) : v);
   let [low, high] = range || [Math.min(...shown.map(size)), Math.max(...shown.map(size))];
   if (log) [low, high] = [Math.floor(low + 1e-9), Math.ceil(high - 1e-9)];
@@ -101,7 +101,7 @@ function lineChart({ series, steps, log, now, label, height = 300, width = 1100,
     const last = points.filter(Boolean).at(-1);
     labels.push({ ...one, y: last[1] });
   }
-  // Names at the right end, moved down where there is another; of many, those that find no room are left to the
+  // Names at the right end, moved down where they would overlap; of many, those without room only show under the
   // pointer.
   labels.sort((a, b) => (b.chosen || 0) - (a.chosen || 0) || a.y - b.y);
   const taken = [];

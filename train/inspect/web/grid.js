@@ -4,7 +4,7 @@ function drawGrid() {
   const rows = visibleModules();
   const values = rows.flatMap(({ module }) => page.columns.map((step) => norm(module, state.quantity, step))).filter((v) => v > 0);
   const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [1, 1];
-  const place = (v) => (high > low ? Math.log(v / low) / Math.log(high / low) : 0.5);
+  const position = (v) => (high > low ? Math.log(v / low) / Math.log(high / low) : 0.5);
 
   const legend = document.getElementById("legend");
   const bar = h("canvas", { "aria-hidden": true });
@@ -16,40 +16,40 @@ function drawGrid() {
   const box = document.getElementById("grid-box");
   const hadFocus = box.contains(document.activeElement) && document.activeElement.classList.contains("cell");
   const scrolled = box.scrollLeft;
-  const about = `Norms of ${QUANTITIES[state.quantity][1]}, by module and time step`;
-  const grid = h("div", { class: "grid", role: "grid", "aria-label": about });
+  const label = `Norms of ${QUANTITIES[state.quantity][1]}, by module and time step`;
+  const grid = h("div", { class: "grid", role: "grid", "aria-label": label });
   const head = h("div", { role: "row" }, h("div", { class: "row-head", role: "columnheader" }, "module"));
   for (const step of page.columns) {
     const text = step === "all" ? "all" : step;
     head.append(h("div", { class: "cell head", role: "columnheader", "aria-label": stepName(step) }, text));
   }
-  grid.append(head, ...rows.map((row) => gridRow(row, place)));
+  grid.append(head, ...rows.map((row) => gridRow(row, position)));
   box.replaceChildren(grid);
   box.scrollLeft = scrolled;
   const chosen = grid.querySelector(".cell.chosen");
   if (hadFocus) chosen?.focus();
 }
 
-function gridRow({ module, index }, place) {
+function gridRow({ module, index }, position) {
   const isChosen = index === state.module;
   const current = stepOf(page.modules[state.module]);
-  const holds = page.modules.some((other) => isInside(other.path, module.path));
+  const isContainer = page.modules.some((other) => isInside(other.path, module.path));
   const folded = state.folded.has(module.path);
   const path = module.path === "" ? "(the model)" : module.path;
-  const above = page.modules.filter((other) => other.path && isInside(module.path, other.path)).at(-1);
-  const name = above ? path.slice(above.path.length + 1) : path;
-  const fold = holds
+  const container = page.modules.filter((other) => other.path && isInside(module.path, other.path)).at(-1);
+  const name = container ? path.slice(container.path.length + 1) : path;
+  const fold = isContainer
     ? h("button", { class: "fold", type: "button", "aria-expanded": !folded, "aria-label": `${folded ? "unfold" : "fold"} ${path}`, onclick: (event) => { event.stopPropagation(); toggleFold(module); } }, folded ? "▸" : "▾")
     : h("span", { class: "fold" });
-  const label = h("span", { class: "path", title: `${path}: ${module.kind} ${module.about}` }, name, h("span", { class: "kind" }, module.kind));
+  const label = h("span", { class: "path", title: `${path}: ${module.type} ${module.description}` }, name, h("span", { class: "type" }, module.type));
   const head = h("div", { class: `row-head${isChosen ? " chosen" : ""}`, role: "rowheader", style: `padding-left:${module.depth * 0.85}rem`, onclick: () => choose({ module: index }) }, fold, label);
   const row = h("div", { role: "row", "data-path": module.path }, head);
   for (const step of page.columns) {
     const value = norm(module, state.quantity, step);
-    const any = SIGNALS.some((kind) => signalsAt(module, kind, step).length);
+    const hasSignal = SIGNALS.some((kind) => signalsAt(module, kind, step).length);
     const chosen = isChosen && step === current;
-    const colour = value > 0 ? sequential(place(value)) : null;
-    const words = value === null ? "no such value" : `norm of ${QUANTITIES[state.quantity][0]} ${short(value)}`;
+    const colour = value > 0 ? sequential(position(value)) : null;
+    const meaning = value === null ? "no such value" : `norm of ${QUANTITIES[state.quantity][0]} ${short(value)}`;
     row.append(h(
       "button",
       {
@@ -61,11 +61,11 @@ function gridRow({ module, index }, place) {
         "data-step": step,
         "data-value": value,
         "aria-selected": chosen,
-        "aria-label": `${path}, ${module.kind}, ${stepName(step)}: ${words}`,
+        "aria-label": `${path}, ${module.type}, ${stepName(step)}: ${meaning}`,
         title: value === null ? null : String(value),
-        onclick: () => (any || value !== null) && choose({ module: index, step }),
+        onclick: () => (hasSignal || value !== null) && choose({ module: index, step }),
       },
-      value === null ? (any ? "·" : "") : tiny(value),
+      value === null ? (hasSignal ? "·" : "") : tiny(value),
     ));
   }
   return row;
@@ -77,11 +77,11 @@ function toggleFold(module) {
   refresh();
 }
 
-/** Move the choice by rows and steps; what a module does not have is passed over. */
+/** Move the selected cell by rows and steps, skipping steps that a module does not have. */
 function move(rows, steps) {
   const visible = visibleModules();
-  const place = visible.findIndex(({ index }) => index === state.module);
-  const next = visible[Math.max(0, Math.min(visible.length - 1, place + rows))];
+  const row = visible.findIndex(({ index }) => index === state.module);
+  const next = visible[Math.max(0, Math.min(visible.length - 1, row + rows))];
   const now = page.columns.indexOf(stepOf(page.modules[state.module]));
   const step = page.columns[Math.max(0, Math.min(page.columns.length - 1, now + steps))];
   choose({ module: next.index, step: rows ? state.step : step });

@@ -1,9 +1,9 @@
-// The start, the keys and the theme.
+// Start-up, keys and theme.
 
 function refresh() {
-  drawFilm();
+  drawFrameStrip();
   drawGrid();
-  drawLens();
+  drawDetail();
   drawCurves();
   drawMemory();
 }
@@ -28,8 +28,8 @@ function onKey(event) {
     ArrowRight: () => move(0, 1),
     Home: () => move(0, -page.columns.length),
     End: () => move(0, page.columns.length),
-    "[": () => turn(-1),
-    "]": () => turn(1),
+    "[": () => turnPage(-1),
+    "]": () => turnPage(1),
     "{": () => choose({ memoryMap: state.memoryMap - 1 }),
     "}": () => choose({ memoryMap: state.memoryMap + 1 }),
     s: () => choose({ own: !state.own }),
@@ -38,19 +38,19 @@ function onKey(event) {
     "?": () => help.showModal(),
   };
   quantities.forEach((quantity, i) => { actions[i + 1] = () => choose({ quantity }); });
-  // Outside of the grid the arrows scroll, as anywhere.
-  const inGrid = event.target === document.body || event.target.closest("#grid-box, #film");
+  // Outside the grid the arrow keys scroll, as on any page.
+  const inGrid = event.target === document.body || event.target.closest("#grid-box, #frame-strip");
   if (!actions[event.key] || (/^(Arrow|Home|End)/.test(event.key) && !inGrid)) return;
   event.preventDefault();
   actions[event.key]();
 }
 
-/** Begin with the memory, or another module with parameters, at the last step at which a gradient arrives. */
+/** Start at the memory, or another module with parameters, at the last step with a gradient. */
 function chooseFirst() {
   const isMemory = (module) => page.memories.some((memory) => memory.path === module.path);
   const last = (module) => page.columns.filter((step) => norm(module, "grad_output", step) > 0).at(-1);
-  const learning = page.modules.filter((module) => Object.keys(module.gradients).length && last(module));
-  const module = learning.find(isMemory) || learning[0] || page.modules[0];
+  const trained = page.modules.filter((module) => Object.keys(module.gradients).length && last(module));
+  const module = trained.find(isMemory) || trained[0] || page.modules[0];
   Object.assign(state, { module: page.modules.indexOf(module), step: last(module) ?? state.step });
 }
 
@@ -62,7 +62,7 @@ async function start() {
   document.getElementById("theme-button").onclick = () => setTheme(otherTheme());
   document.getElementById("help-button").onclick = () => document.getElementById("help").showModal();
   if (!("DecompressionStream" in window)) {
-    document.querySelector("main").prepend(h("p", { class: "lead" }, "This browser is too old for the page: it needs DecompressionStream (Chrome 80, Firefox 113, Safari 16.4)."));
+    document.querySelector("main").prepend(h("p", { class: "lead" }, "This browser is too old for this page, which needs DecompressionStream (Chrome 80, Firefox 113, Safari 16.4)."));
     return;
   }
   await loadPictures();

@@ -1,4 +1,4 @@
-// Pictures: bytes out of the page, colours, canvases.
+// Pictures: the page's bytes, colours, canvases.
 
 /** All pictures of the page, one after the other; set by `loadPictures`. */
 let bytes = null;
@@ -11,9 +11,9 @@ async function loadPictures() {
   bytes = new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-const mix = (a, b, share) => a.map((x, i) => x + (b[i] - x) * share);
+const mix = (a, b, fraction) => a.map((x, i) => x + (b[i] - x) * fraction);
 
-/** The colour of x in -1..1: blue below zero, red above, zero like the paper. */
+/** The colour of x in -1..1: blue below zero, red above; zero has that of the background. */
 function diverging(x) {
   const dark = document.documentElement.dataset.theme === "dark";
   const zero = dark ? [30, 32, 38] : [250, 250, 248];
@@ -27,9 +27,9 @@ const SEQUENTIAL = [[38, 20, 84], [58, 58, 140], [40, 104, 150], [32, 146, 140],
 
 /** The colour of x in 0..1, from dark blue to yellow. */
 function sequential(x) {
-  const place = Math.max(0, Math.min(1, x)) * (SEQUENTIAL.length - 1);
-  const low = Math.min(SEQUENTIAL.length - 2, Math.floor(place));
-  return mix(SEQUENTIAL[low], SEQUENTIAL[low + 1], place - low);
+  const position = Math.max(0, Math.min(1, x)) * (SEQUENTIAL.length - 1);
+  const low = Math.min(SEQUENTIAL.length - 2, Math.floor(position));
+  return mix(SEQUENTIAL[low], SEQUENTIAL[low + 1], position - low);
 }
 
 const css = (colour) => `rgb(${colour.map(Math.round).join(" ")})`;
@@ -40,14 +40,14 @@ function inkOn(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
-/** The 255 colours of bytes -127..127 whose scale is `share` of that of the legend. */
-function palette(share) {
+/** The 255 colours of bytes -127..127 whose scale is this fraction of the legend's. */
+function palette(fraction) {
   const colours = [];
-  for (let level = -127; level <= 127; level++) colours.push(diverging((level / 127) * share));
+  for (let level = -127; level <= 127; level++) colours.push(diverging((level / 127) * fraction));
   return colours;
 }
 
-/** Draw map number `k` of stored maps; `scale` is the value that gets the full colour. */
+/** Draw map `k` of stored maps; `scale` is the value drawn in full colour. */
 function drawMap(canvas, maps, k, scale) {
   const [, height, width] = maps.shape;
   const levels = new Int8Array(bytes.buffer, maps.at + k * height * width, height * width);
@@ -82,12 +82,12 @@ function paint(canvas, height, width, colourOf) {
   context.putImageData(image, 0, 0);
 }
 
-/** Draw a legend from left to right. */
+/** Draw a colour bar from left to right. */
 function drawScale(canvas, colourAt) {
   paint(canvas, 1, 128, (pixel) => colourAt(pixel / 127));
 }
 
-/** Say under the pointer what is at the pixel of a map. */
+/** Show a tooltip with the value of the pixel under the pointer. */
 function followPointer() {
   const tip = document.getElementById("tip");
   document.addEventListener("pointermove", (event) => {

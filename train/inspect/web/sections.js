@@ -1,16 +1,16 @@
-// The film, the curves, the memory and the finite differences.
+// The frame strip, the curves, the memory and the finite differences.
 
 const stepsOnly = page.columns.filter((step) => step !== "all");
 
-/** The head of a row of pictures: the buttons that choose a step. */
+/** The head of a table of pictures: buttons that choose a step. */
 function stepButtons() {
   return h("tr", {}, h("th", {}), ...stepsOnly.map((step) => h("th", { class: "step", scope: "col" },
     h("button", { type: "button", "aria-pressed": step === state.step, "aria-label": stepName(step), onclick: () => choose({ step }) }, step))));
 }
 
-function drawFilm() {
+function drawFrameStrip() {
   const table = h("table", { class: "strip" }, stepButtons());
-  for (const row of page.film) {
+  for (const row of page.frame_strip) {
     const head = h("th", { scope: "row" }, h("b", {}, row.name), row.note ? h("small", {}, row.note) : null);
     if (row.name === "flow") {
       const wheel = h("canvas", { role: "img", "aria-label": "legend: direction and length of the flow by colour" });
@@ -23,7 +23,7 @@ function drawFilm() {
       const cell = h("td", { class: step === state.step ? "chosen" : null });
       if (picture) {
         const canvas = h("canvas", { role: "img", "aria-label": `${row.name}, ${stepName(step)}` });
-        if (row.kind === "picture") drawPicture(canvas, picture);
+        if (row.format === "picture") drawPicture(canvas, picture);
         else drawMap(canvas, picture, 0, shared);
         canvas.addEventListener("click", () => choose({ step }));
         cell.append(canvas);
@@ -32,14 +32,14 @@ function drawFilm() {
     });
     table.append(h("tr", {}, head, ...cells));
   }
-  document.getElementById("film-table").replaceChildren(table);
+  document.getElementById("frame-strip-table").replaceChildren(table);
 }
 
 function drawCurves() {
-  const [name, about] = QUANTITIES[state.quantity];
+  const [name, description] = QUANTITIES[state.quantity];
   const module = page.modules[state.module];
-  document.getElementById("curves-about").textContent =
-    `Norm of ${name}, ${about}, over time: a line for each module. It vanishes where a line falls to the left, and explodes where it rises.`;
+  document.getElementById("curves-description").textContent =
+    `Norm of ${name}, ${description}, over time: one line per module. Towards the left, a falling line is a vanishing gradient, a rising one an exploding gradient.`;
   const series = visibleModules().map(({ module: m, index }) => ({
     name: m.path || "(the model)",
     values: stepsOnly.map((step) => norm(m, state.quantity, step)),
@@ -50,7 +50,7 @@ function drawCurves() {
   const width = Math.max(340, Math.min(1500, box.clientWidth || 1100));
   box.replaceChildren(series.length
     ? lineChart({ series, steps: stepsOnly, log: true, now: stepsOnly.indexOf(state.step), label: `norm of ${name} over time, chosen: ${module.path}`, width, height: width < 600 ? 300 : 380 })
-    : h("p", { class: "empty" }, "The modules run on the whole sequence at once, so there is one number each: see the column “all” of the grid."));
+    : h("p", { class: "empty" }, "The modules run on the whole sequence at once, so there is only one number for each: see the column “all” of the grid."));
 }
 
 const GATE_COLOURS = { i: "#d1495b", f: "#2a7fd4", o: "#2f9e5f", g: "#b8860b", c: "#8a5cd0", h: "#808591" };
@@ -64,25 +64,25 @@ function drawMemory() {
   choiceOf("memory-path", Object.fromEntries(page.memories.map((m, i) => [i, m.path])), state.memory, (v) => choose({ memory: +v, memoryMap: 0 }));
   choiceOf("memory-view", { values: "values", derivatives: "derivatives of the loss" }, state.memoryView, (v) => choose({ memoryView: v }));
   const side = memory[state.memoryView];
-  const one = page.readings[side.c[stepsOnly[0]]].maps;
-  const count = one.shape[0];
+  const cellMaps = page.summaries[side.c[stepsOnly[0]]].maps;
+  const count = cellMaps.shape[0];
   state.memoryMap = Math.max(0, Math.min(count - 1, state.memoryMap));
-  const index = one.chosen ? one.chosen[state.memoryMap] : state.memoryMap;
+  const index = cellMaps.chosen ? cellMaps.chosen[state.memoryMap] : state.memoryMap;
   document.getElementById("memory-pager").replaceChildren(
-    h("button", { type: "button", "aria-label": "map of the memory before", onclick: () => choose({ memoryMap: state.memoryMap - 1 }) }, "‹"),
-    h("output", {}, `map ${index} of ${one.of}`),
+    h("button", { type: "button", "aria-label": "previous map of the memory", onclick: () => choose({ memoryMap: state.memoryMap - 1 }) }, "‹"),
+    h("output", {}, `map ${index} of ${cellMaps.of}`),
     h("button", { type: "button", "aria-label": "next map of the memory", onclick: () => choose({ memoryMap: state.memoryMap + 1 }) }, "›"),
   );
   const table = h("table", { class: "strip" }, stepButtons());
   const symbols = { i: "iₜ", f: "fₜ", g: "c̃ₜ", o: "oₜ", c: "cₜ", h: "hₜ" };
-  for (const [symbol, words] of Object.entries(page.quantities)) {
-    const readings = stepsOnly.map((step) => page.readings[side[symbol][step]]);
-    const shared = Math.max(...readings.map((r) => r.maps.scales[state.memoryMap] ?? 0));
+  for (const [symbol, quantity] of Object.entries(page.quantities)) {
+    const summaries = stepsOnly.map((step) => page.summaries[side[symbol][step]]);
+    const shared = Math.max(...summaries.map((s) => s.maps.scales[state.memoryMap] ?? 0));
     const text = state.memoryView === "values" ? symbols[symbol] : `∂L/∂${symbols[symbol]}`;
-    const head = h("th", { scope: "row" }, h("b", {}, text), h("small", {}, `${words}, ±${short(shared)}`));
-    table.append(h("tr", {}, head, ...readings.map((reading, i) => {
-      const canvas = h("canvas", { role: "img", "aria-label": `${words}, ${stepName(stepsOnly[i])}, map ${index}` });
-      drawMap(canvas, reading.maps, state.memoryMap, shared);
+    const head = h("th", { scope: "row" }, h("b", {}, text), h("small", {}, `${quantity}, ±${short(shared)}`));
+    table.append(h("tr", {}, head, ...summaries.map((summary, i) => {
+      const canvas = h("canvas", { role: "img", "aria-label": `${quantity}, ${stepName(stepsOnly[i])}, map ${index}` });
+      drawMap(canvas, summary.maps, state.memoryMap, shared);
       return h("td", { class: stepsOnly[i] === state.step ? "chosen" : null }, canvas);
     })));
   }
@@ -94,14 +94,14 @@ function drawMemory() {
     name: `${symbols[symbol]} ${page.quantities[symbol]}`,
     colour: GATE_COLOURS[symbol],
     dash: { i: null, f: "7 3", o: "2 3", g: "9 3 2 3", c: null, h: "7 3" }[symbol],
-    values: stepsOnly.map((step) => page.readings[of[symbol][step]][measure]),
+    values: stepsOnly.map((step) => page.summaries[of[symbol][step]][measure]),
   });
   const common = { steps: stepsOnly, now: stepsOnly.indexOf(state.step), width, height: 250 };
   box.replaceChildren(
-    h("div", {}, h("h3", {}, "How far the gates are open, mean over all maps"),
+    h("div", {}, h("h3", {}, "Mean of each gate over all maps: 0 is closed, 1 is open"),
       lineChart({ ...common, series: ["i", "f", "o"].map((s) => line(memory.values, s, "mean")), range: [0, 1], label: "mean of the gates over time" })),
-    h("div", {}, h("h3", {}, "Norm of the derivative by cell, output and gates"),
-      lineChart({ ...common, log: true, series: Object.keys(page.quantities).map((s) => line(memory.derivatives, s, "norm")), label: "norms of derivatives over time" })),
+    h("div", {}, h("h3", {}, "Norm of the loss's gradient with respect to cell, output and gates"),
+      lineChart({ ...common, log: true, series: Object.keys(page.quantities).map((s) => line(memory.derivatives, s, "norm")), label: "norms of gradients over time" })),
   );
 }
 
@@ -109,16 +109,16 @@ function drawChecks() {
   const smooth = page.checks.filter((check) => !check.kink);
   const worst = Math.max(0, ...smooth.map((check) => check.error));
   const kinks = page.checks.length - smooth.length;
-  document.getElementById("checks-about").textContent =
-    `In float64 on the same sequence: ∂L/∂z by the backward pass beside (L(z + h) − L(z − h)) / 2h, h = ${minus(page.steps_of_checks[0].toExponential())}, for the entry of each array with the largest derivative and some others. `
+  document.getElementById("checks-description").textContent =
+    `In float64, on the same sequence: ∂L/∂z from the backward pass beside (L(z + h) − L(z − h)) / 2h, h = ${minus(page.step_sizes[0].toExponential())}, for the entry with the largest derivative of each array, and some others. `
     + `${smooth.length} entries agree within ${short(worst)}.`
-    + (kinks ? ` ${kinks} are at a kink, where the slopes on both sides, or with the two steps h, differ: max pooling between equal numbers, the sampler between pixels, a clamp. There is no derivative there; the backward pass makes Torch7's choice.` : "");
+    + (kinks ? ` ${kinks} are at kinks, where the slopes on the two sides, or with two step sizes h, differ: max pooling between equal values, the sampler at a pixel's centre, a clamp. There is no derivative there; the backward pass makes the same choice as Torch7.` : "");
   const head = h("tr", {}, ...["array", "entry"].map((t) => h("th", { scope: "col" }, t)),
     ...["backward pass", "finite difference", "relative error"].map((t) => h("th", { scope: "col", class: "number" }, t)), h("th", { scope: "col" }, ""));
   const body = page.checks.map((check, i) => {
     const repeated = i && page.checks[i - 1].what === check.what;
     const digits = check.error > 0 ? Math.max(0, 12 + Math.log10(check.error)) : 0;
-    const remark = check.kink
+    const badge = check.kink
       ? h("span", { class: "badge kink", title: `slopes: left ${check.left}, right ${check.right}, smaller h ${check.finer}` }, `kink: ${short(check.left)} | ${short(check.right)}`)
       : check.error < 1e-4 ? h("span", { class: "badge good" }, "agrees") : h("span", { class: "badge kink" }, "look here");
     return h("tr", { "data-what": check.what },
@@ -127,7 +127,7 @@ function drawChecks() {
       h("td", { class: "number" }, number(check.analytic)),
       h("td", { class: "number" }, number(check.numeric)),
       h("td", { class: "number" }, h("span", { class: "bar", style: `width:${Math.min(12, digits) * 4}px`, "aria-hidden": true }), number(check.error, check.error.toExponential(1).replace("-", "−"))),
-      h("td", {}, remark));
+      h("td", {}, badge));
   });
   document.getElementById("checks-table").replaceChildren(h("table", { class: "checks" }, h("thead", {}, head), h("tbody", {}, ...body)));
 }

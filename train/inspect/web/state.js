@@ -1,12 +1,12 @@
-// What is chosen, and what follows from it.
+// The state of the page: what is selected, and what that implies.
 
 const page = JSON.parse(document.getElementById("data").textContent);
 
 const QUANTITIES = {
-  grad_output: ["grad_output", "the gradient that arrives at a module's output"],
-  grad_input: ["grad_input", "the gradient that a module sends on to its input"],
-  gradients: ["parameters", "what a module adds to the gradients of its parameters"],
-  output: ["output", "the output, on the way forth"],
+  grad_output: ["grad_output", "the gradient with respect to a module's output"],
+  grad_input: ["grad_input", "the gradient with respect to a module's input"],
+  gradients: ["parameters", "what a module adds to its parameters' gradients"],
+  output: ["output", "the output of the forward pass"],
 };
 const SIGNALS = ["input", "output", "grad_output", "grad_input"];
 
@@ -15,7 +15,7 @@ const state = {
   step: page.columns.at(-1),
   quantity: "grad_output",
   own: true,
-  mapsAPage: 16,
+  mapsPerPage: 16,
   first: 0,
   memory: 0,
   memoryView: "values",
@@ -23,26 +23,27 @@ const state = {
   folded: new Set(),
 };
 
-/** The step's name in words. */
+/** The name of a step. */
 const stepName = (step) => (step === "all" ? "whole sequence" : `step ${step}`);
 
-/** The readings [name, number] of a module's signals of one kind at a step: a table has several. */
+/** A module's signals of one kind at a step as [name, index of the summary]; a table has several. */
 function signalsAt(module, kind, step) {
   return Object.entries(module.signals)
     .filter(([name, at]) => name.split("[")[0] === kind && at[step] !== undefined)
     .map(([name, at]) => [name, at[step]]);
 }
 
-/** The norm that a cell of the grid shows, null where there is none. */
+/** The norm in a cell of the grid, null where there is none. */
 function norm(module, quantity, step) {
-  const found = quantity === "gradients"
-    ? Object.values(module.gradients).map((at) => at[step]).filter((n) => n !== undefined)
-    : signalsAt(module, quantity, step).map(([, n]) => n);
-  if (!found.length) return null;
-  return found.length === 1 ? page.readings[found[0]].norm : Math.hypot(...found.map((n) => page.readings[n].norm));
+  const indices = quantity === "gradients"
+    ? Object.values(module.gradients).map((at) => at[step]).filter((index) => index !== undefined)
+    : signalsAt(module, quantity, step).map(([, index]) => index);
+  if (!indices.length) return null;
+  const norms = indices.map((index) => page.summaries[index].norm);
+  return norms.length === 1 ? norms[0] : Math.hypot(...norms);
 }
 
-/** The modules whose container is not folded. */
+/** The modules that are in no folded container. */
 function visibleModules() {
   return page.modules
     .map((module, index) => ({ module, index }))
@@ -51,7 +52,7 @@ function visibleModules() {
 
 const isInside = (path, container) => path !== container && (container === "" || path.startsWith(`${container}.`));
 
-/** The step that a module has and that is nearest to the one that is chosen. */
+/** The chosen step, or the first one that the module has if it lacks that. */
 function stepOf(module) {
   const has = (step) => SIGNALS.some((kind) => signalsAt(module, kind, step).length)
     || Object.values(module.gradients).some((at) => at[step] !== undefined);
@@ -59,7 +60,7 @@ function stepOf(module) {
   return page.columns.find((step) => has(step)) ?? state.step;
 }
 
-/** Choose a module, a step, or both, and show it. */
+/** Change the state, and draw the page again. */
 function choose(change) {
   const before = state.module;
   Object.assign(state, change);
@@ -67,10 +68,10 @@ function choose(change) {
   refresh();
 }
 
-/** A row of buttons of which one is chosen. */
+/** Draw a row of buttons of which one is chosen. */
 function choiceOf(id, entries, current, onchoose) {
   const box = document.getElementById(id);
-  const had = box.contains(document.activeElement);
+  const hadFocus = box.contains(document.activeElement);
   box.replaceChildren(
     ...Object.entries(entries).map(([value, text]) => {
       const chosen = value === String(current);
@@ -89,5 +90,5 @@ function choiceOf(id, entries, current, onchoose) {
     const names = Object.keys(entries);
     onchoose(names[(names.indexOf(String(current)) + move + names.length) % names.length]);
   };
-  if (had) box.querySelector("[aria-checked=true]")?.focus();
+  if (hadFocus) box.querySelector("[aria-checked=true]")?.focus();
 }

@@ -1,4 +1,4 @@
-"""The finite differences of the microscope: which derivatives they find wrong, and where there is none."""
+"""The microscope's finite differences detect wrong derivatives, and kinks, where there is none."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import nnlite as nn
 
 
 class Toy:
-    """A problem for the finite differences: L = Σ r ⊙ f(x)."""
+    """Stands for a `ForwardBackward`: L = Σ r ⊙ f(x)."""
 
     def __init__(self, model, x):
         self.model, self.input = model.double(), x
