@@ -238,8 +238,8 @@ class Module:
         device = device or self.device
         backend.array_module(device)
         self.clear_state()
-        parameters.convert(self, dtype, device)
-        self._parameters_moved()
+        if parameters.convert(self, dtype, device):
+            self._parameters_moved()
         return self
 
     def float(self):

@@ -130,6 +130,12 @@ def test_steep_curvature_is_no_kink():
     assert check.error < TOLERANCE and not check.kinks
 
 
+def test_at_the_border_of_the_domain_there_is_no_derivative():
+    """BCE refuses probabilities below 0 and above 1, by which the step leaves them."""
+    (check,) = check_criterion(nn.BCECriterion(), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 1.0]))
+    assert check.error < TOLERANCE and check.kinks == 2
+
+
 def test_a_large_step_may_leave_the_domain():
     """Derivatives of 1e-12 need larger steps than the distance to the border."""
     criterion = nn.BCECriterion(weights=np.array([1e-12, 1.0]))
