@@ -19,9 +19,7 @@ _SIGNS = {
     b"\xff\xd8\xff": ("a JPEG image", "open it with an image library"),
     b"MATLAB 5.0": ("a MATLAB file", "open it with scipy.io.loadmat"),
 }
-_PYTORCH = (
-    "open it in PyTorch with torch.load and save its arrays with numpy.savez; nnlite reads Lua Torch's files"
-)
+_PYTORCH = "open it in PyTorch with torch.load and save its arrays with numpy.savez"
 _PICKLE = (
     "a Python pickle, as PyTorch wrote them before 1.6",
     _PYTORCH + ". Unpickle only files that you trust: a pickle can run any program",
