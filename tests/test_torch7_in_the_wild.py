@@ -1,4 +1,4 @@
-"""Torch7 files as strangers wrote them: other classes, other machines, several objects, and no Torch7 files."""
+"""Torch7 files as strangers wrote them: other classes, other machines, several objects, other formats."""
 
 import gzip
 import io
@@ -59,9 +59,7 @@ def test_tds_containers_are_written_as_tables(tmp_path):
 )
 def test_body_of_an_unknown_class_is_never_guessed(tmp_path, body):
     data = table(1, entry("a", instance(2, "torch.Generator", body)), entry("b", 1))
-    with pytest.raises(
-        torch7.Torch7Error, match=r"the class torch\.Generator has a body of its own.*at byte"
-    ):
+    with pytest.raises(torch7.Torch7Error, match=r"class torch\.Generator has a body of its own.*at byte"):
         read(tmp_path, data)
     words = b"3\n1\n1\n2\n1\na\n4\n2\n3\nV 1\n4\nmy.C\n0.5 0.25\n"
     with pytest.raises(torch7.Torch7Error, match=r"the class my\.C has a body of its own"):

@@ -170,7 +170,7 @@ class _Reader:
         return Key(value) if isinstance(value, dict | list | np.ndarray) else value
 
     def torch_object(self, index):
-        """Read an instance of a class; return (it, a table of it to be filled or None, its number of entries)."""
+        """Read an instance of a class; return (it, a table of it to fill or None, the number of entries)."""
         start = self.stream.place
         name, version = self.class_name()
         family, dtype = ARRAY_CLASSES.get(name, (None, None))
@@ -193,8 +193,8 @@ class _Reader:
         if table != index + 1:  # Torch7 numbers what it writes in order, and that table is new
             self.stream.strangers.pop(name, None)
             self.stream.fail(
-                f"the class {name} has a body of its own in place of a table: only Torch7 with that class can "
-                "read it, and could save it again as a table",
+                f"the class {name} has a body of its own in place of a table: only Torch7 with that class "
+                "can read it, and could save it again as a table",
                 start,
             )
         found.contents = self.objects[table] = {}
@@ -212,7 +212,7 @@ class _Reader:
         return self.stream.string(), version
 
     def function(self, kind):
-        """Read a function, its code unseen; return (it, its upvalues to be filled or None, their number)."""
+        """Read a function, its code unseen; return (it, its upvalues to fill or None, their number)."""
         found = TorchObject("function", None)
         if kind != FUNCTION:
             index = self.stream.integer()

@@ -67,7 +67,7 @@ class Storage:
 
 
 class TorchObject:
-    """An instance of a Torch class, inert: its class name, the table that the file holds, its class's version."""
+    """An instance of a Torch class, inert: its class name, the table in the file, its version."""
 
     def __init__(self, class_name, contents, version=1):
         self.class_name, self.contents, self.version = class_name, contents, version

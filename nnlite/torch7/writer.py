@@ -27,8 +27,8 @@ from .types import (
 def save(path, obj, mode="binary"):
     """Write `obj` (`types.py` says what can be) to the file `path`; mode is "binary" or "ascii".
 
-    Arrays of `obj` that share memory share a storage in the file too, with the strides that they have. Any other
-    array is written by itself and contiguous, whatever it is a view of: there are readers that overlook strides.
+    Arrays of `obj` that share memory share a storage in the file too, with the strides that they have. Any
+    other array is written by itself and contiguous, whatever it is a view of: some readers overlook strides.
     TypeError for what has no place in a file; Torch7Error for a number or an array that is too large.
     """
     if mode not in ("binary", "ascii"):
@@ -52,7 +52,7 @@ def _inside(obj):
 
 
 def _walk(obj, enter):
-    """Call `enter` with an object and, where that is true, go on with those inside; nesting costs no stack."""
+    """Call `enter` with an object and, where that is true, with those inside; nesting costs no stack."""
     waiting = [iter((obj,))]
     while waiting:
         for each in waiting[-1]:
@@ -193,7 +193,7 @@ class _Writer:
         self.storage(Storage(owner.reshape(-1, order="A")))
 
     def with_owner(self, view):
-        """Return an array and what its storage holds: all that is shared, or its own entries in their order."""
+        """Return an array and what its storage holds: all that is shared, or its own entries in order."""
         owner = _owner(view)
         plain = (
             id(owner) in self.shared
