@@ -18,6 +18,7 @@ from .criterion import (
     SequencerCriterion,
     SmoothL1Criterion,
 )
+from .graph import Node, gModule
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
 from .module import Module
@@ -59,6 +60,7 @@ __all__ = [
     "MSECriterion",
     "Module",
     "NarrowTable",
+    "Node",
     "ParallelTable",
     "SelectTable",
     "SequencerCriterion",
@@ -66,6 +68,7 @@ __all__ = [
     "SmoothL1Criterion",
     "SpatialClassNLLCriterion",
     "SplitTable",
+    "gModule",
     "manual_seed",
     "trace",
     *_layers,

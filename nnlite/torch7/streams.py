@@ -57,7 +57,7 @@ class BinaryStream(_Stream):
     """Packed, little-endian numbers; longs take `long_size` bytes.
 
     `sure` tells whether something read says that this is their size. With 8 bytes nothing needs to; a long
-    of 4 bytes with other than zeros behind it cannot be the lower half of one of 8 in a file that was cut off.
+    of 4 bytes with other than zeros behind it cannot be the lower half of one of 8 in a file cut off.
     """
 
     mode = "binary"
