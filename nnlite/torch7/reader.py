@@ -30,7 +30,8 @@ _LIBRARIES = ("nn", "cudnn", "cunn", "nngraph", "graph", "nnop", "inn")
 #: Tables outside Lua's memory, whose entries follow without an index. (An early version spelt it tds_hash.)
 _TDS = {"tds.Vec": list, "tds.Hash": dict, "tds_hash": dict}
 _KINDS = {NUMBER: "number", STRING: "string", BOOLEAN: "boolean", TORCH: "tensor"}
-_NO_KEY = object()
+#: In place of a key: there is none yet; there is none in a list.
+_NO_KEY, _ENTRY = object(), object()
 
 
 def load(path, mode="auto"):
@@ -102,56 +103,39 @@ class _Reader:
 
     def object(self):
         """Read any object, however deeply nested: what is being filled waits on a stack."""
-        stream, objects = self.stream, self.objects
-        integer = stream.integer
-        #: What is being filled (a dict or list), entries to come, the key of the entry, what it is part of.
+        stream = self.stream
+        integer, double, string = stream.integer, stream.double, stream.string
+        #: What is being filled (a dict or list), entries to come, the key of the next, what it is part of.
         inside, left, key, whole = None, 0, _NO_KEY, None
         waiting = []
         while True:
             start = stream.place
             kind = integer()
-            opened = None
             if kind == STRING:
-                value = stream.string()
+                value = string()
             elif kind == NUMBER:
-                value = _number(stream.double())
-            elif kind == TABLE or kind == TORCH:
-                index = integer()
-                value = objects.get(index)
-                if value is None:
-                    if kind == TABLE:
-                        opened = value = objects[index] = {}
-                        count, part = integer(), value
-                    else:
-                        value, opened, count = self.torch_object(index)
-                        part = value
+                value = _number(double())
             elif kind == BOOLEAN:
                 value = integer() != 0
             elif kind == NIL:
                 value = None
-            elif kind == FUNCTION or kind in INDEXED:
-                value, opened, count = self.function(kind)
-                part = value
             else:
-                stream.fail(f"{kind} is no type of object", start)
-
-            if opened is not None:
+                value, opened, count = self.composite(kind, start)
                 if count < 0:
                     stream.fail(f"a table announces {count} entries", start)
                 if count:
                     waiting.append((inside, left, key, whole))
-                    inside, left, key, whole = opened, count, _NO_KEY, part
+                    inside, left, whole = opened, count, value
+                    key = _NO_KEY if type(opened) is dict else _ENTRY
                     continue
             while inside is not None:  # the value is complete: put it where it belongs
-                if type(inside) is list:
-                    inside.append(value)
-                elif key is _NO_KEY:
+                if key is _NO_KEY:
                     key = value if type(value) is str or type(value) is int else self.key(value, start)
                     if key in inside:
-                        stream.fail(
-                            f"the table key {key!r} occurs twice (1 and true are one in Python)", start
-                        )
+                        stream.fail(f"the table key {key!r} occurs twice (in Python 1 is True)", start)
                     break
+                if key is _ENTRY:
+                    inside.append(value)
                 else:
                     inside[key] = value
                     key = _NO_KEY
@@ -160,8 +144,20 @@ class _Reader:
                     break
                 value = whole
                 inside, left, key, whole = waiting.pop()
-            if inside is None:
+            else:
                 return value
+
+    def composite(self, kind, start):
+        """Read a table or object as far as its entries; return (it, what they fill or None, their number)."""
+        if kind not in INDEXED and kind != FUNCTION:
+            self.stream.fail(f"{kind} is no type of object", start)
+        index = None if kind == FUNCTION else self.stream.integer()
+        if index in self.objects:
+            return self.objects[index], None, 0
+        if kind == TABLE:
+            table = self.objects[index] = {}
+            return table, table, self.stream.integer()
+        return self.torch_object(index) if kind == TORCH else self.function(index)
 
     def key(self, value, start):
         """Return a value as it stands as a key."""
@@ -203,6 +199,8 @@ class _Reader:
     def class_name(self):
         """Read the name and version of a class."""
         name = self.stream.string()
+        if name == "V 1":
+            return self.stream.string(), 1
         if not name.startswith("V "):
             return name, 0
         try:
@@ -211,13 +209,10 @@ class _Reader:
             return name, 0
         return self.stream.string(), version
 
-    def function(self, kind):
+    def function(self, index):
         """Read a function, its code unseen; return (it, its upvalues to fill or None, their number)."""
         found = TorchObject("function", None)
-        if kind != FUNCTION:
-            index = self.stream.integer()
-            if index in self.objects:
-                return self.objects[index], None, 0
+        if index is not None:
             self.objects[index] = found
         self.stream.string()
         start = self.stream.place
@@ -270,22 +265,24 @@ class _Reader:
         dimensions = stream.integer()
         if not 0 <= dimensions <= MAX_DIMENSIONS:
             stream.fail(f"a tensor announces {dimensions} dimensions", start)
-        sizes, strides = stream.longs(dimensions), stream.longs(dimensions)
+        sizes, strides, offset = stream.layout(dimensions)
         if 0 in sizes and not stream.sure:
             stream.fail(f"a tensor has sizes {sizes}", start)
-        offset = stream.long() - 1
+        offset -= 1
         values = self.storage_of_tensor(dtype, start)
         if dimensions == 0:
             return np.empty(0, dtype)
         if min(sizes) < 0 or min(strides) < 0 or offset < 0:
             stream.fail(f"a tensor has negative sizes {sizes}, strides {strides} or offset {offset}", start)
-        last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides))
-        if math.prod(sizes) and last >= values.size:
+        last, steps = offset, []
+        for size, stride in zip(sizes, strides):
+            last += (size - 1) * stride
+            steps.append(stride * dtype.itemsize)
+        if last >= values.size and 0 not in sizes:
             stream.fail(f"a tensor reaches entry {last} of a storage of {values.size}", start)
         try:
-            if not math.prod(sizes):
+            if 0 in sizes:
                 return np.empty(sizes, dtype)
-            steps = [stride * dtype.itemsize for stride in strides]
             return np.ndarray(sizes, dtype, values, offset * dtype.itemsize, steps)
         except ValueError as error:
             stream.fail(f"a tensor of sizes {sizes} cannot be: {error}", start)

@@ -46,12 +46,6 @@ class _Stream:
         self.place += values.nbytes
         return values
 
-    def text(self, count):
-        """Read `count` bytes as a string."""
-        self.check(count, CHAR, 1)
-        start, self.place = self.place, self.place + count
-        return self.data[start : self.place].decode("utf-8", "surrogateescape")
-
 
 class BinaryStream(_Stream):
     """Packed, little-endian numbers; longs take `long_size` bytes.
@@ -70,10 +64,12 @@ class BinaryStream(_Stream):
 
     def integer(self):
         start = self.place
-        if start + 4 > self.size:
+        try:
+            (value,) = _INT(self.data, start)
+        except struct.error:
             self.check(1, INT, 4)
         self.place = start + 4
-        return _INT(self.data, start)[0]
+        return value
 
     tag = integer
 
@@ -83,28 +79,41 @@ class BinaryStream(_Stream):
             self.sure |= any(self.data[self.place : self.place + 4])
             return value
         start = self.place
-        if start + 8 > self.size:
+        try:
+            (value,) = _LONG(self.data, start)
+        except struct.error:
             self.check(1, LONG, 8)
         self.place = start + 8
-        return _LONG(self.data, start)[0]
+        return value
 
     def double(self):
         start = self.place
-        if start + 8 > self.size:
+        try:
+            (value,) = _DOUBLE(self.data, start)
+        except struct.error:
             self.check(1, DOUBLE, 8)
         self.place = start + 8
-        return _DOUBLE(self.data, start)[0]
+        return value
 
     def string(self):
-        return self.text(self.integer())
+        count = self.integer()
+        start = self.place
+        end = start + count
+        if count < 0 or end > self.size:
+            self.check(count, CHAR, 1)
+        self.place = end
+        return self.data[start:end].decode("utf-8", "surrogateescape")
 
-    def longs(self, count):
-        """Read a list of `count` longs."""
+    def layout(self, dimensions):
+        """Read the sizes, strides and offset of a tensor."""
         if self.long_size == 4:
-            return self.packed(INT, count).tolist()
+            values = self.packed(INT, 2 * dimensions).tolist()
+            return values[:dimensions], values[dimensions:], self.long()
+        count, start = 2 * dimensions + 1, self.place
         self.check(count, LONG, 8)
-        start, self.place = self.place, self.place + 8 * count
-        return list(struct.unpack_from(f"<{count}q", self.data, start))
+        self.place = start + 8 * count
+        *values, offset = struct.unpack_from(f"<{count}q", self.data, start)
+        return values[:dimensions], values[dimensions:], offset
 
     def numbers(self, dtype, count):
         """Read an array of `count` numbers."""
@@ -139,13 +148,17 @@ class AsciiStream(_Stream):
         return float(self.numbers(DOUBLE, 1)[0])
 
     def string(self):
-        text = self.text(self.integer())
+        count = self.integer()
+        self.check(count, CHAR, 1)
+        start, self.place = self.place, self.place + count
+        text = self.data[start : self.place].decode("utf-8", "surrogateescape")
         self.newline()
         return text
 
-    def longs(self, count):
-        """Read a list of `count` longs."""
-        return self.numbers(LONG, count).tolist()
+    def layout(self, dimensions):
+        """Read the sizes, strides and offset of a tensor."""
+        sizes, strides = (self.numbers(LONG, dimensions).tolist() for _ in range(2))
+        return sizes, strides, self.long()
 
     def numbers(self, dtype, count):
         """Read an array of `count` numbers."""
