@@ -96,7 +96,7 @@ def format_page(run):
             "# Loading Torch7 files of many small objects beside torchfile 0.1.0",
             "",
             f"`{run['command']}`, {run['date']}, one core of {machine['cpu']}.",
-            "Objects are tables, objects of classes, tensors and storages; the readers take turns, and times are",
+            "Objects are tables, objects of classes, tensors and storages. The readers take turns; times are",
             "medians.",
             "",
             format_markdown(COLUMNS, [_cells(row) for row in run["rows"]]),
