@@ -4,9 +4,9 @@
     python examples/open_a_torch7_model.py spynet/models FRAME1.png FRAME2.png --truth FLOW.flo --out flow.png
 
 The model is SPyNet (Ranjan & Black 2017), six networks of five convolutions saved by cudnn on a GPU. From
-coarse to fine, each is given the first frame, the second one moved by the flow found so far, and that flow, and
-says what is missing. Its weights are for research, come with its repository and are not part of this one. What
-is here of the network is the pyramid around the files; docs/torch7.md tells more.
+coarse to fine, each is given the first frame, the second one moved by the flow found so far, and that flow,
+and says what is missing. Its weights are for research, come with its repository and are not part of this
+one. What is here of the network is the pyramid around the files; docs/torch7.md tells more.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def twice_as_large(flow):
 
 
 def find_flow(networks, first, second):
-    """Return the flow (2, H, W), (u, v) in pixels, between frames (3, H, W) whose sides the pyramid halves."""
+    """Return the flow (2, H, W), (u, v) in pixels, between frames (3, H, W) whose sides can be halved."""
     pyramid = [(first, second)]
     halve = nn.SpatialAveragePooling(2, 2, 2, 2)
     while len(pyramid) < len(networks):

@@ -1,4 +1,4 @@
-"""The example that opens a public Torch7 model, on files of the same form with weights whose flow is known."""
+"""The example that opens a public Torch7 model, on files of the same form whose flow is known."""
 
 import importlib.util
 from pathlib import Path
