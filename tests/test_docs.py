@@ -1,4 +1,4 @@
-"""The pages on gradients and Torch7 files, the tutorial: snippets run, modules have sections, links lead on."""
+"""The pages on gradients and Torch7 files, the tutorial: snippets run, modules have sections, links lead."""
 
 import contextlib
 import functools
