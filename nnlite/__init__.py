@@ -18,6 +18,7 @@ from .criterion import (
     SequencerCriterion,
     SmoothL1Criterion,
 )
+from .graph import Node, gModule
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
 from .modes import evaluating, remembering
@@ -60,6 +61,7 @@ __all__ = [
     "MSECriterion",
     "Module",
     "NarrowTable",
+    "Node",
     "ParallelTable",
     "SelectTable",
     "SequencerCriterion",
@@ -68,6 +70,7 @@ __all__ = [
     "SpatialClassNLLCriterion",
     "SplitTable",
     "evaluating",
+    "gModule",
     "manual_seed",
     "remembering",
     "trace",

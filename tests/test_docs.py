@@ -1,4 +1,4 @@
-"""Gradient pages, tutorial, algorithms: snippets run, every module has a section, links lead somewhere."""
+"""The pages of docs/: snippets run, every module has a section, links lead somewhere."""
 
 import contextlib
 import functools
@@ -18,7 +18,8 @@ ROOT = Path(__file__).parent.parent
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-DOCUMENTS = [*PAGES, TUTORIAL, ROOT / "docs" / "convolution-algorithms.md"]
+OTHERS = [ROOT / "docs" / name for name in ("convolution-algorithms.md", "torch7.md")]
+DOCUMENTS = [*PAGES, TUTORIAL, *OTHERS]
 IDS = [str(page.relative_to(ROOT / "docs")) for page in DOCUMENTS]
 
 #: A Python snippet, and the block of its output if one follows.

@@ -26,7 +26,8 @@ def sequential(*inside):
 @pytest.mark.parametrize(
     "obj, message",
     [
-        ({"no": "module"}, "expected an nn object at top, got"),
+        ({"net": linear(), 1: 2}, "expected an nn object at top, got a table with the keys 'net', 1"),
+        (np.ones((2, 3)), r"expected an nn object at top, got an array of shape \(2, 3\)"),
         (torch7.TorchObject("nn.Linear", None), "expected an nn object at top"),
         (
             sequential(linear(), sequential(torch7.TorchObject("nn.GRU", {}))),
@@ -42,10 +43,20 @@ def sequential(*inside):
             r"bias of the nn\.Linear at top must be a tensor of shape \(3,\), got \(4,\)",
         ),
         (
-            torch7.TorchObject("nn.Dropout", {"p": 0.5, "v2": False}),
-            "v2 = False has no counterpart, only True has",
+            torch7.TorchObject("nn.Sqrt", {"eps": 0.1}),
+            "eps = 0.1 has no counterpart, only 0 has",
         ),
-        (torch7.TorchObject("nn.Dropout", {"p": 0.5}), "v2 = None has no counterpart"),
+        (torch7.TorchObject("nn.ReLU", {}), "threshold = None has no counterpart"),
+        (
+            torch7.TorchObject("nn.CMul", {"size": torch7.Storage(np.array([2**40])), "weight": np.ones(2)}),
+            r"weight must be a tensor of shape \(1099511627776,\), got \(2,\)",
+        ),
+        (
+            torch7.TorchObject(
+                "nn.BatchNormalization", {"running_std": np.broadcast_to(np.float32(1), (2**20, 2**20))}
+            ),
+            "running_std of shape .* repeats the same numbers",
+        ),
         (torch7.TorchObject("nn.ReLU", {"threshold": 0.5, "val": 0}), "threshold = 0.5 has no counterpart"),
         (torch7.TorchObject("nn.Dropout", {"p": 2, "v2": True}), r"nn\.Dropout at top cannot be built: "),
         (torch7.TorchObject("nn.Tanh", {"modules": {1: linear()}}), r"nn\.Tanh at top cannot be built"),
@@ -88,6 +99,29 @@ def test_net_that_contains_itself():
     net.contents["modules"][2] = net
     with pytest.raises(ValueError, match=r"the nn\.Sequential at top\.modules\[2\] contains itself"):
         torch7.to_module(net)
+
+
+def test_everything_that_cannot_be_converted_is_named_at_once():
+    """Also what is inside a container of an unknown class, and a part that occurs at several places once."""
+    maxout = torch7.TorchObject("nn.Maxout", {})
+    wrapper = torch7.TorchObject(
+        "my.Wrapper", {"modules": {1: torch7.TorchObject("nn.GRU", {}), 2: linear()}}
+    )
+    net = sequential(
+        maxout, sequential(linear(weight=...), maxout, torch7.TorchObject("nn.Maxout", {})), wrapper
+    )
+    with pytest.raises(torch7.Torch7Error) as caught:
+        torch7.to_module(net)
+    assert str(caught.value) == (
+        "torch7.to_module: 4 things cannot be converted:\n"
+        "  there is no module for the nn.Maxout at top.modules[1], top.modules[2].modules[3]\n"
+        "  there is no module for the my.Wrapper at top.modules[3]\n"
+        "  there is no module for the nn.GRU at top.modules[3].modules[1]\n"
+        "  the nn.Linear at top.modules[2].modules[1] cannot be built: the field weight is missing"
+    )
+    with pytest.raises(torch7.Torch7Error) as caught:
+        torch7.to_module(sequential(linear(bias=np.zeros(4)), linear(bias=np.zeros(5))))
+    assert "modules[1] must be" in str(caught.value) and "modules[2] must be" in str(caught.value)
 
 
 @pytest.mark.parametrize("levels", [17, 100])

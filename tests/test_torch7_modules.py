@@ -127,7 +127,9 @@ EXAMPLES = {
 }
 
 #: Kinds that are only read.
-READ_ONLY = {f"Spatial{name}Normalization" for name in ("Subtractive", "Divisive", "Contrastive")}
+READ_ONLY = {f"Spatial{name}Normalization" for name in ("Subtractive", "Divisive", "Contrastive")} | {
+    "gModule"
+}
 
 
 def test_examples_are_complete():
@@ -184,8 +186,15 @@ def test_shared_modules_and_parameters(tmp_path):
     assert again.get_parameters()[0].size == 9 + 3 + 3
 
 
+def test_classes_have_their_versions():
+    assert torch7.from_module(nn.SpatialBatchNormalization(3)).version == 2
+    assert torch7.from_module(nn.Linear(3, 2)).version == 1
+
+
 def test_unpooling_finds_its_pooling_module(tmp_path):
     torch7.save(tmp_path / "a.t7", torch7.from_module(pooled()))
+    pool, _, unpool = torch7.as_list(torch7.load(tmp_path / "a.t7").contents["modules"])
+    assert unpool.contents["indices"] is pool.contents["indices"]
     again = torch7.to_module(torch7.load(tmp_path / "a.t7"))
     assert again.modules[2].pooling is again.modules[0]
 

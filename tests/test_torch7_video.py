@@ -205,8 +205,8 @@ HUGE = 2**30
             "mode must be one of neither",
         ),
         (
-            torch7.TorchObject("nn.SpatialDivisiveNormalization", {"kernel": np.ones((2, 2))}),
-            "the field threshold is missing",
+            torch7.TorchObject("nn.SpatialDivisiveNormalization", {"threshold": 1}),
+            "the field kernel is missing",
         ),
     ],
 )

@@ -10,16 +10,17 @@ class Dropout(Module):
 
     Shapes: input of any shape, output the same.
     Forward: training y = x ⊙ m with m = 0 with probability p, else 1 / (1 - p); evaluating y = x.
-    Backward: grad_input = g ⊙ m; evaluating g.
+    With `v1` training m = 0 or 1; evaluating y = (1 - p) x.
+    Backward: grad_input = g ⊙ m; evaluating g, with `v1` (1 - p) g.
     Errors: ValueError unless 0 <= p < 1.
-    Source: nn.Dropout (its second version, which rescales while training). The mask is `noise`.
+    Source: nn.Dropout, whose first version (`v1`) is that of old files. The mask is `noise`.
     """
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5):
+    def __init__(self, p=0.5, v1=False):
         super().__init__()
-        self.p = checked_probability(self.name, p)
+        self.p, self.v1 = checked_probability(self.name, p), v1
         self.noise = None
 
     def update_output(self, input):
@@ -27,7 +28,9 @@ class Dropout(Module):
         self.noise = None
         if self.train and self.p > 0:
             kept = default_generator.bernoulli(1 - self.p, input.shape)
-            self.noise = backend.asarray(kept / (1 - self.p), self.dtype, self.device)
+            self.noise = backend.asarray(kept / (1 if self.v1 else 1 - self.p), self.dtype, self.device)
+        elif self.v1 and self.p > 0:
+            self.noise = self.dtype.type(1 - self.p)
         self.output = input if self.noise is None else input * self.noise
         return self.output
 

@@ -8,8 +8,19 @@ Recorded files: `tests/golden/serialization`.
 """
 
 from .modules import from_module, to_module
-from .reader import load
-from .types import Storage, TorchObject, as_list
+from .reader import load, load_all
+from .types import Key, Storage, Torch7Error, TorchObject, as_list
 from .writer import save
 
-__all__ = ["Storage", "TorchObject", "as_list", "from_module", "load", "save", "to_module"]
+__all__ = [
+    "Key",
+    "Storage",
+    "Torch7Error",
+    "TorchObject",
+    "as_list",
+    "from_module",
+    "load",
+    "load_all",
+    "save",
+    "to_module",
+]

@@ -37,6 +37,11 @@ class Kind:
 
     parts(fields): for a class that is assembled from a network of its own, {path in the module: the object
     of that layer}. Of the network in its `modules` nothing else is read: it follows from the class.
+
+    assemble(fields, convert): makes the module of a class whose wiring is all in its fields; convert(object,
+    its path below) returns a module. old(fields, version, library): what Torch7 does to the fields (a copy)
+    of files from before some of them existed. version: that of the class in Torch7, to be written.
+    link(fields): completes the fields that are written, once the objects in them are made.
     """
 
     arguments: tuple = ()
@@ -45,6 +50,10 @@ class Kind:
     check: Callable = lambda fields: None
     extra: Callable | None = lambda module: {}
     parts: Callable | None = None
+    assemble: Callable | None = None
+    old: Callable = lambda fields, version, library: fields
+    version: int = 1
+    link: Callable = lambda fields: None
 
 
 def same(name, attribute=None, default=REQUIRED):
@@ -77,6 +86,11 @@ def sizes(attribute):
 def shape(name, axis):
     """Return the argument that Torch7 knows only from the shape of an array."""
     return Argument(name, lambda array: array.shape[axis], None)
+
+
+def missing(**values):
+    """Return the `old` of a kind whose fields, where a file lacks them, have these values."""
+    return lambda fields, version, library: values | fields
 
 
 def longs(values):

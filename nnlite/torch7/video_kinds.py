@@ -9,8 +9,9 @@ import numpy as np
 import nnlite as nn
 from nnlite.ops.sampling import base_grid
 
-from .kind import Argument, Kind, check_weight, empty, is_object, module, same, text
-from .types import as_list
+from . import old
+from .kind import Argument, Kind, check_weight, empty, is_object, missing, module, same, text
+from .types import Torch7Error, as_list
 
 _SIZES = same("inputSize", "n_in"), same("outputSize", "n_out")
 _RHO = same("rho", default=9999)
@@ -189,7 +190,7 @@ def _recurrent_parts(module):
 def _stencils(module):
     """Return the fields of the penalty, the network for |∇T| of a channel among them."""
     if module.form != "published":
-        raise ValueError(
+        raise Torch7Error(
             f"torch7.from_module: {module.name} in the form {module.form!r} has no counterpart in a .t7 "
             "file; only form='published' has"
         )
@@ -268,7 +269,11 @@ VIDEO_KINDS = {
         extra=_stencils,
     ),
     "SpatialSubtractiveNormalization": Kind(_KERNEL, extra=None),
-    "SpatialDivisiveNormalization": Kind((*_KERNEL, same("threshold"), same("thresval")), extra=None),
+    "SpatialDivisiveNormalization": Kind(
+        (*_KERNEL, same("threshold"), same("thresval")), extra=None, old=old.divisive_normalization
+    ),
     # The original, by a slip in a name, does not pass its thresval on: 1e-4 whatever it says.
-    "SpatialContrastiveNormalization": Kind((*_KERNEL, same("threshold")), extra=None),
+    "SpatialContrastiveNormalization": Kind(
+        (*_KERNEL, same("threshold")), extra=None, old=missing(threshold=1e-4)
+    ),
 }

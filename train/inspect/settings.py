@@ -45,18 +45,14 @@ class Settings(Options):
         "which of them",
         metavar="NAME",
     )
-    sequence: int = option(
-        0, "number of the test sequence, or of the segment of the video", DATA, least=0
-    )
+    sequence: int = option(0, "number of the test sequence, or of the segment of the video", DATA, least=0)
     video: str | None = option(
         None,
         "a video or a folder of pictures, in place of the run's test sequences",
         DATA,
         path="FILE",
     )
-    frames: int | None = option(
-        None, "frames that the model sees (default: as in training)", DATA, least=2
-    )
+    frames: int | None = option(None, "frames that the model sees (default: as in training)", DATA, least=2)
     loss_at: str | None = option(
         None,
         "take the loss of the predictions of all steps, or of the last one, whose gradient shows how "
