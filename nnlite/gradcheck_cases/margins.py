@@ -1,4 +1,4 @@
-"""Cases of `nnlite/elementwise_criterion.py`, `margin_` and `embedding_criterion.py`, `criterion_table.py`."""
+"""Cases of `nnlite/elementwise_`, `margin_` and `embedding_criterion.py`, and of `criterion_table.py`."""
 
 import numpy as np
 

@@ -23,6 +23,7 @@ class LookupTable(Module):
     """
 
     parameter_names = ("weight",)
+    first_index = 0  # the index that the first row stands for
 
     def __init__(self, n_index, n_output, padding_value=-1, max_norm=None, norm_type=None):
         super().__init__()
@@ -69,11 +70,11 @@ class LookupTable(Module):
             )
         if input.ndim not in (1, 2):
             raise ValueError(f"{self.name}: input must have 1 or 2 dimensions, got shape {input.shape}")
-        rows, count = input.astype(np.int64), len(self.weight)
-        wrong = (rows != input) | (rows < 0) | (rows >= count)
+        index, first, last = input.astype(np.int64), self.first_index, self.first_index + len(self.weight) - 1
+        wrong = (index != input) | (index < first) | (index > last)
         if wrong.any():
-            raise ValueError(f"{self.name}: index {input[wrong][0]} is not in 0..{count - 1}")
-        return rows
+            raise ValueError(f"{self.name}: index {input[wrong][0]} is not in {first}..{last}")
+        return index - first
 
     def set_padding(self, padding_value):
         """Set the row that gets no gradient, and return self."""
@@ -114,15 +115,14 @@ class LookupTableMaskZero(LookupTable):
     Source: nn.LookupTableMaskZero (rnn), where 0 is masked and indices count from 1.
     """
 
+    first_index = -1
+
     def __init__(self, n_index, n_output):
         super().__init__(n_index + 1, n_output)
 
     def update_output(self, input):
         self.weight[0] = 0
         return super().update_output(input)
-
-    def rows(self, input):
-        return super().rows(input + 1)
 
 
 class Index(Module):
