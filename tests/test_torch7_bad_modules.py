@@ -29,8 +29,8 @@ def sequential(*inside):
         ({"no": "module"}, "expected an nn object at top, got"),
         (torch7.TorchObject("nn.Linear", None), "expected an nn object at top"),
         (
-            sequential(linear(), sequential(torch7.TorchObject("nn.GRU", {}))),
-            r"no module for the nn\.GRU at top.mod",
+            sequential(linear(), sequential(torch7.TorchObject("nn.VolumetricConvolution", {}))),
+            r"no module for the nn\.VolumetricConvolution at top.mod",
         ),
         (torch7.TorchObject("os.Tanh", {}), r"no module for the os\.Tanh at top"),
         (

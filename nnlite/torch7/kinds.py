@@ -7,8 +7,11 @@ import numpy as np
 import nnlite as nn
 
 from .kind import Argument, Kind, check_weight, empty, index, longs, module, same, shape, sizes
+from .pointwise_kinds import POINTWISE_KINDS
+from .sequence_kinds import SEQUENCE_KINDS
 from .types import as_list
 from .video_kinds import VIDEO_KINDS
+from .wiring_kinds import WIRING_KINDS
 
 
 def _swaps(table):
@@ -86,6 +89,14 @@ KINDS = {
     "LinearNoBias": _LINEAR,
     "SpatialConvolution": _CONVOLUTION,
     "SpatialConvolutionNoBias": _CONVOLUTION,
+    "SpatialDilatedConvolution": Kind(
+        (
+            *_CONVOLUTION.arguments,
+            same("dilationW", "dilationw", 1),
+            same("dilationH", "dilationh", 1),
+        ),
+        check=_CONVOLUTION.check,
+    ),
     "SpatialFullConvolution": Kind(
         (*_CONVOLUTION.arguments, same("adjW", "adjw", 0), same("adjH", "adjh", 0)),
         check=_CONVOLUTION.check,
@@ -158,6 +169,9 @@ KINDS = {
     "SpatialLogSoftMax": Kind(),
     "AddConstant": Kind((same("constant_scalar", "constant"),)),
     "MulConstant": Kind((same("constant_scalar", "constant"),)),
+    **POINTWISE_KINDS,
+    **WIRING_KINDS,
+    **SEQUENCE_KINDS,
     # what is made for video
     **VIDEO_KINDS,
 }
