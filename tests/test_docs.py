@@ -1,4 +1,4 @@
-"""The gradient pages and the tutorial: snippets run, every module has a section, links lead somewhere."""
+"""The pages that compute: snippets run, every module has a section, links lead somewhere."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-DOCUMENTS = [*PAGES, TUTORIAL]
+DOCUMENTS = [*PAGES, TUTORIAL, ROOT / "docs" / "sequences.md"]
 IDS = [str(page.relative_to(ROOT / "docs")) for page in DOCUMENTS]
 
 #: A Python snippet, and the block of its output if one follows.
@@ -69,7 +69,7 @@ def test_snippets_run_and_print_what_is_shown(page):
         assert can_fail, f"{page.name}: this snippet shows nothing that could be wrong\n{code}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS[:-1])
+@pytest.mark.parametrize("page", PAGES, ids=IDS[: len(PAGES)])
 def test_every_page_computes_something(page):
     assert len(re.findall(r"\bassert\b", "".join(found[1] for found in SNIPPET.finditer(text_of(page))))) >= 2
 
