@@ -165,7 +165,7 @@ class MaskZeroCriterion(Criterion):
                 f"{self.name}: input must have {self.n_input_dim + 1} dimensions, the first the batch, "
                 f"got shape {first.shape}"
             )
-        return backend.get_array_module(first).flatnonzero(first.reshape(len(first), -1).any(axis=1))
+        return first.reshape(len(first), -1).any(axis=1).nonzero()[0]
 
 
 def _check_criterion(holder, criterion):

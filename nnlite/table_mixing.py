@@ -1,5 +1,6 @@
 """Modules that choose or mix between the arrays of a table."""
 
+from .layers.axes import at
 from .module import Module
 
 
@@ -100,7 +101,7 @@ class MixtureTable(Module):
             self.check_array(experts, "input[1]")
             if axis >= experts.ndim:
                 raise ValueError(f"{self.name}: no dimension {axis} in experts of shape {experts.shape}")
-            experts = list(self.xp.moveaxis(experts, axis, 0))
+            experts = [experts[at(axis, k)] for k in range(experts.shape[axis])]
         if len(experts) != weights.shape[-1]:
             raise ValueError(f"{self.name}: {weights.shape[-1]} weights, but {len(experts)} experts")
         for k, expert in enumerate(experts):

@@ -20,3 +20,9 @@ def axis_of(module, x, n_input_dims=None):
 def at(axis, part):
     """Return the index that takes `part` of an axis and all of those before it."""
     return (slice(None),) * axis + (part,)
+
+
+def halves(x, axis):
+    """Return the first and the second half of an axis (negative from the end), as views."""
+    axis, half = axis % x.ndim, x.shape[axis] // 2
+    return x[at(axis, slice(half))], x[at(axis, slice(half, None))]

@@ -27,7 +27,7 @@ class Replicate(Module):
         self.check_array(input)
         axis = self._axis(input)
         shape = (*input.shape[:axis], self.n_features, *input.shape[axis:])
-        self.output = self.xp.broadcast_to(self.xp.expand_dims(input, axis), shape)
+        self.output = self.xp.broadcast_to(input[at(axis, None)], shape)
         return self.output
 
     def update_grad_input(self, input, grad_output):
@@ -115,7 +115,7 @@ class Unsqueeze(Module):
                 f"{self.name}: no place {self.pos} for a dimension in an input of shape {input.shape} "
                 f"with num_input_dims = {self.num_input_dims}"
             )
-        self.output = self.xp.expand_dims(input, lead + self.pos)
+        self.output = input[at(lead + self.pos, None)]
         return self.output
 
     def update_grad_input(self, input, grad_output):

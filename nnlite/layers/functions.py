@@ -2,6 +2,7 @@
 
 from ..module import Module
 from .activation import SoftMax, sigmoid
+from .axes import halves
 
 
 class Exp(Module):
@@ -178,5 +179,5 @@ class GatedLinearUnit(Module):
             raise ValueError(
                 f"{self.name}: input must have an even size in dimension {self.dim}, got shape {input.shape}"
             )
-        a, b = self.xp.split(input, 2, axis=self.dim)
+        a, b = halves(input, self.dim)
         return a, sigmoid(b)

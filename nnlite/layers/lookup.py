@@ -142,14 +142,14 @@ class Index(Module):
 
     def update_output(self, input):
         axis, index = self._checked(input)
-        self.output = self.xp.take(input[0], index, axis)
+        self.output = input[0][at(axis, index)]
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         axis, index = self._checked(input)
         grad = self.xp.zeros(input[0].shape, self.dtype)
-        self.xp.add.at(grad, at(axis, index), grad_output)
+        self.xp.add.at(grad.swapaxes(0, axis), index, grad_output.swapaxes(0, axis))
         self.grad_input = [grad, self.xp.zeros_like(index)]
         return self.grad_input
 

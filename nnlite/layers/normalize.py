@@ -33,7 +33,7 @@ class Normalize(Module):
         xp, p, size, n = self.xp, self.p, abs(input), self._norm(input)
         if p == math.inf:
             q = n
-            largest = xp.arange(input.shape[-1]) == xp.expand_dims(size.argmax(-1), -1)
+            largest = xp.arange(input.shape[-1]) == xp.argmax(size, -1)[..., None]
             b = input / n * largest
         else:
             q = (size**p).sum(-1, keepdims=True) + self.eps

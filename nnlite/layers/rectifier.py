@@ -7,6 +7,7 @@ from .. import backend
 from ..module import Module
 from ..random import default_generator
 from .activation import HardTanh
+from .axes import halves
 
 
 class Threshold(Module):
@@ -218,7 +219,7 @@ class CReLU(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        positive, negative = self.xp.split(grad_output, 2, axis=self._channels(input))
+        positive, negative = halves(grad_output, self._channels(input))
         self.grad_input = positive * (input > 0) - negative * (input < 0)
         return self.grad_input
 

@@ -6,7 +6,7 @@ Torch7 has no arrays without dimensions.
 """
 
 from ..module import Module
-from .axes import axis_of
+from .axes import at, axis_of
 
 
 class Sum(Module):
@@ -68,7 +68,7 @@ class Max(Module):
     def update_output(self, input):
         self.check_array(input)
         axis = axis_of(self, input, self.n_input_dims)
-        self.indices = self.xp.expand_dims(self.find(input, axis), axis)
+        self.indices = self.find(input, axis)[at(axis, None)]
         y = self.xp.take_along_axis(input, self.indices, axis)
         self.output = y if input.ndim == 1 else y.squeeze(axis)
         return self.output
@@ -82,7 +82,7 @@ class Max(Module):
 
     def find(self, input, axis):
         """Return the places of the maxima."""
-        return input.argmax(axis)
+        return self.xp.argmax(input, axis)
 
 
 class Min(Max):
@@ -97,4 +97,4 @@ class Min(Max):
 
     def find(self, input, axis):
         """Return the places of the minima."""
-        return input.argmin(axis)
+        return self.xp.argmin(input, axis)

@@ -100,15 +100,16 @@ class TemporalMaxPooling(Module):
         starts = xp.arange(frames) * self.dw
         windows = input[..., starts[:, None] + xp.arange(self.kw), :]  # (..., T', kw, F)
         windows = xp.where(xp.isnan(windows), -np.inf, windows)  # NaN never wins
-        self.indices = windows.argmax(axis=-2) + starts[:, None]
+        self.indices = xp.argmax(windows, -2) + starts[:, None]
         self.output = xp.take_along_axis(input, self.indices, axis=-2)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         self.grad_input = self.xp.zeros(input.shape, self.dtype)
-        for p in range(self.indices.shape[-2]):
-            places = self.indices[..., p : p + 1, :]
-            won = self.xp.take_along_axis(self.grad_input, places, -2) + grad_output[..., p : p + 1, :]
-            self.xp.put_along_axis(self.grad_input, places, won, -2)
+        starts = self.xp.arange(grad_output.shape[-2])[:, None] * self.dw
+        stop = (grad_output.shape[-2] - 1) * self.dw + 1
+        for i in range(self.kw):
+            won = self.indices == starts + i
+            self.grad_input[..., i : i + stop : self.dw, :] += grad_output * won
         return self.grad_input
