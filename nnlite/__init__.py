@@ -18,9 +18,16 @@ from .criterion import (
     SequencerCriterion,
     SmoothL1Criterion,
 )
-from .criterion_table import MaskZeroCriterion, MultiCriterion, ParallelCriterion, RepeaterCriterion
+from .criterion_table import (
+    MaskZeroCriterion,
+    ModuleCriterion,
+    MultiCriterion,
+    ParallelCriterion,
+    RepeaterCriterion,
+)
 from .decorators import Decorator, DontCast, MaskZero, NaN, Serial
 from .elementwise_criterion import (
+    ClassSimplexCriterion,
     DistKLDivCriterion,
     L1Cost,
     MarginCriterion,
@@ -69,6 +76,7 @@ __all__ = [
     "CMulTable",
     "CSubTable",
     "ClassNLLCriterion",
+    "ClassSimplexCriterion",
     "Concat",
     "ConcatTable",
     "Container",
@@ -92,6 +100,7 @@ __all__ = [
     "MaskZeroCriterion",
     "MixtureTable",
     "Module",
+    "ModuleCriterion",
     "MultiCriterion",
     "MultiLabelMarginCriterion",
     "MultiLabelSoftMarginCriterion",

@@ -125,6 +125,37 @@ class RepeaterCriterion(Criterion):
         return self.grad_input
 
 
+class ModuleCriterion(Criterion):
+    """A loss of what modules make of input and target.
+
+    Shapes: input and target those of the modules, or of the criterion where there is none.
+    Forward: L = criterion(f(x), h(t)), f = `input_module` and h = `target_module`, the identity when None.
+    Backward: grad_input = (∂f/∂x)ᵀ ∂criterion/∂f; the gradients of f's parameters are accumulated.
+    Errors: TypeError when no criterion is given; those of the modules and of the criterion.
+    Source: nn.ModuleCriterion.
+    """
+
+    def __init__(self, criterion, input_module=None, target_module=None):
+        super().__init__()
+        _check_criterion(self, criterion)
+        self.criterion, self.input_module, self.target_module = criterion, input_module, target_module
+
+    def update_output(self, input, target):
+        self.output = self.criterion.forward(*self._seen(input, target))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        self.grad_input = self.criterion.backward(*self._seen(input, target))
+        if self.input_module is not None:
+            self.grad_input = self.input_module.backward(input, self.grad_input)
+        return self.grad_input
+
+    def _seen(self, input, target):
+        """Return what the criterion sees."""
+        x = input if self.input_module is None else self.input_module.forward(input)
+        return x, target if self.target_module is None else self.target_module.forward(target)
+
+
 class MaskZeroCriterion(Criterion):
     """A loss of those rows of a batch that are not all zero.
 

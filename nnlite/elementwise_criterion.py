@@ -5,6 +5,7 @@ import numpy as np
 from . import backend
 from .criterion import Criterion, ElementwiseCriterion, MSECriterion, number
 from .layers.activation import sigmoid
+from .margin_criterion import check_labels, check_range
 
 
 class WeightedMSECriterion(MSECriterion):
@@ -176,3 +177,55 @@ class L1Cost(Criterion):
         self.check_floats(input)
         self.grad_input = backend.get_array_module(input).sign(input)
         return self.grad_input
+
+
+class ClassSimplexCriterion(MSECriterion):
+    """Squared error against the corner of a regular simplex that stands for the class.
+
+    Shapes: input (K,) or (N, K); target one integer label (a number or an array of one) or (N,), labels
+    0..K-1.
+    Forward: L = Σ (x_i,k - s_tᵢ,k)² / (N K), `simplex` s (K, K) with rows of length 1 as far apart as
+    can be: any two have the product -1 / (K - 1). Without `size_average` not divided.
+    Backward: grad_input = 2 (x - s_t) / (N K).
+    Errors: ValueError for a label that is not in 0..K-1 or another number of classes.
+    Source: nn.ClassSimplexCriterion, whose labels count from 1; Mroueh et al. 2012, arXiv:1209.1360.
+    """
+
+    def __init__(self, n_classes, size_average=True):
+        super().__init__(size_average)
+        if n_classes != int(n_classes) or n_classes < 2:
+            raise ValueError(f"{self.name}: n_classes must be an integer >= 2, got {n_classes}")
+        self.n_classes, self.simplex = n_classes, _simplex(n_classes)
+
+    def difference(self, input, target):
+        """Return d = input - the corners of the labels."""
+        self.check_floats(input)
+        if input.ndim not in (1, 2) or input.shape[-1] != self.n_classes:
+            raise ValueError(
+                f"{self.name}: input must have shape (N, {self.n_classes}) or ({self.n_classes},), "
+                f"got {input.shape}"
+            )
+        xp = backend.get_array_module(input)
+        target = xp.asarray(target) if isinstance(target, int | np.integer) else target
+        check_labels(self, input, target, input.shape[:-1])
+        check_range(self, target, 0, self.n_classes)
+        corners = backend.asarray(self.simplex, input.dtype, backend.device_of(input))
+        return input - corners[target].reshape(input.shape)
+
+    def get_predictions(self, input):
+        """Return the products of the inputs with all corners, (N, K)."""
+        x = input.reshape(-1, self.n_classes)
+        return x @ backend.asarray(self.simplex, input.dtype, backend.device_of(input)).T
+
+    def get_top_prediction(self, input):
+        """Return the label of the nearest corner, (N,)."""
+        return backend.get_array_module(input).argmax(self.get_predictions(input), 1)
+
+
+def _simplex(n):
+    """Return n unit vectors (n, n) with equal distances, the last component of each 0, corner by corner."""
+    corners = np.zeros((n, n))
+    for k in range(n - 1):
+        corners[k, k] = np.sqrt(1 - corners[k, :k] @ corners[k, :k])
+        corners[k + 1 :, k] = (corners[k, k] ** 2 - 1 - 1 / (n - 1)) / corners[k, k]
+    return corners

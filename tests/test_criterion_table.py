@@ -92,3 +92,18 @@ def test_bad_arguments():
             build(nn.Tanh())
     with pytest.raises(RuntimeError, match="call forward with these 5 steps before backward"):
         nn.RepeaterCriterion(nn.MSECriterion()).backward(X, Y[0])
+
+
+def test_module_criterion():
+    layer = nn.Linear(4, 2).double()
+    criterion = nn.ModuleCriterion(nn.MSECriterion(), layer, nn.Narrow(1, 0, 2).double())
+    goal = Y[:, :2]
+    seen = X @ layer.weight.T + layer.bias
+    assert criterion.forward(X, Y) == pytest.approx(((seen - goal) ** 2).mean())
+    g = 2 * (seen - goal) / 10
+    layer.zero_grad_parameters()
+    np.testing.assert_allclose(criterion.backward(X, Y), g @ layer.weight)
+    np.testing.assert_allclose(layer.grad_weight, g.T @ X)
+    plain = nn.ModuleCriterion(nn.MSECriterion())
+    assert plain.forward(X, Y) == nn.MSECriterion().forward(X, Y)
+    np.testing.assert_array_equal(plain.backward(X, Y), nn.MSECriterion().backward(X, Y))

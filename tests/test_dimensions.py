@@ -136,3 +136,36 @@ def test_input_dims_can_be_set():
     assert nn.Unsqueeze(0).set_num_input_dims(2).double().forward(X).shape == (2, 1, 3, 4)
     assert repr(nn.Squeeze(1)) == "nn.Squeeze(dim 1)" and repr(nn.Squeeze()) == "nn.Squeeze"
     assert repr(nn.Unsqueeze(1)) == "nn.Unsqueeze(dim 1)" and repr(nn.Padding(1, -2)) == "nn.Padding(1, -2)"
+
+
+# ---- borders made of the maps ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("single", [False, True], ids=["batch", "single"])
+@pytest.mark.parametrize(
+    "cls, mode", [(nn.SpatialReplicationPadding, "edge"), (nn.SpatialReflectionPadding, "reflect")]
+)
+def test_borders(cls, mode, single):
+    x = np.random.default_rng(3).standard_normal((2, 2, 4, 5))
+    x = x[0] if single else x
+    widths = [(0, 0)] * (x.ndim - 2) + [(3, 0), (1, 2)]
+    layer = cls(1, 2, 3, 0)
+    np.testing.assert_array_equal(layer.double().forward(x), np.pad(x, widths, mode=mode))
+    cropped = cls(-1, 2, -2, 1).double().forward(x)
+    inner = np.pad(x[..., 2:, 1:], [(0, 0)] * (x.ndim - 2) + [(0, 1), (0, 2)], mode=mode)
+    np.testing.assert_array_equal(cropped, inner)
+    assert cls(2).double().forward(x).shape[-2:] == (8, 9)
+    assert_gradients(layer, x.copy())
+    assert_float32_agrees(layer, x)
+    assert_inputs_left_alone(layer, x)
+    assert repr(layer) == f"nn.{cls.__name__}(l=1, r=2, t=3, b=0)"
+
+
+def test_borders_that_do_not_fit():
+    x = np.zeros((1, 3, 4))
+    with pytest.raises(ValueError, match="cropping leaves nothing of an input of shape"):
+        nn.SpatialReplicationPadding(-2).double().forward(x)
+    with pytest.raises(ValueError, match="input must be larger than the border, got shape"):
+        nn.SpatialReflectionPadding(3).double().forward(x)
+    with pytest.raises(ValueError, match="input must have 3 or 4 dimensions"):
+        nn.SpatialReflectionPadding(1).double().forward(x[0])

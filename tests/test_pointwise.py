@@ -248,3 +248,44 @@ def test_repr():
     layers = [nn.LeakyReLU(0.2), nn.ELU(2), nn.RReLU()]
     want = ["nn.LeakyReLU(0.2)", "nn.ELU (alpha:2.000000)", "nn.RReLU (l:0.125000, u:0.333333)"]
     assert [repr(layer) for layer in layers] == want
+
+
+def test_white_noise():
+    layer = nn.WhiteNoise(0.5, 2).double()
+    nn.manual_seed(6)
+    y = layer.forward(SMOOTH)
+    nn.manual_seed(6)
+    np.testing.assert_allclose(y, SMOOTH + nn.random.default_generator.normal(0.5, 2, SMOOTH.shape))
+    np.testing.assert_array_equal(layer.backward(SMOOTH, SMOOTH), SMOOTH)
+    layer.evaluate()
+    np.testing.assert_array_equal(layer.forward(SMOOTH), SMOOTH + 0.5)
+    with pytest.raises(RuntimeError, match=r"nn\.WhiteNoise: backward needs training mode"):
+        layer.backward(SMOOTH, SMOOTH)
+    assert repr(layer) == "nn.WhiteNoise mean: 0.500000, std: 2.000000"
+    assert layer.float().forward(SMOOTH.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "sizes, shape", [((3, 2), (3, 2)), ((3, 2), (4, 3, 2)), ((1, 4, 1, 1), (2, 4, 3, 5)), ((6,), (2, 3))]
+)
+def test_componentwise_sum(sizes, shape):
+    x = np.random.default_rng(2).standard_normal(shape)
+    layer = nn.CAdd(*sizes)
+    y, grad = run(layer, x, scale=0.5)
+    bias = np.broadcast_to(layer.bias.reshape(shape) if layer.bias.size == x.size else layer.bias, shape)
+    np.testing.assert_array_equal(y, x + bias)
+    np.testing.assert_array_equal(grad, 1.0 + np.arange(x.size).reshape(shape))
+    assert layer.grad_bias.sum() == pytest.approx(0.5 * grad.sum())
+    assert_gradients(layer, x)
+    assert_float32_agrees(layer, x)
+    with pytest.raises(ValueError, match=r"nn\.CAdd: input must have shape .* wherever the bias has size 1"):
+        layer.double().forward(np.zeros((7, 7)))
+
+
+def test_componentwise_sum_starts_from_torch7s_numbers():
+    nn.manual_seed(8)
+    layer = nn.CAdd(2, 8)
+    nn.manual_seed(8)
+    np.testing.assert_allclose(
+        layer.bias, nn.random.default_generator.uniform(-0.25, 0.25, (2, 8)), rtol=1e-6
+    )

@@ -29,6 +29,7 @@ EXAMPLES = {
     "MarginCriterion": (lambda: nn.MarginCriterion(0.3, False), X, SIGNS),
     "SoftMarginCriterion": (nn.SoftMarginCriterion, X, SIGNS),
     "MultiLabelSoftMarginCriterion": (lambda: nn.MultiLabelSoftMarginCriterion(WEIGHTS), X, P),
+    "ClassSimplexCriterion": (lambda: nn.ClassSimplexCriterion(4, False), X, LABELS),
     "L1Cost": (nn.L1Cost, X, None),
     "MultiMarginCriterion": (lambda: nn.MultiMarginCriterion(2, WEIGHTS, 0.3, False), X, LABELS),
     "MultiLabelMarginCriterion": (lambda: nn.MultiLabelMarginCriterion(False), X, SETS),
@@ -45,6 +46,7 @@ EXAMPLES = {
     ),
     "SequencerCriterion": (lambda: nn.SequencerCriterion(nn.MSECriterion(), True), X, Y),
     "RepeaterCriterion": (lambda: nn.RepeaterCriterion(nn.AbsCriterion()), [X, P], Y),
+    "ModuleCriterion": (lambda: nn.ModuleCriterion(nn.MSECriterion(), nn.Tanh().double()), X, Y),
     "MaskZeroCriterion": (lambda: nn.MaskZeroCriterion(nn.MSECriterion(), 1), X * [[1], [0], [1]], Y),
 }
 

@@ -1,4 +1,4 @@
-"""Cases of `nnlite/layers/dimensions.py` and `reduction.py`."""
+"""Cases of `nnlite/layers/dimensions.py`, `reduction.py` and `border.py`."""
 
 import nnlite as nn
 
@@ -28,6 +28,18 @@ def cases():
         module("Padding inside", lambda: nn.Padding(2, 1, None, 0, 1), x),
         module("Narrow", lambda: nn.Narrow(1, 1, 2), x),
         module("Narrow from the end", lambda: nn.Narrow(-1, -3, -2), x),
+        module(
+            "SpatialReplicationPadding", lambda: nn.SpatialReplicationPadding(2, 1, 0, 3), noise(2, 2, 3, 4)
+        ),
+        module(
+            "SpatialReplicationPadding cropped", lambda: nn.SpatialReplicationPadding(-1, 5), noise(2, 3, 4)
+        ),
+        module(
+            "SpatialReflectionPadding", lambda: nn.SpatialReflectionPadding(2, 1, 0, 3), noise(2, 2, 4, 4)
+        ),
+        module(
+            "SpatialReflectionPadding cropped", lambda: nn.SpatialReflectionPadding(-1, 2), noise(2, 3, 4)
+        ),
         module("Select", lambda: nn.Select(1, -1), x),
         module("Select single vector", lambda: nn.Select(0, 1), noise(3)),
     ]

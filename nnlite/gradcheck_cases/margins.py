@@ -29,6 +29,8 @@ def cases():
             x,
             some,
         ),
+        criterion("ClassSimplexCriterion", lambda: nn.ClassSimplexCriterion(4), x, labels),
+        criterion("ClassSimplexCriterion single", lambda: nn.ClassSimplexCriterion(4), x[0], 2),
         criterion("L1Cost", nn.L1Cost, apart, None),
         criterion("MultiMarginCriterion", nn.MultiMarginCriterion, apart, labels),
         criterion(
@@ -48,6 +50,7 @@ def cases():
         ),
         criterion("DistanceRatioCriterion", nn.DistanceRatioCriterion, [x, y], None),
         criterion("MultiCriterion", _two_losses, x, y),
+        criterion("ModuleCriterion", _of_modules, x, y),
         criterion("ParallelCriterion", _two_targets, [x, x + y, noise(2)], [y, labels]),
         criterion("RepeaterCriterion", lambda: nn.RepeaterCriterion(nn.MSECriterion()), noise(2, 3, 4), y),
         criterion(
@@ -59,6 +62,10 @@ def cases():
 
 def _two_losses():
     return nn.MultiCriterion().add(nn.MSECriterion(), 0.5).add(nn.SmoothL1Criterion())
+
+
+def _of_modules():
+    return nn.ModuleCriterion(nn.MSECriterion(), nn.Tanh().double(), nn.Square().double())
 
 
 def _two_targets():

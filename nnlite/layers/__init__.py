@@ -15,7 +15,8 @@ from .activation import (
     Square,
     Tanh,
 )
-from .arithmetic import Add, AddConstant, CMul, Mul, MulConstant
+from .arithmetic import Add, AddConstant, CAdd, CMul, Mul, MulConstant
+from .border import SpatialReflectionPadding, SpatialReplicationPadding
 from .convolution import (
     SpatialConvolution,
     SpatialConvolutionNoBias,
@@ -23,7 +24,7 @@ from .convolution import (
     SpatialFullConvolution,
 )
 from .dimensions import Narrow, Padding, Replicate, Select, Squeeze, Unsqueeze
-from .dropout import Dropout, SpatialDropout
+from .dropout import Dropout, SpatialDropout, WhiteNoise
 from .functions import Exp, GatedLinearUnit, Log, Power, SoftMin, SoftPlus, SoftSign
 from .linear import Linear, LinearNoBias
 from .local_normalization import (
@@ -51,6 +52,7 @@ __all__ = [
     "Add",
     "AddConstant",
     "BatchNormalization",
+    "CAdd",
     "CMul",
     "CReLU",
     "Clamp",
@@ -110,6 +112,8 @@ __all__ = [
     "SpatialLogSoftMax",
     "SpatialMaxPooling",
     "SpatialMaxUnpooling",
+    "SpatialReflectionPadding",
+    "SpatialReplicationPadding",
     "SpatialSoftMax",
     "SpatialSubtractiveNormalization",
     "SpatialUpSamplingNearest",
@@ -126,5 +130,6 @@ __all__ = [
     "Transpose",
     "Unsqueeze",
     "View",
+    "WhiteNoise",
     "ZeroGrad",
 ]

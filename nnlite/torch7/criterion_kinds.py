@@ -1,11 +1,13 @@
 """Converts `nn` criteria of .t7 files to those here and back."""
 
+from operator import attrgetter
+
 import numpy as np
 
 import nnlite as nn
 
 from .kind import REQUIRED, Argument, is_object, same
-from .modules import from_module
+from .modules import from_module, to_module
 from .types import Storage, TorchObject, as_list
 
 
@@ -36,6 +38,8 @@ def from_criterion(criterion):
         raise ValueError(f"torch7.from_criterion: {criterion.name} has no counterpart in a .t7 file")
     fields = {"_type": "torch.DoubleTensor", "output": 0, "gradInput": np.empty(0)}
     fields |= EXTRA.get(name, dict)()
+    if name == "ClassSimplexCriterion":
+        fields |= {"simplex": criterion.simplex, "_target": np.zeros(criterion.n_classes)}
     for argument in CRITERIA[name]:
         value = argument.write(criterion)
         if value is not None:
@@ -71,6 +75,16 @@ def _array(field, default=REQUIRED):
 def _one_criterion(field):
     """Return the argument that is another criterion."""
     return Argument(field, to_criterion, lambda criterion: from_criterion(getattr(criterion, field)))
+
+
+def _one_module(field):
+    """Return the argument that is a module or None."""
+    get = attrgetter({"inputModule": "input_module", "targetModule": "target_module"}[field])
+
+    def write(criterion):
+        return None if get(criterion) is None else from_module(get(criterion))
+
+    return Argument(field, to_module, write, None)
 
 
 def _likelihood(criterion):
@@ -126,6 +140,7 @@ CRITERIA = {
     "MarginCriterion": (_MARGIN, _MEAN),
     "SoftMarginCriterion": (_MEAN,),
     "MultiLabelSoftMarginCriterion": (_WEIGHTS, _MEAN),
+    "ClassSimplexCriterion": (same("nClasses", "n_classes"), _MEAN),
     "L1Cost": (),
     "MultiMarginCriterion": (same("p", default=1), _WEIGHTS, same("margin", default=1), _MEAN),
     "MultiLabelMarginCriterion": (_MEAN,),
@@ -145,6 +160,7 @@ CRITERIA = {
     ),
     "SequencerCriterion": (_one_criterion("criterion"), same("sizeAverage", "size_average", False)),
     "RepeaterCriterion": (_one_criterion("criterion"),),
+    "ModuleCriterion": (_one_criterion("criterion"), _one_module("inputModule"), _one_module("targetModule")),
     "MaskZeroCriterion": (_one_criterion("criterion"), same("nInputDim", "n_input_dim")),
 }
 
@@ -178,6 +194,7 @@ EXTRA = {
     "MarginRankingCriterion": lambda: {"gradInput": {1: np.zeros(1), 2: np.zeros(1)}},
     "L1HingeEmbeddingCriterion": _of_two,
     "CosineEmbeddingCriterion": _of_two,
+    "ModuleCriterion": lambda: {"castTarget": True},
     "ParallelCriterion": lambda: {"gradInput": {}},
     "SequencerCriterion": _over_steps,
     "RepeaterCriterion": _over_steps,

@@ -49,6 +49,7 @@ _BATCH_NORMALIZATION = Kind(
         Argument("affine", bool, lambda module: module.weight is not None, True),
     )
 )
+_BORDER = Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b")))
 _BOUNDED = Kind((same("min_val"), same("max_val")))
 _FROM_TABLE = Kind(extra=lambda module: {"gradInput": {}})
 
@@ -106,6 +107,7 @@ KINDS = {
     "SpatialBatchNormalization": _BATCH_NORMALIZATION,
     "Mul": Kind(),
     "CMul": Kind((sizes("weight.shape"),), build=lambda inside, sizes: nn.CMul(*sizes)),
+    "CAdd": Kind((sizes("bias.shape"),), build=lambda inside, sizes: nn.CAdd(*sizes)),
     "Add": Kind(
         (shape("bias", 0), same("scalar", default=False)),
         extra=lambda module: {"_ones": np.ones(1, module.dtype)},
@@ -126,7 +128,9 @@ KINDS = {
         (same("scale_factor"),),
         extra=lambda module: {"inputSize": longs([0] * 4), "outputSize": longs([0] * 4)},
     ),
-    "SpatialZeroPadding": Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b"))),
+    "SpatialZeroPadding": _BORDER,
+    "SpatialReplicationPadding": _BORDER,
+    "SpatialReflectionPadding": _BORDER,
     "SpatialCrossMapLRN": Kind((same("size"), same("alpha"), same("beta"), same("k"))),
     "Dropout": Kind((same("p"),), fixed={"v2": True}, extra=lambda module: {"noise": empty(module)}),
     "SpatialDropout": Kind((same("p"),), extra=lambda module: {"noise": empty(module)}),

@@ -55,6 +55,7 @@ POINTWISE_KINDS = {
             same("provideOutput", "provide_output", True),
         )
     ),
+    "WhiteNoise": Kind((same("mean"), same("std")), extra=lambda module: {"noise": empty(module)}),
     "Copy": Kind(),
     "Contiguous": Kind(),
 }
