@@ -50,7 +50,7 @@ def cases():
         ),
         criterion("DistanceRatioCriterion", nn.DistanceRatioCriterion, [x, y], None),
         criterion("MultiCriterion", _two_losses, x, y),
-        criterion("ModuleCriterion", _of_modules, x, y),
+        criterion("ModuleCriterion", _of_modules, [noise(2), x], [y, labels]),
         criterion("ParallelCriterion", _two_targets, [x, x + y, noise(2)], [y, labels]),
         criterion("RepeaterCriterion", lambda: nn.RepeaterCriterion(nn.MSECriterion()), noise(2, 3, 4), y),
         criterion(
@@ -65,7 +65,7 @@ def _two_losses():
 
 
 def _of_modules():
-    return nn.ModuleCriterion(nn.MSECriterion(), nn.Tanh().double(), nn.Square().double())
+    return nn.ModuleCriterion(nn.MSECriterion(), nn.SelectTable(1), nn.SelectTable(0))
 
 
 def _two_targets():
