@@ -43,11 +43,27 @@ class Decorator(Module):
 
 
 class Serial(Decorator):
-    """`Decorator` that Torch7 writes to files in its own way. Source: nn.Serial (dpnn)."""
+    """`Decorator` that Torch7 writes to files in its own way; `tensortype` is accepted and not needed.
+
+    Shapes, forward, backward and errors: as `Decorator`.
+    Source: nn.Serial (dpnn).
+    """
+
+    def __init__(self, module, tensortype=None):
+        super().__init__(module)
 
 
 class DontCast(Decorator):
-    """`Decorator` that keeps its module's type in Torch7; here a net has one type. Source: nn.DontCast."""
+    """`Decorator` that keeps its module's type in Torch7; here a net has one type.
+
+    `castin`, `castout` and `module_type` are accepted as in Torch7 and not needed.
+
+    Shapes, forward, backward and errors: as `Decorator`.
+    Source: nn.DontCast.
+    """
+
+    def __init__(self, module, castin=False, castout=None, module_type=None):
+        super().__init__(module)
 
 
 class NaN(Decorator):
@@ -94,7 +110,7 @@ class MaskZero(Decorator):
 
     Shapes: those of the module inside. An array of n_input_dim dimensions is one row, one of a
     dimension more a batch of rows. Of a table the first array says which rows are zero; the output may
-    be a table of batches too.
+    be a table of batches too. `silent` turns off a warning of Torch7's that is not given here.
     Forward: yᵢ = 0 where xᵢ = 0, else f(x)ᵢ.
     Backward: that of the module for gᵢ = 0 where xᵢ = 0. (In Torch7 accGradParameters gets the g of all
     rows, so that a layer's bias learns from rows that were masked; `published` does the same.)
@@ -104,7 +120,7 @@ class MaskZero(Decorator):
 
     state_names = (*Module.state_names, "zero_mask")
 
-    def __init__(self, module, n_input_dim, published=False):
+    def __init__(self, module, n_input_dim, silent=False, *, published=False):
         super().__init__(module)
         self.check_counts(n_input_dim=n_input_dim)
         self.n_input_dim, self.published = n_input_dim, published

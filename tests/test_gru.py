@@ -61,7 +61,7 @@ def test_parameters_come_in_torch7s_order():
         np.testing.assert_array_equal(got, w)
     names = [name for name, _, _ in gru.named_parameters()]
     assert names == ["i2g.weight", "i2g.bias", "o2g.weight", "i2h.weight", "i2h.bias", "o2h.weight"]
-    assert repr(gru) == "nn.GRU(3 -> 5)" and repr(nn.SeqGRU(3, 5)) == "nn.SeqGRU(3 -> 5)"
+    assert repr(gru) == "nn.GRU(3 -> 5, 0.00)" and repr(nn.SeqGRU(3, 5)) == "nn.SeqGRU(3 -> 5)"
 
 
 def test_state_given_by_the_user():
@@ -234,6 +234,18 @@ def test_a_masked_step_separates_two_sequences(name):
         want = net.backward(part, G[list(rows)][:, [entry]])
         np.testing.assert_allclose(grad[list(rows)][:, [entry]], want, rtol=1e-10, atol=1e-15)
     golden.assert_close(net.parameters()[1], grads, 1e-12)
+
+
+def test_masking_leaves_flat_parameters_connected():
+    net = nn.Sequencer(nn.GRU(N_IN, N_OUT)).double()
+    flat, flat_grad = net.get_parameters()
+    net.module.mask_zero(1)
+    flat_grad.fill(0)
+    net.forward(X)
+    net.backward(X, G)
+    assert flat_grad.any() and np.shares_memory(net.module.i2g.weight, flat)
+    net.evaluate()
+    assert not any(module.train for module in net.list_modules())
 
 
 def test_masked_convolutional_memories():

@@ -235,6 +235,11 @@ def test_reversal_can_be_changed():
     np.testing.assert_array_equal(run(layer, X, np.ones(X.size))[1], [-3] * X.size)
 
 
+def test_copy_takes_torch7s_types():
+    layer = nn.Copy("torch.FloatTensor", "torch.DoubleTensor").double()
+    np.testing.assert_array_equal(layer.forward(X), X)
+
+
 def test_contiguous_copies_only_what_has_gaps():
     whole, turned = SMOOTH, SMOOTH.swapaxes(0, 1)
     layer = nn.Contiguous().double()

@@ -181,9 +181,6 @@ class Padding(Module):
             )
         return axis, size - self.index if self.pad > 0 else self.index
 
-    def describe(self):
-        return f"({self.dim}, {self.pad})"
-
 
 class Narrow(Module):
     """A run of `length` entries of a dimension, from the entry `offset` on.

@@ -100,7 +100,8 @@ class L1Penalty(Module):
 class Copy(Module):
     """A copy of the input.
 
-    Torch7's copies between types of tensors; here a net has one type.
+    Torch7's copies between the types `intype` and `outtype`; here a net has one type, and both are
+    accepted and not needed.
 
     Shapes: input of any shape, output the same.
     Forward: y = x.
@@ -108,6 +109,9 @@ class Copy(Module):
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.Copy.
     """
+
+    def __init__(self, intype=None, outtype=None):
+        super().__init__()
 
     def update_output(self, input):
         self.check_array(input)

@@ -57,9 +57,6 @@ class TemporalConvolution(Module):
         self.grad_weight += scale * (g.T @ windows)
         self.grad_bias += scale * g.sum(axis=0)
 
-    def describe(self):
-        return f"({self.n_in} -> {self.n_out}, {self.kw}, {self.dw})"
-
     def _windows(self, input):
         """Return the frames of every window one after the other, (..., T', kw · n_in)."""
         frames = (input.shape[-2] - self.kw) // self.dw + 1

@@ -96,7 +96,7 @@ class GRU(AbstractRecurrent):
         self.step_module(step).acc_grad_parameters(self._fed(step, input), self.grad_states[step], scale)
 
     def describe(self):
-        return f"({self.n_in} -> {self.n_out})"
+        return f"({self.n_in} -> {self.n_out}, 0.00)"  # the last is the dropout that Torch7's may have
 
     def _initial(self, shape):
         """Return what the user gave as the state before the first step, or zeros."""
