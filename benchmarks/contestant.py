@@ -1,6 +1,6 @@
-"""Contestants and the processes they live in: each does one thing when told to, so that one works at a time.
+"""Contestants and their processes: each acts only on request, so that only one works at a time.
 
-A parent starts a `Child` per contestant and talks to it in lines of JSON. The child runs `serve`.
+A parent starts a `Child` for each contestant and exchanges lines of JSON with it. The child runs `serve`.
 """
 
 import json
@@ -16,11 +16,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class ChildFailed(RuntimeError):
-    """A contestant cannot go on; the message is the error that it ended with."""
+    """A contestant's process ended; the message is its error."""
 
 
 class Child:
-    """A process that runs `python -m program`, built from `settings`, in a changed environment."""
+    """A process that runs `python -m program` in the given environment and serves one contestant.
+
+    settings: the arguments that the contestant is built with.
+    """
 
     def __init__(self, program, settings, environment):
         self._errors = tempfile.TemporaryFile("w+")
@@ -60,11 +63,11 @@ class Child:
 
 
 class Contestant:
-    """What both frameworks' contestants can be told; a subclass says how.
+    """The requests that contestants of both frameworks answer; subclasses do the work.
 
     job: "train" (a unit of work is one training step), "sequences" (one prediction for a batch of sequences)
-    or "stream" (one prediction from the next frame of one endless sequence). A unit returns what it came to,
-    the loss or the prediction, or None.
+    or "stream" (one prediction from the next frame of one endless sequence). A unit returns the loss or the
+    prediction, or None.
     """
 
     def __init__(self, job):
@@ -72,45 +75,45 @@ class Contestant:
         self.position = 0
 
     def warm_up(self, units):
-        """Do some units that are not timed; return the mean of what the first one came to, or None."""
+        """Run some units without timing them; return the mean of the first one's result, or None."""
         first = self.unit()
         for _ in range(units - 1):
             self.unit()
         self.synchronize()
         return None if first is None else float(first if isinstance(first, float) else first.mean())
 
-    def turn(self, least):
-        """Work for at least `least` seconds; return the seconds of every unit."""
-        seconds, started = [], time.perf_counter()
-        while not seconds or time.perf_counter() - started < least:
-            began = time.perf_counter()
+    def turn(self, min_seconds):
+        """Work for at least that long; return the seconds of every unit."""
+        seconds, turn_start = [], time.perf_counter()
+        while not seconds or time.perf_counter() - turn_start < min_seconds:
+            unit_start = time.perf_counter()
             self.unit()
             self.synchronize()
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - unit_start)
         return seconds
 
     def next_frame(self):
-        """Return the next frame of the first sequence, (1, 1, C, H, W); after the last comes the first."""
+        """Return the next frame of the first sequence, (1, 1, C, H, W), cyclically."""
         frame = self.frames[self.position : self.position + 1, :1]
         self.position = (self.position + 1) % len(self.frames)
         return frame
 
     def processor_seconds(self):
-        """Return the processor time that this process has used."""
+        """Return the processor time that this process has used, in seconds."""
         return time.process_time()
 
     def peak_memory(self):
-        """Return the most bytes that were taken: {"host"} and on a GPU {"device"}."""
+        """Return the peak memory in bytes, {"host": ...} and on a GPU also "device"."""
         return {"host": _peak_resident(), **self.peak_device_memory()}
 
 
 def serve(build):
-    """Build a contestant from the first line of the input, then answer the lines that follow.
+    """Build a contestant from the first line of standard input, then answer the lines that follow.
 
     build(**settings) returns the contestant; its `libraries` are the first answer.
     """
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints must not look like an answer
+    os.dup2(2, 1)  # the output of libraries must not be taken for an answer
 
     def answer(content):
         answers.write(json.dumps(content) + "\n")
@@ -124,15 +127,15 @@ def serve(build):
 
 
 def _reason(output):
-    """Return the line of a Python traceback that names the error, else the last line there is."""
+    """Return the line of a Python traceback that names the error, else the last line."""
     lines = [line for line in output.splitlines() if line.strip()]
-    named = [line for line in lines if not line[0].isspace() and "Error: " in line]
-    return (named or lines or [""])[-1]
+    errors = [line for line in lines if not line[0].isspace() and "Error: " in line]
+    return (errors or lines or [""])[-1]
 
 
 def _peak_resident():
-    """Return this process's peak resident set in bytes."""
-    try:  # getrusage would count what the parent held when it forked
+    """Return the peak resident set size of this process in bytes."""
+    try:  # getrusage would include the memory of the parent at the time of the fork
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
     except (OSError, StopIteration):

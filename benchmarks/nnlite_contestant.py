@@ -1,11 +1,12 @@
-"""nnlite's side, run as a process of its own: the step of the training loop, the models as they are."""
+"""The nnlite contestant, run in its own process: the training loop's step and the models, unchanged."""
 
 from pathlib import Path
 
 import numpy as np
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.benchmarks.profiling import profile
-from nnlite.train.loop import LoopOptions, Trainer, loss_and_gradient
+from nnlite.train.runs.loop import Trainer, loss_and_gradient
+from nnlite.train.runs.loop_options import LoopOptions
 from threadpoolctl import threadpool_info
 
 import nnlite as nn
@@ -14,9 +15,9 @@ from nnlite.ops import threads
 
 
 class NnliteContestant(Contestant):
-    """A model with the parameters and frames of a folder.
+    """A model with the parameters and frames in a folder.
 
-    folder: holds parameters.npz and frames.npy, (T + 1, N, C, H, W). learning: settings of the loop.
+    folder: contains parameters.npz and frames.npy, (T + 1, N, C, H, W). learning: options of the loop.
     """
 
     def __init__(self, job, model, device, folder, learning):
@@ -28,8 +29,8 @@ class NnliteContestant(Contestant):
                 weight[...] = backend.asarray(saved[path], device=device)
         self.frames = backend.asarray(np.load(self.folder / "frames.npy"), device=device)
         batch = self.frames.shape[1]
-        loop = LoopOptions(sequences=batch * 10**6, epoch=batch, batch=batch, optimiser="rmsprop", **learning)
-        self.trainer = Trainer(self.model, self._criterion(), self._batch, loop, self.folder, {})
+        options = LoopOptions(sequences=batch * 10**6, batch=batch, optimiser="rmsprop", **learning)
+        self.trainer = Trainer(self.model, self._criterion(), self._batch, options, self.folder, epoch=batch)
         self.libraries = {"blas": [_blas(entry) for entry in threadpool_info()]}
         if job != "train":
             self.model.evaluate()
@@ -41,7 +42,7 @@ class NnliteContestant(Contestant):
     def train(self):
         """Take one step of the training loop."""
         self.trainer.train_step()
-        return self.trainer.sums["loss"]  # that of the first step, when it is the only one
+        return self.trainer.sums["loss"]  # after the first step, the loss of that step
 
     def predict(self):
         """Predict the next frames of whole sequences."""
@@ -57,19 +58,19 @@ class NnliteContestant(Contestant):
         """Wait for the GPU."""
         backend.synchronize(self.device)
 
-    def settle_memory(self):
-        """Leave the memory as it is."""
+    def release_memory(self):
+        """Nothing to release."""
 
     def peak_device_memory(self):
-        """Return {"device": bytes that CuPy's pool and a graph's took from the GPU} (nothing on the CPU)."""
+        """Return {"device": GPU memory in bytes of CuPy's pool and the graph's}; empty on the CPU."""
         if self.device == "cpu":
             return {}
-        common = backend.array_module(self.device).get_default_memory_pool().total_bytes()
-        return {"device": common + getattr(self.trainer.gradient, "memory", 0)}
+        pool = backend.array_module(self.device).get_default_memory_pool().total_bytes()
+        return {"device": pool + getattr(self.trainer.gradient, "memory", 0)}
 
     def save_gradients(self, name):
         """Write the gradients of the parameters into the folder; return the loss."""
-        input, target = self._batch(None)
+        input, target = self._batch()
         self.model.zero_grad_parameters()
         output = self.model.forward(input)
         loss, grad_output, _ = loss_and_gradient(self._criterion(), output, target, "all")
@@ -79,10 +80,10 @@ class NnliteContestant(Contestant):
         return float(loss)
 
     def profile(self, steps):
-        """Return what each module took in some training steps, the rows of `profiling.profile`."""
+        """Return the time of each module in some training steps, the rows of `profiling.profile`."""
         return profile(self.trainer, steps)
 
-    def _batch(self, indices):
+    def _batch(self, *_):
         """Return input and target; they are always the same and already where the model is."""
         return self.frames[:-1], self.frames[1:]
 
@@ -91,7 +92,7 @@ class NnliteContestant(Contestant):
 
 
 def _blas(entry):
-    """Return what `threadpoolctl` knows of a library in one line."""
+    """Return a one-line description of a library from its entry in `threadpoolctl`."""
     names = "internal_api", "version", "architecture", "num_threads"
     return " ".join(str(entry[name]) for name in names if entry.get(name)) + " threads"
 

@@ -1,7 +1,7 @@
 """Where a training step spends its time, module by module.
 
-For as long as it lasts, the methods of the contract are timed in the modules' classes: nothing in a module
-knows of it, and the copies that recurrent modules make of themselves are seen as well.
+During the profile, timed versions replace the forward and backward methods in the modules' classes, so that
+the modules need no code for it and the copies that recurrent modules make of themselves are timed as well.
 """
 
 import time
@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from nnlite import backend, optim
 
-#: What counts as backward. `forward` only passes on.
+#: Method -> phase. `forward` only calls `update_output`.
 PHASES = {
     "update_output": "forward",
     "backward": "backward",
@@ -21,11 +21,11 @@ PHASES = {
 
 
 def profile(trainer, steps):
-    """Take some training steps; return rows [name, forward, backward, share of the step], the slowest first.
+    """Take some training steps; return rows [name, forward, backward, share of the step], slowest first.
 
-    Times are in seconds a step, and a module's are its own: what the modules below it take is theirs. The
-    last row is the rest of the step: zeroing, scaling and checking.
-    trainer: see `train.loop.Trainer`; it should have taken a step or two before.
+    Times are in seconds a step and exclude the time of submodules. The last row is the rest of the step:
+    zeroing, scaling and checking. trainer: see `train.loop.Trainer`; it should have taken a step or two
+    before.
     """
     clock, model, criterion = _Clock(trainer.model.device), trainer.model, trainer.criterion
     for path, module in model.named_modules():
@@ -43,10 +43,10 @@ def profile(trainer, steps):
         time_calls(criterion, "backward", "backward", criterion.name)
         time_calls(optim, "clip_by_value", "backward", "optim.clip_by_value")
         time_calls(trainer, "optimiser", "backward", f"optim.{trainer.optimiser.__name__}")
-        began = clock.now()
+        start = clock.now()
         for _ in range(steps):
             trainer.train_step()
-        step = (clock.now() - began) / steps
+        step = (clock.now() - start) / steps
 
     rows = [[name, *(times[p] / steps for p in ("forward", "backward"))] for name, times in clock.own.items()]
     rows.sort(key=lambda row: -row[1] - row[2])
@@ -55,28 +55,28 @@ def profile(trainer, steps):
 
 
 class _Clock:
-    """The time that calls take without the timed calls inside them: `own` is {name: {phase: seconds}}."""
+    """The time of calls without the timed calls inside them: `own` is {name: {phase: seconds}}."""
 
     def __init__(self, device):
         self.device = device
         self.own = defaultdict(lambda: {"forward": 0.0, "backward": 0.0})
-        self._inside = []  # for each call going on, the time of the timed calls in it
+        self._inside = []  # for each call in progress, the time of the timed calls inside it
 
     def now(self):
-        """Return the time when all is done that was asked of the device."""
+        """Return the time once the device has finished all its work."""
         backend.synchronize(self.device)
         return time.perf_counter()
 
     def timed(self, function, phase, name=None):
-        """Return `function`, its time going to `name`, else to the module that is its first argument."""
+        """Return `function` with its time added to `name`, by default to the module that it is called on."""
 
         def call(*arguments, **keywords):
-            began = self.now()
+            start = self.now()
             self._inside.append(0.0)
             try:
                 return function(*arguments, **keywords)
             finally:
-                elapsed = self.now() - began
+                elapsed = self.now() - start
                 self.own[name or _path(arguments[0])][phase] += elapsed - self._inside.pop()
                 if self._inside:
                     self._inside[-1] += elapsed
@@ -85,5 +85,5 @@ class _Clock:
 
 
 def _path(module):
-    """Return the name under which a module's time goes: copies made earlier than the profile have no path."""
+    """Return the name to which a module's time is added; copies made before the profile have no path."""
     return getattr(module, "profiled_as", f"copies of {module.name}")

@@ -1,14 +1,14 @@
-"""What the benchmark found, as JSON and as Markdown.
+"""The results of the benchmark as JSON and as Markdown.
 
-`benchmarks.json` is a list of runs, the newest first; `benchmarks.md` is made from it. A run replaces the
-earlier one of the same command on the same kind of machine.
+`benchmarks.json` is a list of runs, newest first; `benchmarks.md` is generated from it. A run replaces the
+earlier one of the same command on the same type of machine.
 """
 
 import json
 from pathlib import Path
 from statistics import median
 
-from nnlite.train.report import write_json
+from nnlite.train.report.files import write_json
 
 JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
 MODELS = {
@@ -19,19 +19,19 @@ MODELS = {
 INTRODUCTION = """\
 # nnlite and PyTorch side by side
 
-Both take turns in the same run, each in a process of its own, and start from the same parameters. A training
+The two alternate in the same run, each in its own process, and start from the same parameters. A training
 step is forward pass, backpropagation through time, clipping and rmsprop on frames of 64x64. Every time is the
-median over the turns. *Ratio* is nnlite's over that of PyTorch's fastest variant, *of pairs* the median ratio
-of turns next to each other. *Memory* is the peak of the whole process (on a GPU, of what the framework's
-allocator took from the device), its ratio that to PyTorch's leanest variant. *Other processes had* is the
-share of the processors that was not ours, which should be next to nothing: PyTorch's threads wait for each
-other by spinning and suffer from company most. *Goal* is the ratio aimed at, *native BLAS* a run in which the
-environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
+median over the turns. *Ratio* is nnlite's time over that of PyTorch's fastest variant, *paired* the median
+ratio of adjacent turns. *Memory* is the peak of the whole process (on a GPU, of the device memory taken by
+the framework's allocator); its ratio is to PyTorch's leanest variant. *Other processes* is the share of
+processor time that other processes used, which should be close to zero: PyTorch's threads wait for each other
+by spinning and are slowed down most by other work. *Goal* is the ratio aimed at, *native BLAS* a run in which
+the environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
 """
 
 
 def save(folder, run):
-    """Add a run, or what there is of it, to benchmarks.json in the folder and write benchmarks.md anew."""
+    """Add a run, complete or not, to benchmarks.json in the folder and regenerate benchmarks.md."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "benchmarks.json"
@@ -47,20 +47,20 @@ def title(job, model):
 
 
 def compare(measurement):
-    """Return one dict per nnlite contestant that sets it against PyTorch's best.
+    """Return one dict per nnlite contestant that compares it with the best of PyTorch.
 
     Keys: name, time (seconds a unit), torch (name and time of the fastest variant), ratio, pairs, memory,
-    torch_memory (name and bytes of the leanest), memory_ratio. Those about PyTorch are None without it.
+    torch_memory (name and bytes of the leanest), memory_ratio. Without PyTorch, those about it are None.
     """
-    ran = [entry for entry in measurement["contestants"] if "turns" in entry]
-    ours = [entry for entry in ran if entry["framework"] == "nnlite"]
-    theirs = [entry for entry in ran if entry["framework"] == "torch"]
+    finished = [entry for entry in measurement["contestants"] if "turns" in entry]
+    nnlite = [entry for entry in finished if entry["framework"] == "nnlite"]
+    torch = [entry for entry in finished if entry["framework"] == "torch"]
     compared = []
-    for entry in ours:
+    for entry in nnlite:
         row = {"name": entry["name"], "time": time(entry), "memory": memory(entry)}
         row |= dict.fromkeys(("torch", "ratio", "pairs", "torch_memory", "memory_ratio"))
-        if theirs:
-            fastest, leanest = min(theirs, key=time), min(theirs, key=memory)
+        if torch:
+            fastest, leanest = min(torch, key=time), min(torch, key=memory)
             pairs = [median(a) / median(b) for a, b in zip(entry["turns"], fastest["turns"], strict=True)]
             row |= {
                 "torch": (fastest["name"], time(fastest)),
@@ -74,19 +74,18 @@ def compare(measurement):
 
 
 def time(entry):
-    """Return the median seconds a unit of work."""
+    """Return the median time of a unit of work in seconds."""
     return median(median(turn) for turn in entry["turns"])
 
 
 def memory(entry):
-    """Return the peak memory in bytes: of the device, on a GPU."""
+    """Return the peak memory in bytes; on a GPU, that of the device."""
     return entry["peak"].get("device", entry["peak"]["host"])
 
 
 def goals(run, measurement):
-    """Return the ratios of time and of memory that are to be reached, None where there is no goal."""
-    where = measurement["job"], measurement["model"], measurement["length"]
-    if where != ("train", "ae_convlstm_flow", 10):
+    """Return the ratios of time and of memory that are aimed at, None if there is no goal."""
+    if (measurement["job"], measurement["model"], measurement["length"]) != ("train", "ae_convlstm_flow", 10):
         return None, None
     batch = measurement["batch"]
     if run["machine"]["device"] == "cpu":
@@ -97,11 +96,11 @@ def goals(run, measurement):
 
 
 def format_run(run):
-    """Return a section of Markdown about a run."""
+    """Return the section of a run in Markdown."""
     machine = run["machine"]
-    place = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
-    place = ", ".join([place, *_instructions(run)])
-    lines = [f"## {place}, {run['date'][:10]}", "", f"`{run['command']}`, begun {run['date']}", ""]
+    processor = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
+    processor = ", ".join([processor, *_instructions(run)])
+    lines = [f"## {processor}, {run['date'][:10]}", "", f"`{run['command']}`, started {run['date']}", ""]
     if run.get("commit"):
         lines += [f"- commit {run['commit']}"]
     lines += [f"- {machine['system']}, {_joined(machine['versions'])}"]
@@ -112,8 +111,8 @@ def format_run(run):
     lines += _libraries(run["measurements"])
     for check in run["checks"]:
         lines.append(
-            f"- {MODELS[check['model']]}: loss and all gradients of both agree within {check['error']:.1e} "
-            f"(relative, float32; {check['worst']})"
+            f"- {MODELS[check['model']]}: loss and all gradients agree within {check['error']:.1e} "
+            f"(relative, float32; largest at {check['worst']})"
         )
     sizes = {}
     for measurement in run["measurements"]:
@@ -127,30 +126,30 @@ def format_run(run):
 
 
 def format_measurement(measurement):
-    """Return the comparison in a few lines for the terminal."""
+    """Return a short comparison for the terminal."""
     lines = []
     for entry in measurement["contestants"]:
         if "turns" in entry:
-            what = _quantity(measurement["job"], measurement, time(entry))
-            lines.append(f"  {entry['name']:34} {what:>16}   {memory(entry) / 2**20:7.0f} MiB")
+            speed = _quantity(measurement["job"], measurement, time(entry))
+            lines.append(f"  {entry['name']:34} {speed:>16}   {memory(entry) / 2**20:7.0f} MiB")
     for row in compare(measurement):
         if row["torch"]:
             lines.append(
                 f"  {row['name']} over PyTorch's best: time {row['ratio']:.2f} "
-                f"(of pairs {row['pairs']:.2f}), memory {row['memory_ratio']:.2f}"
+                f"(paired {row['pairs']:.2f}), memory {row['memory_ratio']:.2f}"
             )
     return "\n".join(lines)
 
 
 def format_profile(profile):
-    """Return the profile as a Markdown table; what takes less than 0.2% is summed up in one row."""
+    """Return the profile as a Markdown table; rows below 0.2% are summed up in one."""
     rows = [row for row in profile["rows"] if row[3] >= 0.002]
     small = [row for row in profile["rows"] if row[3] < 0.002]
     if small:
         rows.append([f"{len(small)} more", *(sum(row[i] for row in small) for i in (1, 2, 3))])
     step = sum(row[1] + row[2] for row in profile["rows"])
     lines = [
-        f"### {MODELS[profile['model']]}, where nnlite's step goes: batch {profile['batch']}, "
+        f"### {MODELS[profile['model']]}, profile of nnlite's step: batch {profile['batch']}, "
         f"{profile['length']} frames, {step * 1e3:.0f} ms",
         "",
         "| module | forward, ms | backward, ms | share |",
@@ -163,7 +162,7 @@ def format_profile(profile):
 def _comparison_table(run, job, measurements):
     unit = "seconds" if job == "train" else "frames/s"
     lines = [
-        f"| batch | frames | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | of pairs | goal "
+        f"| batch | frames | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | paired | goal "
         "| nnlite, MiB | PyTorch's leanest, MiB | ratio | goal |",
         "|" + "---|" * 12,
     ]
@@ -187,7 +186,7 @@ def _comparison_table(run, job, measurements):
 
 def _contestant_table(job, measurements):
     names = [entry["name"] for entry in measurements[0]["contestants"]]
-    lines = ["| batch | frames | " + " | ".join(names) + " | other processes had |"]
+    lines = ["| batch | frames | " + " | ".join(names) + " | other processes |"]
     lines.append("|" + "---|" * (len(names) + 3))
     for measurement in measurements:
         cells = [measurement["batch"], measurement["length"]]
@@ -195,15 +194,15 @@ def _contestant_table(job, measurements):
             if "failed" in entry:
                 cells.append(f"failed: {entry['failed'][:80]}")
             else:
-                what = _quantity(job, measurement, time(entry))
-                cells.append(f"{what}, {memory(entry) / 2**20:.0f} MiB")
+                speed = _quantity(job, measurement, time(entry))
+                cells.append(f"{speed}, {memory(entry) / 2**20:.0f} MiB")
         cells.append("unknown" if measurement["others"] is None else f"{measurement['others']:.0%}")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines
 
 
 def _quantity(job, measurement, seconds, unit=None):
-    """Return the time of a training step, or the frames a second of inference."""
+    """Return the time of a training step, or the frames a second of inference, as text."""
     if job == "train":
         return f"{seconds:.4g}" + (" s" if unit is None else unit)
     frames = measurement["batch"] * measurement["length"] / seconds
@@ -211,30 +210,30 @@ def _quantity(job, measurement, seconds, unit=None):
 
 
 def _libraries(measurements):
-    """Return a line for each set of libraries that the contestants worked with."""
-    seen = {}
+    """Return a line for each set of libraries that the contestants used."""
+    sets = {}
     for measurement in measurements:
         for entry in measurement["contestants"]:
             if "libraries" in entry:
-                what = "; ".join(
+                libraries = "; ".join(
                     f"{key} {', '.join(value) if isinstance(value, list) else value}"
                     for key, value in entry["libraries"].items()
                 )
-                seen[entry["name"] if entry["framework"] == "nnlite" else "PyTorch", what] = None
-    return [f"- {name}: {what}" for name, what in seen]
+                sets[entry["name"] if entry["framework"] == "nnlite" else "PyTorch", libraries] = None
+    return [f"- {name}: {libraries}" for name, libraries in sets]
 
 
 def _instructions(run):
-    """Return the set of vector instructions that PyTorch uses on a processor, if it ran there, in a list."""
+    """Return a list with the vector instruction set that PyTorch used, empty on a GPU or without PyTorch."""
     if run["machine"]["device"] != "cpu":
         return []
     entries = (entry for measurement in run["measurements"] for entry in measurement["contestants"])
-    found = (entry.get("libraries", {}).get("instructions") for entry in entries)
-    return list(dict.fromkeys(name for name in found if name))
+    names = (entry.get("libraries", {}).get("instructions") for entry in entries)
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _replaces(run, old):
-    """Say whether `old` is an earlier run of the same on such a machine, or the beginning of `run` itself."""
+    """Return whether `old` is an earlier run of the same command on such a machine, or `run` incomplete."""
     if _identity(run) != _identity(old):
         return False
     return run["date"] == old["date"] or _instructions(run) == _instructions(old)

@@ -1,4 +1,4 @@
-"""SegNet and SegNet-flow in nnlite or in PyTorch, in a process of its own that imports only one of them."""
+"""SegNet and SegNet-flow in nnlite or in PyTorch; each process imports only one of the two."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ CLIP = 50.0
 
 
 class SegmentationContestant(Contestant):
-    """What both share: frames (T, N, 3, H, W), labels, -1 where nothing counts, and initial parameters."""
+    """The common part: frames (T, N, 3, H, W), labels (-1 is not counted) and initial parameters."""
 
     def __init__(self, folder):
         super().__init__("train")
@@ -19,7 +19,7 @@ class SegmentationContestant(Contestant):
             self.frames, self.labels, self.size = saved["frames"], saved["labels"], saved["frames"].shape[-2:]
 
     def predict(self):
-        """Not measured."""
+        """Inference is not measured."""
 
     continue_stream = predict
 
@@ -32,7 +32,7 @@ class SegmentationContestant(Contestant):
 
 
 class Nnlite(SegmentationContestant):
-    """The models and modules of this project."""
+    """The models of this project."""
 
     def __init__(self, model, folder):
         super().__init__(folder)
@@ -65,7 +65,7 @@ class Nnlite(SegmentationContestant):
 
 
 class Torch(SegmentationContestant):
-    """The same networks written in PyTorch."""
+    """The same networks in PyTorch."""
 
     def __init__(self, model, folder):
         super().__init__(folder)

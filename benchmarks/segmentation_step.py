@@ -1,10 +1,10 @@
-"""Peak memory and time of one training step of SegNet and of SegNet-flow, nnlite and PyTorch in turns.
+"""Peak memory and time of one training step of SegNet and of SegNet-flow, nnlite alternating with PyTorch.
 
-    python -m benchmarks.segmentation_step     6 frames of 240x180, batch 1, as in section 5.2: some minutes
+    python -m benchmarks.segmentation_step     6 frames of 240x180, batch 1, as in section 5.2: a few minutes
 
-A step is forward pass, loss, backpropagation through time, clipping and rmsprop; both sides start from the
-same parameters, and their first losses are compared. Each runs in a process of its own; memory is the peak
-of its resident set. Writes segmentation_step.md and .json.
+A step is forward pass, loss, backpropagation through time, clipping and rmsprop. Both start from the same
+parameters, and their first losses are compared. Each runs in its own process; memory is the peak of its
+resident set size. Writes segmentation_step.md and segmentation_step.json.
 """
 
 import argparse
@@ -19,13 +19,14 @@ from statistics import median
 import numpy as np
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.report import hardware, write_json
-from nnlite.train.table1 import format_markdown
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import hardware
+from nnlite.train.report.tables import format_markdown
 
 import nnlite as nn
 from nnlite import models
 
-#: The largest relative difference of the first losses.
+#: The largest relative difference allowed between the first losses.
 TOLERANCE = 1e-4
 TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
 COLUMNS = ("network", "parameters", "nnlite, MB", "PyTorch, MB", "ratio", "nnlite, s", "PyTorch, s", "ratio")
@@ -40,8 +41,8 @@ def main(argv=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--size", nargs=2, type=int, default=(180, 240), metavar=("H", "W"))
-    parser.add_argument("--length", type=int, default=6, help="frames a sequence (6)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each side, one step each (3)")
+    parser.add_argument("--length", type=int, default=6, help="frames in a sequence (6)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each framework, one step each (3)")
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
     options = parser.parse_args(argv)
     rows = []
@@ -70,29 +71,33 @@ def main(argv=None):
 
 
 def measure(name, size, length, rounds):
-    """Return peak bytes and seconds of a network's steps on both sides.
+    """Return the peak bytes and the seconds of a network's steps in both frameworks.
 
-    ValueError when the first losses differ, ChildFailed when a side cannot go on.
+    ValueError if the first losses differ, ChildFailed if a framework's process ends.
     """
     row, losses, children = {"network": name}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
         row["parameters"] = _write_start(folder, name, size, length)
         try:
-            for side in ("nnlite", "torch"):
-                settings = {"framework": side, "model": name, "folder": folder}
-                children[side] = Child(
+            for framework in ("nnlite", "torch"):
+                settings = {"framework": framework, "model": name, "folder": folder}
+                children[framework] = Child(
                     "nnlite.benchmarks.segmentation_contestants", settings, dict(os.environ)
                 )
-                losses[side] = children[side].ask("warm_up", 1)
+                losses[framework] = children[framework].ask("warm_up", 1)
             if not abs(losses["nnlite"] / losses["torch"] - 1) <= TOLERANCE:
                 raise ValueError(f"{name}: losses {losses} differ")
-            seconds = {side: [] for side in children}
+            seconds = {framework: [] for framework in children}
             for _ in range(rounds):
-                for side, child in children.items():
-                    seconds[side] += child.ask("turn", 0.0)
-            for side, child in children.items():
+                for framework, child in children.items():
+                    seconds[framework] += child.ask("turn", 0.0)
+            for framework, child in children.items():
                 peak = child.ask("peak_memory")["host"]
-                row[side] = {"seconds": seconds[side], "bytes": peak, "libraries": child.libraries}
+                row[framework] = {
+                    "seconds": seconds[framework],
+                    "bytes": peak,
+                    "libraries": child.libraries,
+                }
         finally:
             for child in children.values():
                 child.close()
@@ -109,7 +114,7 @@ def format_page(run):
             "",
             f"`{run['command']}`, {run['date']}, {machine['cores']} cores of {machine['cpu']}{blas}.",
             f"{run['length']} frames of {width}x{height}, batch 1, the last one labelled; float32. Memory is",
-            "the peak of the process's resident set, libraries and all; seconds are medians.",
+            "the peak resident set size of the process, libraries included; seconds are medians.",
             "",
             format_markdown(COLUMNS, [_cells(row) for row in run["rows"]]),
             "",
@@ -118,15 +123,17 @@ def format_page(run):
 
 
 def _cells(row):
-    memory = [row[side]["bytes"] / 1e6 for side in ("nnlite", "torch")]
-    seconds = [median(row[side]["seconds"]) for side in ("nnlite", "torch")]
+    nnlite, torch = row["nnlite"], row["torch"]
+    nnlite_seconds, torch_seconds = median(nnlite["seconds"]), median(torch["seconds"])
     return (
         TITLES[row["network"]],
         f"{row['parameters']:,}",
-        *(f"{megabytes:,.0f}" for megabytes in memory),
-        f"{memory[0] / memory[1]:.2f}",
-        *(f"{value:.2f}" for value in seconds),
-        f"{seconds[0] / seconds[1]:.2f}",
+        f"{nnlite['bytes'] / 1e6:,.0f}",
+        f"{torch['bytes'] / 1e6:,.0f}",
+        f"{nnlite['bytes'] / torch['bytes']:.2f}",
+        f"{nnlite_seconds:.2f}",
+        f"{torch_seconds:.2f}",
+        f"{nnlite_seconds / torch_seconds:.2f}",
     )
 
 
@@ -134,9 +141,9 @@ def _write_start(folder, name, size, length):
     """Write frames, labels and initial parameters; return the number of parameters."""
     nn.manual_seed(0)
     model = models.build(name, height=size[0], width=size[1])
-    video = MovingShapes(size=tuple(size), frames=length).sequences([0])
+    video = MovingShapes(size=tuple(size), n_frames=length).batch([0])
     start = {path: weight for path, weight, _ in model.named_parameters()}
-    np.savez(f"{folder}/start.npz", frames=video.frames, labels=video.labels, **start)
+    np.savez(f"{folder}/start.npz", frames=video.frames, labels=video.visible_labels, **start)
     return models.count_parameters(model)
 
 

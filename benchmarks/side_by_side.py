@@ -1,4 +1,4 @@
-"""The measurements: what contestants start from, that they agree, and their turns."""
+"""The measurements: what contestants start from, the check that they agree, and their turns."""
 
 import os
 import tempfile
@@ -16,30 +16,28 @@ import nnlite as nn
 from nnlite import models
 
 #: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
-VARIANTS = (
-    *("eager", "eager channels-last", "compiled", "compiled channels-last"),
-    *("graph", "graph channels-last"),
-)
+_MODES = ("eager", "compiled", "graph")
+VARIANTS = tuple(mode + layout for mode in _MODES for layout in ("", " channels-last"))
 #: As in the published code.
 LEARNING = {
     "learning_rate": 1e-4,
     "clip": 50.0,
     "optimiser_options": {"alpha": 0.9, "epsilon": 1e-5},
 }
-#: The largest difference of gradients, relative to the largest entry of the array.
+#: The largest difference allowed between gradients, relative to the largest entry of the array.
 TOLERANCE = 1e-4
 WARM_UP = 2  # units of work
-TURN = 0.3  # seconds of work before the other side's turn; at least one unit
-PAUSE = 0.3  # seconds before a turn, for threads of the turn before to go to sleep
-BUSY = 0.05  # share of the processors that other processes may have without a warning
+TURN = 0.3  # seconds of work in a turn; at least one unit
+PAUSE = 0.3  # seconds before a turn, for the threads of the previous one to go to sleep
+BUSY = 0.05  # share of processor time that other processes may use without a warning
 
 
 class Disagreement(RuntimeError):
-    """The two sides do not compute the same thing."""
+    """The two frameworks do not compute the same thing."""
 
 
 def check(run, options, model):
-    """Compare loss and gradients of both sides; raise Disagreement when they differ."""
+    """Compare loss and gradients of both frameworks; raise Disagreement if they differ."""
     loss, gradients = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         write_start(folder, model, batch=2, length=10, smooth=True)
@@ -51,7 +49,7 @@ def check(run, options, model):
             child.close()
             with np.load(f"{folder}/{name}.npz") as saved:
                 gradients[name] = dict(saved)
-    errors = {path: _error(gradients["nnlite"][path], theirs) for path, theirs in gradients["torch"].items()}
+    errors = {path: _error(gradients["nnlite"][path], grad) for path, grad in gradients["torch"].items()}
     errors["loss"] = _error(loss["nnlite"], loss["torch"])
     worst = max(errors, key=errors.get)
     print(f"{model}: largest relative difference in loss and gradients {errors[worst]:.1e} ({worst})")
@@ -63,8 +61,8 @@ def check(run, options, model):
 def measure(run, options, job, model, batch, length):
     """Let all contestants do one job in turns, and add their times to the run.
 
-    A variant of PyTorch that fails is left out, with its reason. Raise ChildFailed when nnlite does,
-    Disagreement when the first results differ.
+    If a variant of PyTorch fails, the reason is recorded in place of its times. Raise ChildFailed if nnlite
+    fails, Disagreement if the first results differ.
     """
     print(f"\n{results.title(job, model)}, batch {batch}, {length} frame{'s' * (length > 1)}", flush=True)
     measurement = {"job": job, "model": model, "batch": batch, "length": length, "contestants": []}
@@ -87,8 +85,8 @@ def measure(run, options, job, model, batch, length):
             if result is not None and _error(result, expected) > (
                 1e-2 if options.tf32 != "none" else TOLERANCE
             ):
-                raise Disagreement(f"{entry['name']} comes to {result}, nnlite to {expected}")
-            child.ask("settle_memory")
+                raise Disagreement(f"{entry['name']} computes {result}, nnlite {expected}")
+            child.ask("release_memory")
             entry |= {"libraries": child.libraries, "turns": []}
             ready.append((entry, child))
         measurement["others"] = _take_turns(ready, options.rounds)
@@ -98,16 +96,17 @@ def measure(run, options, job, model, batch, length):
     print(results.format_measurement(measurement))
     if (measurement["others"] or 0) > BUSY:
         print(
-            f"  note: other processes used {measurement['others']:.0%} of the processors: measure again "
-            "(OMP_WAIT_POLICY=passive makes PyTorch suffer less from them)"
+            f"  note: other processes used {measurement['others']:.0%} of the processor time; measure again "
+            "(OMP_WAIT_POLICY=passive makes PyTorch less sensitive to them)"
         )
 
 
 def profile(run, options, model, batch, length):
-    """Add a table of nnlite's time by module to the run."""
+    """Add a profile of nnlite's training step by module to the run."""
     with tempfile.TemporaryDirectory() as folder:
         write_start(folder, model, batch, length)
-        child = _start_nnlite("train", model, options, folder, graph=False)  # a graph knows of no modules
+        # A CUDA graph is not divided into modules.
+        child = _start_nnlite("train", model, options, folder, graph=False)
         child.ask("warm_up", WARM_UP)
         rows = child.ask("profile", options.rounds)
         child.close()
@@ -116,17 +115,17 @@ def profile(run, options, model, batch, length):
 
 
 def write_start(folder, name, batch, length, smooth=False):
-    """Write what both sides start from, frames.npy and parameters.npz.
+    """Write what both frameworks start from, frames.npy and parameters.npz.
 
-    smooth: avoid the points where derivatives jump and rounding would decide. These are equal values in a
-    pooling window, as in black areas (so the frames are noise), and sampling at whole pixels (so there is
-    flow).
+    smooth: avoid the points where derivatives jump and rounding would decide: equal values in a pooling
+    window, as in black areas (therefore the frames are noise), and sampling at whole pixels (therefore there
+    is flow).
     """
     if smooth:
         frames = np.random.default_rng(0).random((length + 1, batch, 1, 64, 64), np.float32)
     else:
         digits, _ = draw_digits(200)
-        frames = MovingMNIST(digits, frames=length + 1).sequences(range(batch)).frames
+        frames = MovingMNIST(digits, n_frames=length + 1).batch(range(batch)).frames
     np.save(f"{folder}/frames.npy", frames)
     nn.manual_seed(0)
     model = models.build(name)
@@ -138,7 +137,7 @@ def write_start(folder, name, batch, length, smooth=False):
 
 
 def _contestants(options, job, model, folder):
-    """Yield (what the record says of a contestant, function that starts its process), nnlite first."""
+    """Yield (entry of a contestant in the record, function that starts its process), nnlite first."""
     for native in {"as-set": (False,), "native": (True,), "both": (False, True)}[options.blas]:
         name = "nnlite" + ", native BLAS" * native + ", CUDA graph" * (options.cuda_graph and job == "train")
         start = _start_nnlite, job, model, options, folder, native
@@ -150,10 +149,10 @@ def _contestants(options, job, model, folder):
 
 
 def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=True):
-    """Start nnlite.
+    """Start nnlite's process.
 
-    native: without the variable that tells OpenBLAS which processor to expect. fast, graph: whether with
-    TF32, and with the training step as a CUDA graph, where the options ask for it.
+    native: remove the variable that tells OpenBLAS for which processor to choose its kernels. fast, graph:
+    allow TF32, and the training step as a CUDA graph, if the options request them.
     """
     environment = dict(os.environ)
     if native or (native is None and options.blas == "native"):
@@ -167,7 +166,7 @@ def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=Tru
 
 
 def _start_torch(job, model, options, folder, variant, tf32):
-    """Start one of PyTorch's variants."""
+    """Start the process of one of PyTorch's variants."""
     settings = _settings(job, model, options, folder) | {"variant": variant, "tf32": tf32}
     return Child("nnlite.benchmarks.torch_contestant", settings, dict(os.environ))
 
@@ -179,13 +178,13 @@ def _settings(job, model, options, folder):
 def _take_turns(ready, rounds):
     """Let each (entry, child) work in turn, adding its times to its entry.
 
-    Return which share of the processors other processes had meanwhile, None where unknown.
+    Return the share of processor time that other processes used meanwhile, None if unknown.
     """
 
     def used():
         return sum(child.ask("processor_seconds") for _, child in ready)
 
-    began, busy_before, used_before = time.perf_counter(), _busy_seconds(), used()
+    start, busy_before, used_before = time.perf_counter(), _busy_seconds(), used()
     for _ in range(rounds):
         for entry, child in ready:
             time.sleep(PAUSE)
@@ -193,11 +192,11 @@ def _take_turns(ready, rounds):
     if busy_before is None:
         return None
     others = (_busy_seconds() - busy_before) - (used() - used_before)
-    return max(0.0, others) / (time.perf_counter() - began) / os.cpu_count()
+    return max(0.0, others) / (time.perf_counter() - start) / os.cpu_count()
 
 
 def _busy_seconds():
-    """Return for how long all processors have worked, or were taken away; None where unknown."""
+    """Return for how many seconds the processors were busy or stolen; None if unknown."""
     try:
         fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
     except OSError:
@@ -210,6 +209,6 @@ def _later(function, *arguments):
     return lambda: function(*arguments)
 
 
-def _error(ours, theirs):
+def _error(result, expected):
     """Return the largest difference relative to the largest magnitude."""
-    return float(np.max(np.abs(np.subtract(ours, theirs))) / np.max(np.abs(theirs)))
+    return float(np.max(np.abs(np.subtract(result, expected))) / np.max(np.abs(expected)))

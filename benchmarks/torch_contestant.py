@@ -1,4 +1,4 @@
-"""PyTorch's side, run as a process of its own."""
+"""The PyTorch contestant, run in its own process."""
 
 import os
 from pathlib import Path
@@ -10,17 +10,17 @@ from nnlite.benchmarks.contestant import Contestant, serve
 
 
 class TorchContestant(Contestant):
-    """A model with the parameters and frames of a folder, run in one of the ways PyTorch has.
+    """A model with the parameters and frames in a folder, run in one of PyTorch's modes.
 
-    variant: words out of "compiled" (`torch.compile`), "graph" (the training step as one CUDA graph),
-    "channels-last". tf32: what may be rounded to TF32 on a GPU: "none", "convolutions" (PyTorch's default) or
-    "all" products. The other arguments are those of NnliteContestant.
+    variant: "eager", "compiled" (`torch.compile`) or "graph" (the training step as one CUDA graph), possibly
+    with "channels-last". tf32: what may be rounded to TF32 on a GPU: "none", "convolutions" (PyTorch's
+    default) or "all" products. The other arguments are those of NnliteContestant.
     """
 
     def __init__(self, job, model, device, folder, learning, variant, tf32):
         super().__init__(job)
         self.folder, self.device, self.learning = Path(folder), device, learning
-        words = variant.split()
+        mode, *layouts = variant.split()
         torch.set_num_threads(
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         )
@@ -31,7 +31,7 @@ class TorchContestant(Contestant):
         self.model = torch_models.MODELS[model]()
         with np.load(self.folder / "parameters.npz") as saved:
             torch_models.load_parameters(self.model, dict(saved))
-        layout = torch.channels_last if "channels-last" in words else torch.contiguous_format
+        layout = torch.channels_last if layouts else torch.contiguous_format
         self.model.to(device=device, memory_format=layout)
         self.frames = torch.from_numpy(np.load(self.folder / "frames.npy")).to(device)
         self.batch = self.frames.shape[1]
@@ -41,10 +41,10 @@ class TorchContestant(Contestant):
             lr=learning["learning_rate"],
             alpha=learning["optimiser_options"]["alpha"],
             eps=learning["optimiser_options"]["epsilon"],
-            capturable="graph" in words,
+            capturable=mode == "graph",
         )
         self.losses, self.call, self.state = torch_models.losses, self.model, None
-        if "compiled" in words:
+        if mode == "compiled":
             self.losses, self.call = torch.compile(self.losses), torch.compile(self.model)
         self.libraries = {
             "torch": torch.__version__,
@@ -55,7 +55,7 @@ class TorchContestant(Contestant):
             self.libraries |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
         if job != "train":
             self.model.eval()
-        elif "graph" in words:
+        elif mode == "graph":
             self.unit = self._captured_step()
 
     def train(self):
@@ -84,18 +84,18 @@ class TorchContestant(Contestant):
         if self.device == "cuda":
             torch.cuda.synchronize()
 
-    def settle_memory(self):
-        """Give back what only the warm-up needed, cuDNN's trials above all."""
+    def release_memory(self):
+        """Release what only the warm-up needed, mainly for cuDNN's trials."""
         if self.device == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 
     def peak_device_memory(self):
-        """Return {"device": bytes that PyTorch's allocator took from the GPU} (nothing on the CPU)."""
+        """Return {"device": GPU memory in bytes of PyTorch's allocator}; empty on the CPU."""
         return {"device": torch.cuda.max_memory_reserved()} if self.device == "cuda" else {}
 
     def save_gradients(self, name):
-        """Write the gradients of the parameters into the folder; return the loss."""
+        """Write the gradients with respect to the parameters into the folder; return the loss."""
         self.optimiser.zero_grad(set_to_none=True)
         minimised, loss = self.losses(self.model, self.frames[:-1], self.frames[1:])
         minimised.backward()
@@ -103,7 +103,7 @@ class TorchContestant(Contestant):
         return float(loss)
 
     def _captured_step(self):
-        """Return the training step as a CUDA graph, recorded after a few steps on a stream of their own."""
+        """Return the training step as a CUDA graph, recorded after a few steps on a separate stream."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):

@@ -1,12 +1,12 @@
-"""The paper's models in PyTorch, written for speed: the peers that nnlite is measured against.
+"""The paper's models in PyTorch, written for speed, as the reference that nnlite is compared with.
 
-What makes them fast: the four gates of a memory are one convolution, the inputs of all time steps are
-convolved at once, frames keep the form (T·N, C, H, W) throughout so that channels-last memory stays
+They are fast because the four gates of a memory are one convolution, the inputs of all time steps are
+convolved at once, frames keep the shape (T·N, C, H, W) throughout so that channels-last memory stays
 channels-last, and the sigmoid of the output is part of the loss.
 
-A model maps frames (T, N, C, H, W), and the state in which an earlier call ended, to (logits of the next
-frames, penalty, state). Parameters have the names and layouts of those in `models`, except inside
-`torch.nn.LSTM`; `load_parameters` and `gradients` translate. The dtype is PyTorch's default dtype.
+A model maps frames (T, N, C, H, W), and the final state of an earlier call, to (logits of the next frames,
+penalty, state). Parameters have the names and layouts of those in `models`, except inside `torch.nn.LSTM`;
+`load_parameters` and `gradients` translate. The dtype is PyTorch's default dtype.
 """
 
 import re
@@ -43,7 +43,7 @@ class ConvLSTM(nn.Module):
 
 
 class AEConvLSTMFlow(nn.Module):
-    """AE-ConvLSTM-flow, with the penalty of SmoothHuberPenalty's form "paper" as a term of the loss."""
+    """AE-ConvLSTM-flow, with the penalty of SmoothHuberPenalty (as in the paper) as a term of the loss."""
 
     def __init__(
         self, height=64, width=64, n_channels=1, n_features=16, n_memory=64, kernel=7, flow_kernel=15
@@ -92,19 +92,19 @@ class AEConvLSTM(nn.Module):
 
 
 class AEFcLSTM(nn.Module):
-    """AE-fcLSTM: two fully-connected memories, in PyTorch's own fused `nn.LSTM`."""
+    """AE-fcLSTM: two fully-connected memories, as PyTorch's fused `nn.LSTM`."""
 
     def __init__(self, height=64, width=64, n_channels=1, n_features=16, n_memory=1024, kernel=7):
         super().__init__()
-        maps = 2 * n_features, height // 4, width // 4
-        size = maps[0] * maps[1] * maps[2]
-        first = encoder(n_channels, n_features, kernel), encoder(n_features, maps[0], kernel)
-        last = decoder(maps[0], n_features, kernel), decoder(n_features, n_channels, kernel)
+        shape = 2 * n_features, height // 4, width // 4
+        size = shape[0] * shape[1] * shape[2]
+        first = encoder(n_channels, n_features, kernel), encoder(n_features, shape[0], kernel)
+        last = decoder(shape[0], n_features, kernel), decoder(n_features, n_channels, kernel)
         self.encoder = nn.Sequential(nn.Sequential(*first, nn.Flatten(), nn.Linear(size, n_memory)))
         self.memory = nn.LSTM(n_memory, n_memory, num_layers=2)
-        self.decoder = nn.Sequential(nn.Sequential(nn.Linear(n_memory, size), nn.Unflatten(1, maps), *last))
+        self.decoder = nn.Sequential(nn.Sequential(nn.Linear(n_memory, size), nn.Unflatten(1, shape), *last))
         for name, parameter in self.memory.named_parameters():
-            if name.startswith("bias_hh"):  # one bias a gate is enough
+            if name.startswith("bias_hh"):  # one bias per gate is enough
                 nn.init.zeros_(parameter).requires_grad_(False)
 
     def forward(self, frames, state=None):
@@ -117,7 +117,7 @@ MODELS = {"ae_convlstm_flow": AEConvLSTMFlow, "ae_convlstm": AEConvLSTM, "ae_fcl
 
 
 def convolution(n_in, n_out, kernel, bias=True):
-    """Return a convolution that keeps the map size."""
+    """Return a convolution with "same" padding."""
     return nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=bias)
 
 
@@ -132,7 +132,7 @@ def decoder(n_features, n_out, kernel):
 
 
 def smoothness_penalty(flow, weight=0.01, delta=0.001):
-    """Return w Σ H_δ(g_y) + H_δ(g_x), g the central differences of the flow map, which is zero outside."""
+    """Return w Σ H_δ(g_y) + H_δ(g_x), g being central differences of the flow with zero padding."""
     padded = F.pad(flow, (1, 1, 1, 1))
     g_y = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     g_x = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
@@ -141,7 +141,7 @@ def smoothness_penalty(flow, weight=0.01, delta=0.001):
 
 
 def losses(model, frames, targets):
-    """Return what is minimised and the binary cross-entropy in it, both summed over all predicted pixels."""
+    """Return the total loss and its cross-entropy term, both summed over all predicted pixels."""
     logits, penalty, _ = model(frames)
     error = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
     return error + penalty, error
@@ -149,33 +149,35 @@ def losses(model, frames, targets):
 
 def load_parameters(model, arrays):
     """Copy NumPy arrays {path in nnlite: array} into the model."""
-    places = _places(model)
-    if set(places) != set(arrays):
-        raise ValueError(f"parameters differ: {sorted(set(places) ^ set(arrays))}")
+    parameters = _parameters_by_path(model)
+    if set(parameters) != set(arrays):
+        raise ValueError(f"parameters differ: {sorted(set(parameters) ^ set(arrays))}")
     with torch.no_grad():
-        for path, (parameter, rows) in places.items():
-            parameter.copy_(rows(torch.as_tensor(arrays[path])))
+        for path, (parameter, reorder) in parameters.items():
+            parameter.copy_(reorder(torch.as_tensor(arrays[path])))
 
 
 def gradients(model):
-    """Return the gradients of the parameters as NumPy arrays {path in nnlite: array}."""
-    return {path: rows(parameter.grad).cpu().numpy() for path, (parameter, rows) in _places(model).items()}
+    """Return the gradients with respect to the parameters as NumPy arrays {path in nnlite: array}."""
+    parameters = _parameters_by_path(model).items()
+    return {path: reorder(parameter.grad).cpu().numpy() for path, (parameter, reorder) in parameters}
 
 
-def _places(model):
-    """Return {path in nnlite: (parameter, how its rows are reordered, in both directions)}."""
-    places = {}
+def _parameters_by_path(model):
+    """Return {path in nnlite: (parameter, function that reorders its rows, its own inverse)}."""
+    parameters = {}
     for name, parameter in model.named_parameters():
         fused = re.fullmatch(r"(.*\.)(weight|bias)_(ih|hh)_l(\d+)", name)
         if fused is None:
-            places[name] = parameter, lambda rows: rows
+            parameters[name] = parameter, lambda rows: rows
         elif parameter.requires_grad:
-            prefix, kind, source, layer = fused.groups()
-            places[f"{prefix}{layer}.{'i2g' if source == 'ih' else 'o2g'}.{kind}"] = parameter, _swap_gates
-    return places
+            prefix, name, source, layer = fused.groups()
+            path = f"{prefix}{layer}.{'i2g' if source == 'ih' else 'o2g'}.{name}"
+            parameters[path] = parameter, _swap_gates
+    return parameters
 
 
 def _swap_gates(rows):
-    """Turn row blocks input, cell, forget, output (nnlite) into input, forget, cell, output (nn.LSTM)."""
+    """Reorder row blocks input, cell, forget, output (nnlite) to input, forget, cell, output (nn.LSTM)."""
     first, second, third, fourth = rows.chunk(4)
     return torch.cat([first, third, second, fourth])

@@ -1,4 +1,4 @@
-"""SegNet and SegNet-flow in PyTorch: the peers of `models.segnet` and `models.segnet_flow`.
+"""SegNet and SegNet-flow in PyTorch: the counterparts of `models.segnet` and `models.segnet_flow`.
 
 Parameters have the names and layouts of those in `models`; `torch_models.load_parameters` and `gradients`
 translate.
@@ -17,7 +17,7 @@ class SegNet(nn.Module):
         super().__init__()
         inputs = [n_channels] + [n_features] * (levels - 1)
         self.encoder = nn.ModuleList(_level(n_in, n_features, kernel) for n_in in inputs)
-        # An Identity stands where `models` has the unpooling, so that names agree.
+        # The Identity takes the position of the unpooling in `models`, so that names agree.
         self.decoder = nn.ModuleList(
             nn.Sequential(nn.Identity(), *_level(n_features, n_features, kernel)) for _ in range(levels)
         )
@@ -27,10 +27,10 @@ class SegNet(nn.Module):
         x, pooled = F.local_response_norm(x, 5, alpha=1e-4 * 255**2, beta=0.75), []
         for level in self.encoder:
             size = x.shape[-2:]
-            x, places = F.max_pool2d(F.relu_(level(x)), 2, ceil_mode=True, return_indices=True)
-            pooled.append((places, size))
-        for level, (places, size) in zip(self.decoder, reversed(pooled)):
-            x = level(F.max_unpool2d(x, places, 2, output_size=size))
+            x, indices = F.max_pool2d(F.relu_(level(x)), 2, ceil_mode=True, return_indices=True)
+            pooled.append((indices, size))
+        for level, (indices, size) in zip(self.decoder, reversed(pooled)):
+            x = level(F.max_unpool2d(x, indices, 2, output_size=size))
         return self.classifier(x)
 
 
@@ -66,7 +66,7 @@ class SegNetFlow(nn.Module):
         return torch.stack(scores), predicted, penalty
 
     def _predict(self, frames):
-        """Return the predicted next frames (T, N, C, H, W) and the flow maps (T·N, 2, h, w) as (y, x)."""
+        """Return the predicted next frames (T, N, C, H, W) and the flow (T·N, 2, h, w) as (y, x)."""
         video = self.video
         x = video.encoder(frames.flatten(0, 1))
         flow = (video.regressor(video.memory(x, len(frames))[0]) * video.units).clamp(-0.5, 0.5)

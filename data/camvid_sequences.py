@@ -1,4 +1,4 @@
-"""Sequences of CamVid's frames, read when they are asked for."""
+"""Sequences of CamVid's frames, read on demand."""
 
 from collections import Counter
 from itertools import pairwise
@@ -10,78 +10,80 @@ from .labelled_video import LabelledVideo
 
 
 class CamVidSequences:
-    """A finite list of sequences; `len()` is their number.
+    """A `VideoDataset` of labelled video with a length.
 
-    data: the `CamVid` that reads them. split: its name, for `describe()`. windows: [(frames, seen)], for each
-    sequence its T frames and whether training may see their labels.
-    Attribute: `size`, (H, W).
+    camvid: the `CamVid` that reads the frames. name: of the split, for `describe()`. sequences: [(frames,
+    visible)], for each sequence its T `FrameFiles` and whether training may see their labels.
     """
 
-    def __init__(self, data, split, windows):
-        self.data, self.split, self.windows = data, split, windows
-        self.size = data.size
+    def __init__(self, camvid, name, sequences):
+        self.camvid, self.name, self.sequences = camvid, name, sequences
+        self.size, self.n_frames = camvid.size, len(sequences[0][0])
 
     def __len__(self):
-        return len(self.windows)
+        return len(self.sequences)
 
-    def sequences(self, indices):
-        """Return the `LabelledVideo` of the given numbers, from 0 to len() - 1.
+    def batch(self, indices):
+        """Return the `LabelledVideo` of the sequences with these indices, from 0 to len() - 1.
 
-        ValueError naming the file when it is damaged, has a label that no class has, or another size than the
-        first picture of its sequence or than its own label map.
+        ValueError naming the file if it is damaged, has a label that belongs to no class, or differs in size
+        from the first picture of its sequence or from its own label map.
         """
-        windows = [self.windows[int(index)] for index in indices]
-        frames, labels, truth = ([] for _ in range(3))
-        for window, seen in windows:
-            pictures = [self.data.read_image(frame) for frame in window]
-            for (_, size), frame in zip(pictures, window):
-                _check_size(frame.image, size, window[0].image, pictures[0][1])
-            maps = [self._truth(frame, size) for frame, (_, size) in zip(window, pictures)]
-            frames.append(np.stack([pixels for pixels, _ in pictures]))
-            truth.append(np.stack(maps))
-            labels.append(np.where(np.reshape(seen, (-1, 1, 1)), truth[-1], NOT_COUNTED))
-        return LabelledVideo(*(np.stack(arrays, axis=1) for arrays in (frames, labels, truth)))
+        videos = []
+        for frames, visible in (self.sequences[int(index)] for index in indices):
+            pictures = [self.camvid.read_image(frame) for frame in frames]
+            for (_, size), frame in zip(pictures, frames):
+                _check_size(frame.image, size, frames[0].image, pictures[0][1])
+            true_labels = np.stack([self._labels(f, size) for f, (_, size) in zip(frames, pictures)])
+            visible_labels = np.where(np.reshape(visible, (-1, 1, 1)), true_labels, NOT_COUNTED)
+            videos.append((np.stack([pixels for pixels, _ in pictures]), visible_labels, true_labels))
+        return LabelledVideo(*(np.stack(arrays, axis=1) for arrays in zip(*videos)))
 
-    def _truth(self, frame, size):
-        """Return the labels of a frame, -1 without; `size` is that of its picture in the file."""
+    def _labels(self, frame, size):
+        """Return the labels of a frame, -1 if it is unlabelled; `size` is that of its picture file."""
         if frame.label is None:
             return np.full(self.size, NOT_COUNTED, np.int64)
-        labels, own = self.data.read_label(frame)
-        _check_size(frame.label, own, frame.image, size)
+        labels, label_size = self.camvid.read_label(frame)
+        _check_size(frame.label, label_size, frame.image, size)
         return labels
 
     def label_maps(self):
-        """Yield each label map (H, W) that training may see, once, for instance to count classes."""
-        frames = {frame: None for window, seen in self.windows for frame, s in zip(window, seen) if s}
-        for frame in frames:
-            yield self.data.read_label(frame)[0]
+        """Yield each label map (H, W) that training may see once, for instance to count classes."""
+        for frame in self.visible_frames():
+            yield self.camvid.read_label(frame)[0]
+
+    def visible_frames(self):
+        """Return the `FrameFiles` whose labels training may see, each once, in order of appearance."""
+        shown = (frame for frames, visible in self.sequences for frame, v in zip(frames, visible) if v)
+        return list(dict.fromkeys(shown))
 
     def describe(self):
-        """Return a sentence or two on what these sequences are made of."""
-        length = len(self.windows[0][0])
-        kinds, gaps = Counter(), Counter()
-        for window, _ in self.windows:
-            here = [_gap(before, after) for before, after in pairwise(window)]
-            gaps.update(gap for gap in here if gap)
-            kinds["whole" if all(here) else "partly" if any(here) else "stills"] += 1
-        seen = {frame for window, seen in self.windows for frame, s in zip(window, seen) if s}
-        hidden = {frame for window, _ in self.windows for frame in window if frame.label} - seen
-        labels = f"{len(seen)} labelled frames" + (f", {len(hidden)} more to measure on" if hidden else "")
-        frames = "one frame" if length == 1 else f"{length} frames"
-        text = f"{self.split}: {len(self)} sequences of {frames}, {labels}."
-        if length == 1:
+        """Return a sentence or two about the composition of these sequences."""
+        coverage, gaps = Counter(), Counter()
+        for frames, _ in self.sequences:
+            steps = [_gap(before, after) for before, after in pairwise(frames)]
+            gaps.update(gap for gap in steps if gap)
+            coverage["full" if all(steps) else "part" if any(steps) else "none"] += 1
+        visible = set(self.visible_frames())
+        withheld = {frame for frames, _ in self.sequences for frame in frames if frame.label} - visible
+        labels = f"{len(visible)} labelled frames" + (
+            f", {len(withheld)} more for scoring" if withheld else ""
+        )
+        length = "one frame" if self.n_frames == 1 else f"{self.n_frames} frames"
+        text = f"{self.name}: {len(self)} sequences of {length}, {labels}."
+        if self.n_frames == 1:
             return text
-        if kinds["whole"]:
-            text += f" Real video: {kinds['whole']}, with frames {_range(gaps)}/30 s apart."
-        if kinds["partly"]:
-            text += f" Begun with repetitions of the first frame there is: {kinds['partly']}."
-        if kinds["stills"]:
-            text += f" Stills, as the frames before are not there: {kinds['stills']}."
+        if coverage["full"]:
+            text += f" Real video: {coverage['full']}, with frames {_range(gaps)}/30 s apart."
+        if coverage["part"]:
+            text += f" Starting with repetitions of the earliest frame: {coverage['part']}."
+        if coverage["none"]:
+            text += f" Stills, because the preceding frames are missing: {coverage['none']}."
         return text
 
 
 def _gap(before, after):
-    """Return how many numbers two frames of a sequence are apart; 0 for a repetition."""
+    """Return the difference of the numbers of two frames of a sequence; 0 for a repetition."""
     return 0 if before.image == after.image else after.number - before.number
 
 
@@ -90,10 +92,10 @@ def _range(gaps):
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def _check_size(path, size, first, expected):
-    """Raise unless two files that belong together have the same size (H, W)."""
+def _check_size(path, size, reference, expected):
+    """Raise ValueError unless a file has the size (H, W) of the `reference` file that it belongs to."""
     if size != expected:
         raise ValueError(
-            f"{path}: {size[1]} x {size[0]} pixels, but {first} has {expected[1]} x {expected[0]}; "
-            "pictures and labels of a sequence must have one size"
+            f"{path}: {size[1]} x {size[0]} pixels, but {reference} has {expected[1]} x {expected[0]}; "
+            "all pictures and labels of a sequence must have the same size"
         )

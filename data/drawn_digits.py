@@ -1,9 +1,9 @@
 """Handwriting-like digits drawn from strokes: a stand-in for MNIST that needs no download.
 
 A digit is a few strokes through control points (`_TEMPLATES`). Each drawing moves the control points a
-little, applies a random slant, rotation and aspect, fits the result into a 20x20 box centred by its ink
+little, applies a random slant, rotation and aspect ratio, fits the result into a 20x20 box centred by its ink
 in 28x28 as MNIST does, and inks it with a round pen of random width. Everything is a function of (seed,
-split): digit i is the same however many are drawn, and training and test digits never share a stream.
+split): digit i does not depend on how many are drawn, and training and test digits never share a stream.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from scipy.interpolate import CubicSpline
 
 SIZE = 28
 SPLITS = {"train": 0, "test": 1}
-_STYLE = 3  # pairs of noise, beside those that move the control points, for the style of the whole digit
+_STYLE = 3  # pairs of random numbers for the style of the whole digit, beside those of the control points
 
-# Label -> its spellings. Strokes are divided by "|"; each is a smooth curve through points "x,y" in percent
-# of the digit's box, y downwards. Points written alike are one point, so that strokes stay joined when points
-# are moved; a stroke that ends where it began closes smoothly.
+# Label -> its variants. Strokes are separated by "|"; each is a smooth curve through points "x,y" in percent
+# of the digit's box, y downwards. Equal points are one point, so that strokes stay joined when points are
+# moved; a stroke that ends where it began is closed smoothly.
 _TEMPLATES = {
     0: [
         "50,0 20,17 10,50 20,85 50,100 80,83 90,50 78,15 50,0",
@@ -62,35 +62,34 @@ _TEMPLATES = {
 }
 
 
-def draw_digits(count, seed=0, split="train"):
-    """Draw `count` digits; labels run 0, 1, ..., 9, 0, 1, ...
+def draw_digits(n_digits, seed=0, split="train"):
+    """Return images (n_digits, 28, 28) uint8, ink 255 on 0, and labels (n_digits,) 0, 1, ..., 9, 0, 1, ...
 
-    Returns images (count, 28, 28) uint8, ink 255 on 0, and labels (count,) int64. The stream of `split`
-    "train" and that of "test" are different ones of the same `seed`.
+    The splits "train" and "test" are different random streams of the same `seed`.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
     shape_noise, choice = (
         np.random.Generator(np.random.PCG64([seed, SPLITS[split], stream])) for stream in (0, 1)
     )
-    widest = max(len(points) for points, _ in _SPELLINGS.values())
-    noise = shape_noise.standard_normal((count, widest + _STYLE, 2))
-    which = choice.random(count)
-    labels = np.arange(count) % 10
-    spelling = (which * np.array([len(_TEMPLATES[label]) for label in range(10)])[labels]).astype(np.int64)
+    widest = max(len(points) for points, _ in _VARIANTS.values())
+    noise = shape_noise.standard_normal((n_digits, widest + _STYLE, 2))
+    uniform = choice.random(n_digits)
+    labels = np.arange(n_digits) % 10
+    variants = (uniform * np.array([len(_TEMPLATES[label]) for label in range(10)])[labels]).astype(np.int64)
 
-    images = np.zeros((count, SIZE, SIZE), np.uint8)
-    for (label, number), template in _SPELLINGS.items():
-        members = np.flatnonzero((labels == label) & (spelling == number))
-        for start in range(0, len(members), 512):  # so many at a time to keep memory small
+    images = np.zeros((n_digits, SIZE, SIZE), np.uint8)
+    for (label, variant), template in _VARIANTS.items():
+        members = np.flatnonzero((labels == label) & (variants == variant))
+        for start in range(0, len(members), 512):  # in chunks, to bound memory
             chunk = members[start : start + 512]
-            images[chunk] = _ink(*_place(template, noise[chunk]))
+            images[chunk] = _ink(*_strokes(template, noise[chunk]))
     return images, labels
 
 
-def _compile(spelling):
+def _compile(variant):
     """Return (control points (K, 2), [curve matrix (P, K) of each stroke]): a curve is matrix @ points."""
-    strokes = [stroke.split() for stroke in spelling.split("|")]
+    strokes = [stroke.split() for stroke in variant.split("|")]
     points = sorted({point for stroke in strokes for point in stroke})
     curves = []
     for stroke in strokes:
@@ -101,14 +100,14 @@ def _compile(spelling):
     return np.array([point.split(",") for point in points], float) / 100, curves
 
 
-_SPELLINGS = {
-    (label, number): _compile(spelling)
-    for label, spellings in _TEMPLATES.items()
-    for number, spelling in enumerate(spellings)
+_VARIANTS = {
+    (label, number): _compile(variant)
+    for label, variants in _TEMPLATES.items()
+    for number, variant in enumerate(variants)
 }
 
 
-def _place(template, noise):
+def _strokes(template, noise):
     """Return N drawings in pixels: segments' centres (N, P, 2) and lengths (N, P), pen radii, edges (N,)."""
     points, curves = template
     style = noise[:, :_STYLE].reshape(len(noise), -1)
@@ -137,18 +136,18 @@ def _place(template, noise):
 
 
 def _ink(centres, lengths, radius, edge):
-    """Return the drawings (N, 28, 28) as uint8; the pen's ink fades over `edge` pixels around its radius.
+    """Return the drawings (N, 28, 28) as uint8; the ink fades over `edge` pixels around the pen's radius.
 
     The sum over short segments of length · exp(-d²/2σ²) / (√(2π) σ) is exp(-r²/2σ²) at distance r from a
     straight stroke, so that r = σ √(-2 log field) is a distance to the strokes that is smooth where they
-    meet. And the field is a product of matrices, since exp(-d²/2σ²) is separable in x and y.
+    meet. The field is a matrix product, because exp(-d²/2σ²) is separable in x and y.
     """
     sigma = 1.0
     pixels = np.arange(SIZE)
     columns, rows = (np.exp(-((pixels - centres[..., axis, None]) ** 2) / (2 * sigma**2)) for axis in (0, 1))
     rows *= lengths[..., None] / (np.sqrt(2 * np.pi) * sigma)
     field = np.matmul(rows.transpose(0, 2, 1), columns)
-    # Fields above 1, where strokes cross, are inside the pen anyhow.
+    # Fields above 1, where strokes cross, are inside the pen in any case.
     distance = sigma * np.sqrt(-2 * np.log(np.clip(field, 1e-30, 1.0)))
     ink = np.clip((radius[:, None, None] - distance) / edge[:, None, None] + 0.5, 0.0, 1.0)
     return np.rint(255 * ink).astype(np.uint8)

@@ -1,22 +1,21 @@
-"""Two consecutive frames and the true flow between them, as benchmarks of optical flow publish them."""
+"""Two consecutive frames and the true flow between them, as optical-flow benchmarks publish them."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .flow import known_flow, read_flo
-from .pictures import colours, open_picture
+from .folders import find_data_set
+from .pictures import open_picture, rgb
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Frame t, frame t + 1 and the flow from t to t + 1, given at the positions of frame t.
+    """Frame t, frame t + 1 and the flow from t to t + 1 at the pixels of frame t.
 
     first, second: (H, W, 3), float32 in [0, 1]: 8-bit values over 255. flow: (H, W, 2) of (u, v) in pixels.
-    hidden: (H, W) of bool, the pixels of frame t that are not to be seen in frame t + 1, or None where
-    nobody has marked them.
+    hidden: (H, W) bool, the pixels of frame t whose content frame t + 1 does not show; None if unknown.
     """
 
     first: np.ndarray
@@ -26,13 +25,13 @@ class Pair:
 
     @property
     def known(self):
-        """The mask (H, W) of the pixels whose flow is known."""
+        """The mask (H, W) of the pixels where the flow is known."""
         return known_flow(self.flow)
 
 
 @dataclass(frozen=True)
 class PairFiles:
-    """The files of a pair. dataset, sequence and name say what it is; masks: those of hidden pixels."""
+    """The files of a pair; dataset, sequence and name identify it; masks: those of hidden pixels."""
 
     dataset: str
     sequence: str
@@ -43,8 +42,8 @@ class PairFiles:
     masks: tuple = ()
 
     def read(self):
-        """Return the `Pair`; FileNotFoundError or ValueError names the file that is missing or broken."""
-        first, second = (colours(open_picture(path)) for path in (self.first, self.second))
+        """Return the `Pair`; FileNotFoundError or ValueError names the file that is missing or damaged."""
+        first, second = (rgb(open_picture(path)) for path in (self.first, self.second))
         flow = read_flo(self.flow)
         masks = [np.asarray(open_picture(path).convert("L")) > 0 for path in self.masks]
         for path, array in ((self.second, second), (self.flow, flow), *zip(self.masks, masks)):
@@ -54,26 +53,21 @@ class PairFiles:
         return Pair(first / np.float32(255), second / np.float32(255), flow, hidden)
 
 
-def find_folder(option, asked, name, inside):
-    """Return the folder of a data set, the one that has the folders `inside`, or None.
+def find_pairs_folder(title, path, option, name, required):
+    """Return the folder of a data set that has the subfolders `required`, or None (see `find_data_set`).
 
-    asked: the value of the command line's `option`; there the folder must be, itself or one of its
-    subfolders training/ and `name`/, else FileNotFoundError. Without it, it may be in `name`/ of the folder
-    that the environment variable NNLITE_DATA names.
+    In the folder of NNLITE_DATA it is `name`/ or `name`/training/; the folder that the option names may
+    also be the data set itself or the parent of its training/.
     """
-    data = os.environ.get("NNLITE_DATA")
-    if not (asked or data):
-        return None
-    origin, folder = (option, Path(asked)) if asked else ("NNLITE_DATA", Path(data))
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{origin}: there is no folder {folder}")
-    above = (folder, folder / name) if asked else (folder / name,)
-    for candidate in (path for root in above for path in (root, root / "training")):
-        if all((candidate / part).is_dir() for part in inside):
-            return candidate
-    if asked:
-        raise FileNotFoundError(f"{option}: {folder} has no folders {' and '.join(inside)}, as {name} has")
-    return None
+    subfolders = ["", "training"] if path else []
+    return find_data_set(
+        title,
+        path,
+        option,
+        subfolders=[*subfolders, name, f"{name}/training"],
+        is_data_set=lambda folder: all((folder / part).is_dir() for part in required),
+        contents=" and ".join(f"{part}/" for part in required),
+    )
 
 
 def _size(array):

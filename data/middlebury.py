@@ -1,26 +1,26 @@
-"""The Middlebury flow benchmark's public pairs: frames and true flow, unknown where it is above 1e9.
+"""The public pairs of the Middlebury flow benchmark: frames and true flow, unknown where it is above 1e9.
 
-    other-data/SEQUENCE/frame10.png, frame11.png       of those and other frames
+    other-data/SEQUENCE/frame10.png, frame11.png       these and further frames
     other-gt-flow/SEQUENCE/flow10.flo                  from frame 10 to frame 11
 
 S. Baker, D. Scharstein, J. P. Lewis, S. Roth, M. J. Black, R. Szeliski, A database and evaluation methodology
 for optical flow, IJCV 92, 2011; https://vision.middlebury.edu/flow.
 """
 
-from .frame_pairs import PairFiles, find_folder
+from .frame_pairs import PairFiles, find_pairs_folder
 
 _FRAMES, _FLOW = "other-data", "other-gt-flow"
 
 
-def find_middlebury(asked=None):
-    """Return the folder of the benchmark, or None; `asked` is the option --middlebury (see `find_folder`)."""
-    return find_folder("--middlebury", asked, "middlebury", (_FRAMES, _FLOW))
+def find_middlebury(path=None):
+    """Return the folder of the benchmark, or None; `path` is the value of --middlebury."""
+    return find_pairs_folder("Middlebury", path, "--middlebury", "middlebury", (_FRAMES, _FLOW))
 
 
 def middlebury_pairs(folder):
-    """Return the pairs in the folder, by sequence, and a list of the missing files of incomplete ones.
+    """Return the pairs in the folder, sorted by sequence, and a list of the files that others lack.
 
-    FileNotFoundError when there is no pair at all.
+    FileNotFoundError if there is no complete pair.
     """
     pairs, missing = [], []
     sequences = {

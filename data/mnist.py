@@ -1,43 +1,37 @@
-"""MNIST from its original idx files, plain or gzipped."""
+"""MNIST in its original idx files, plain or gzipped."""
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from .folders import find_data_set
+
 _PREFIX = {"train": "train", "test": "t10k"}
 _UNSIGNED_BYTE = 8
 
 
-def find_mnist(data=None):
-    """Return the folder with the MNIST idx files, or None when there is none.
+def find_mnist(path=None):
+    """Return the folder with the MNIST idx files, or None; `path` is the value of --data.
 
-    `data` (a `--data` option) is a folder that has them itself or in its `mnist/`; it must have them, else
-    FileNotFoundError. Without it the environment variable NNLITE_DATA names the folder, which may lack them.
+    The folder that --data or NNLITE_DATA names contains the files itself or in its mnist/. The one that
+    --data names must contain them, else FileNotFoundError.
     """
-    asked = data or os.environ.get("NNLITE_DATA")
-    if not asked:
-        return None
-    origin = "--data" if data else "NNLITE_DATA"
-    if not Path(asked).is_dir():
-        raise FileNotFoundError(f"{origin}: there is no folder {asked}")
-    for folder in (Path(asked), Path(asked) / "mnist"):
-        if any(_find(folder, split, "images-idx3") for split in _PREFIX):
-            return folder
-    if data:
-        raise FileNotFoundError(
-            f"--data: neither {asked} nor {Path(asked) / 'mnist'} has MNIST's idx files "
-            "(train-images-idx3-ubyte.gz, ...)"
-        )
-    return None
+    return find_data_set(
+        "MNIST",
+        path,
+        "--data",
+        subfolders=["", "mnist"],
+        is_data_set=lambda folder: any(_idx_file(folder, split, "images-idx3") for split in _PREFIX),
+        contents="the idx files (train-images-idx3-ubyte.gz, ...)",
+    )
 
 
 def load_mnist(folder, split="train"):
     """Return images (60000 or 10000, 28, 28) uint8 and labels of the split "train" or "test".
 
-    FileNotFoundError names the file that is missing, ValueError the one that is broken.
+    FileNotFoundError names the file that is missing, ValueError the one that is damaged.
     """
     if split not in _PREFIX:
         raise ValueError(f"split must be 'train' or 'test', got {split!r}")
@@ -52,10 +46,10 @@ def load_mnist(folder, split="train"):
 
 
 def read_idx(path):
-    """Return the array of unsigned bytes in an idx file; a name in .gz is decompressed.
+    """Return the array of unsigned bytes in an idx file, which is decompressed if its name ends in .gz.
 
     The format: two zero bytes, the element type, the number of dimensions, the sizes as big-endian 32-bit
-    integers, then the elements. ValueError when the file is something else, truncated or too long.
+    integers, then the elements. ValueError if the file is anything else, truncated or too long.
     """
     try:
         with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
@@ -78,17 +72,17 @@ def read_idx(path):
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _find(folder, split, kind):
+def _idx_file(folder, split, part):
     """Return the path of one of the four files under any of its usual names, or None."""
-    for name in (f"{_PREFIX[split]}-{kind}-ubyte", f"{_PREFIX[split]}-{kind}-ubyte".replace("-idx", ".idx")):
+    for name in (f"{_PREFIX[split]}-{part}-ubyte", f"{_PREFIX[split]}-{part}-ubyte".replace("-idx", ".idx")):
         for path in (Path(folder) / name, Path(folder) / f"{name}.gz"):
             if path.is_file():
                 return path
     return None
 
 
-def _require(folder, split, kind):
-    path = _find(folder, split, kind)
+def _require(folder, split, part):
+    path = _idx_file(folder, split, part)
     if path is None:
-        raise FileNotFoundError(f"{folder} has no {_PREFIX[split]}-{kind}-ubyte or .gz of it")
+        raise FileNotFoundError(f"{folder} has no {_PREFIX[split]}-{part}-ubyte or .gz of it")
     return path

@@ -1,7 +1,7 @@
-"""Moving MNIST in the files that people exchange, read as they are and written.
+"""Moving MNIST in the file formats that people exchange: reads them and writes them.
 
     data = SequenceFile("mnist_test_seq.npy")
-    frames = data.sequences(range(8)).frames
+    frames = data.batch(range(8)).frames
     save_sequences("test.t7", data, 100)
 
     python -m data.moving_mnist_files test.npy --count 10000      generate such a file
@@ -11,9 +11,9 @@
 | .npy | (T, N, H, W) uint8; that of Srivastava et al., mnist_test_seq.npy, is (20, 10000, 64, 64) |
 | .t7 | byte tensor (N, T, 1, H, W), binary or ascii, as the published code of the paper reads it |
 
-A pixel is lit when its value is above 127, as everywhere in this project; files are written with 0 and 255. A
-file in which that lights nothing, although it is not all 0, is refused.
-A .npy file is mapped, not read: of a large one only the sequences in use are in memory.
+A pixel is lit if its value is above 127, as everywhere in this project; files are written with 0 and 255. A
+file that is not all 0 but in which no pixel is lit is refused.
+A .npy file is memory-mapped: of a large one, only the sequences in use are in memory.
 """
 
 import argparse
@@ -22,7 +22,6 @@ import shutil
 import sys
 import tokenize
 from collections.abc import Sized
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,155 +30,154 @@ from nnlite import torch7
 from nnlite.files import replacing
 
 from .moving_mnist import MovingMNIST, load_digits
+from .video_dataset import VideoBatch
 
 FORMS = {".npy": "(T, N, H, W)", ".t7": "(N, T, 1, H, W)"}
 #: Values above this are lit.
 DARK = 127
-#: Sequences that are written at a time, and those looked at to see whether anything is lit.
+#: Sequences that are written at a time; also how many are searched for lit pixels.
 CHUNK = 100
-#: What NumPy's reader makes of damaged headers.
-_DAMAGE = (
-    *(ArithmeticError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError),
+#: What NumPy raises for a damaged header, which it evaluates as Python: much more than ValueError.
+_DAMAGED = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
     tokenize.TokenError,
 )
 
 
-@dataclass(frozen=True)
-class RecordedSequences:
-    """N sequences of T frames whose motion nobody has recorded: frames (T, N, 1, H, W), float32, 0 or 1."""
-
-    frames: np.ndarray
-
-
 class SequenceFile:
-    """The sequences in a .npy or .t7 file, to be used like a `MovingMNIST` that is finite.
+    """The sequences in a .npy or .t7 file: a `VideoDataset` with a length, of frames of zeros and ones.
 
-    path: of the file. frames: how many of each sequence to use, from its beginning (default: all).
-    Attributes: `frames`; `size`, (H, W). `len()` is the number of sequences.
-    Errors: FileNotFoundError; ValueError for a file of another form, a damaged one, one of fewer frames, or
-    one whose pixels are above 0 but, as far as its first 100 sequences show, never lit.
+    path: of the file. n_frames: how many of each sequence to use, from its beginning (default: all).
+    Errors: FileNotFoundError; ValueError for a file in another format, a damaged one, one with fewer frames,
+    or one with pixels above 0 but none lit in its first 100 sequences.
     """
 
-    def __init__(self, path, frames=None):
+    def __init__(self, path, n_frames=None):
         self.path = Path(path)
         self._values = _read(self.path)  # (T, N, H, W)
-        length, _, *size = self._values.shape
-        self.frames, self.size = frames or length, tuple(size)
-        if self.frames > length:
-            raise ValueError(f"{path} holds sequences of {length} frames, fewer than the {frames} asked for")
+        stored, _, *size = self._values.shape
+        self.n_frames, self.size = n_frames or stored, tuple(size)
+        if self.n_frames > stored:
+            raise ValueError(
+                f"{path} holds sequences of {stored} frames, fewer than the {n_frames} requested"
+            )
 
     def __len__(self):
         return self._values.shape[1]
 
-    def sequences(self, indices):
-        """Return the `RecordedSequences` of the given numbers, from 0 to len() - 1."""
-        values = self._values[: self.frames, np.asarray(indices, np.int64)]
-        return RecordedSequences((values > DARK).astype(np.float32)[:, :, None])
+    def batch(self, indices):
+        """Return the `VideoBatch` of the sequences with these indices, from 0 to len() - 1."""
+        values = self._values[: self.n_frames, np.asarray(indices, np.int64)]
+        return VideoBatch((values > DARK).astype(np.float32)[:, :, None])
 
 
-def save_sequences(path, data, count):
-    """Write the first `count` sequences of `data` (a MovingMNIST or SequenceFile) to a .npy or .t7 file.
+def save_sequences(path, data, n_sequences):
+    """Write the first sequences of `data` (a MovingMNIST or SequenceFile) to a .npy or .t7 file.
 
-    The file appears at once and whole; until then an earlier one stays, and may be the one that `data` reads.
-    ValueError when there are fewer sequences or they do not fit into memory, OSError when the file cannot be
-    written, both naming it.
+    The file is replaced atomically; `data` may be the one that is replaced. ValueError if there are fewer
+    sequences or they do not fit into memory, OSError if the file cannot be written; both name the file.
     """
-    path, kind = Path(path), _kind(path)
-    if count < 1:
-        raise ValueError(f"{path}: a file needs at least 1 sequence, got {count}")
-    if isinstance(data, Sized) and count > len(data):
-        raise ValueError(f"{path}: {count} sequences are asked for, there are {len(data)}; ask for no more")
-    height, width = (data.size, data.size) if np.isscalar(data.size) else data.size
-    shape = int(data.frames), int(count), int(height), int(width)
-    size, room = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
-    if size > room:
+    path, suffix = Path(path), _suffix(path)
+    if n_sequences < 1:
+        raise ValueError(f"{path}: a file needs at least 1 sequence, got {n_sequences}")
+    if isinstance(data, Sized) and n_sequences > len(data):
+        raise ValueError(f"{path}: {n_sequences} sequences requested, but there are only {len(data)}")
+    shape = int(data.n_frames), int(n_sequences), *map(int, data.size)
+    needed, free = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
+    if needed > free:
         raise OSError(
-            f"{path} would take {size:,.0f} MB, of which {room:,.0f} are free: ask for fewer or smaller "
+            f"{path} needs {needed:,.0f} MB, but only {free:,.0f} MB are free: request fewer or smaller "
             "sequences, or name another folder"
         )
     try:
-        (_write_npy if kind == ".npy" else _write_t7)(path, data, shape)
+        (_write_npy if suffix == ".npy" else _write_t7)(path, data, shape)
     except MemoryError as error:
         raise ValueError(
-            f"{path}: sequences like these do not fit into memory; ask for fewer, shorter or smaller ones"
+            f"{path}: these sequences do not fit into memory; request fewer, shorter or smaller ones"
         ) from error
 
 
 def _write_npy(path, data, shape):
-    """Write sequences to a .npy file of the shape (T, N, H, W), a few at a time."""
-    length, count, height, width = shape
+    """Write sequences to a .npy file of the shape (T, N, H, W), a chunk at a time."""
+    n_frames, n_sequences, height, width = shape
     with replacing(path) as part, open(part, "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-        begin = file.tell()
-        for first, values in _chunks(data, count):
-            for t in range(length):
-                file.seek(begin + (t * count + first) * height * width)
+        start = file.tell()
+        for first, values in _chunks(data, n_sequences):
+            for t in range(n_frames):
+                file.seek(start + (t * n_sequences + first) * height * width)
                 file.write(values[t].tobytes())
 
 
 def _write_t7(path, data, shape):
     """Write sequences to a .t7 file; they have to fit into memory."""
-    length, count, height, width = shape
-    stored = np.empty((count, length, 1, height, width), np.uint8)
-    for first, values in _chunks(data, count):
+    n_frames, n_sequences, height, width = shape
+    stored = np.empty((n_sequences, n_frames, 1, height, width), np.uint8)
+    for first, values in _chunks(data, n_sequences):
         _time_first(stored)[:, first : first + values.shape[1]] = values
     torch7.save(path, stored)
 
 
-def _chunks(data, count):
-    """Yield (number of the first, values (T, N, H, W)), a few sequences after the other."""
-    for first in range(0, count, CHUNK):
-        lit = data.sequences(range(first, min(first + CHUNK, count))).frames[:, :, 0] > 0
+def _chunks(data, n_sequences):
+    """Yield (index of the first, values (T, N, H, W)) of one chunk of sequences after another."""
+    for first in range(0, n_sequences, CHUNK):
+        lit = data.batch(range(first, min(first + CHUNK, n_sequences))).frames[:, :, 0] > 0
         yield first, np.where(lit, np.uint8(255), np.uint8(0))
 
 
-def _kind(path):
+def _suffix(path):
     """Return ".npy" or ".t7"."""
-    kind = Path(path).suffix
-    if kind not in FORMS:
-        raise ValueError(f"{path}: files of sequences are named .npy or .t7")
-    return kind
+    suffix = Path(path).suffix
+    if suffix not in FORMS:
+        raise ValueError(f"{path}: the name of a sequence file must end in .npy or .t7")
+    return suffix
 
 
 def _read(path):
-    """Return the values of a file, (T, N, H, W) uint8."""
-    kind = _kind(path)
+    """Return the values in a file, (T, N, H, W) uint8."""
+    suffix = _suffix(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file of sequences {path}")
-    if kind == ".t7":
+        raise FileNotFoundError(f"there is no sequence file {path}")
+    if suffix == ".t7":
         values = torch7.load(path)
     else:
         try:
             values = np.lib.format.open_memmap(path, mode="r")
-        except _DAMAGE as error:
+        except _DAMAGED as error:
             raise ValueError(f"{path}: not a .npy file, or a damaged one: {error}") from error
-    wanted = f"{path}: expected unsigned bytes {FORMS[kind]}, got "
+    expected = f"{path}: expected unsigned bytes {FORMS[suffix]}, got "
     if not isinstance(values, np.ndarray):
-        raise ValueError(f"{wanted}a {type(values).__name__}")
-    fits = values.ndim == 4 if kind == ".npy" else values.ndim == 5 and values.shape[2] == 1
+        raise ValueError(f"{expected}a {type(values).__name__}")
+    fits = values.ndim == 4 if suffix == ".npy" else values.ndim == 5 and values.shape[2] == 1
     if values.dtype != np.uint8 or not fits or not values.size:
-        raise ValueError(f"{wanted}{values.dtype} {values.shape}")
+        raise ValueError(f"{expected}{values.dtype} {values.shape}")
     values = _time_first(values)
     _check_lit(path, values)
     return values
 
 
 def _check_lit(path, values):
-    """Raise ValueError when the first sequences have pixels above 0 but none that is lit."""
+    """Raise ValueError if the first sequences have pixels above 0 but none that is lit."""
     brightest = 0
-    for i in range(min(CHUNK, values.shape[1])):  # one after the other: mostly the first will do
+    for i in range(min(CHUNK, values.shape[1])):  # one at a time: usually the first is enough
         brightest = max(brightest, int(values[:, i].max()))
         if brightest > DARK:
             return
     if brightest:
         raise ValueError(
-            f"{path}: pixels are lit when they are above {DARK}, but none is above {brightest}; multiply the "
-            f"values by {255 // brightest} where 0 alone is dark"
+            f"{path}: a pixel is lit if it is above {DARK}, but none is above {brightest}; if only 0 is "
+            f"meant to be dark, multiply the values by {255 // brightest}"
         )
 
 
 def _time_first(stored):
-    """Return what a file stores as (T, N, H, W)."""
+    """Return the stored values as (T, N, H, W)."""
     return stored if stored.ndim == 4 else stored[:, :, 0].swapaxes(0, 1)
 
 
@@ -195,15 +193,24 @@ def main(argv=None):
     parser.add_argument("--size", type=int, default=64, help="side of the square frames in pixels (64)")
     parser.add_argument("--digits", type=int, default=2, help="digits in a sequence (2)")
     parser.add_argument("--speed", type=float, default=3.6, help="pixels a frame (3.6)")
-    parser.add_argument("--split", choices=("train", "test"), default="test", help="whose digits (test)")
-    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument(
+        "--split", choices=("train", "test"), default="test", help="source of the digits (test)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the generator (0)")
     parser.add_argument("--data", help="folder with MNIST's idx files, or 'drawn', as in train.moving_mnist")
-    asked = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     try:
-        digits = dict(zip(("train", "test"), load_digits(asked.data)))[asked.split]
-        motion = {"number": asked.digits, "speed": asked.speed, "frames": asked.frames}
-        data = MovingMNIST(digits, asked.size, **motion, seed=asked.seed, split=asked.split)
-        save_sequences(asked.file, data, asked.count)
+        digits = dict(zip(("train", "test"), load_digits(options.data)))[options.split]
+        data = MovingMNIST(
+            digits,
+            (options.size, options.size),
+            n_digits=options.digits,
+            speed=options.speed,
+            n_frames=options.frames,
+            seed=options.seed,
+            split=options.split,
+        )
+        save_sequences(options.file, data, options.count)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,13 +1,13 @@
-"""Still pictures (PNG, JPEG and what else Pillow reads), with errors that name the file."""
+"""Single image files (PNG, JPEG and whatever else Pillow reads), with errors that name the file."""
 
 import numpy as np
 from PIL import Image
 
 
 def open_picture(path):
-    """Return the Pillow image of a file, read to its end.
+    """Return the Pillow image in a file, completely read.
 
-    FileNotFoundError when there is none; ValueError naming the file when it is no picture or a damaged one.
+    FileNotFoundError if there is no such file; ValueError naming the file if it is not an image or damaged.
     """
     try:
         with Image.open(path) as image:
@@ -20,16 +20,16 @@ def open_picture(path):
     return image
 
 
-def colours(image, size=None):
-    """Return a Pillow image as (H, W, 3) uint8, resized to `size` (H, W) with the Lanczos filter."""
+def rgb(image, size=None):
+    """Return a Pillow image as (H, W, 3) uint8, resized to `size`, (height, width), by a Lanczos filter."""
     image = image.convert("RGB")
     if size is not None and image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.LANCZOS)
     return np.asarray(image)
 
 
-def nearest(labels, size):
-    """Return labels (H, W) resized to `size`, (H, W): each pixel takes the one nearest to its centre."""
+def resize_labels(labels, size):
+    """Return labels (H, W) resized to `size`, (height, width), by nearest-neighbour interpolation."""
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(np.int64) for old, new in zip(labels.shape, size)
     )

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+#: Waves in the texture of a background.
+_WAVES = 5
+
 
 def _disc(draw, side):
     radius = _draw_between(draw, 0.15, 0.22) * side
@@ -14,9 +17,9 @@ def _square(draw, side):
 
 
 def _triangle(draw, side):
-    """Equilateral; `inner` is the radius of its inscribed circle."""
-    inner = _draw_between(draw, 0.11, 0.15) * side
-    return lambda x, y: inner - np.maximum(y, np.sqrt(0.75) * abs(x) - y / 2)
+    """Equilateral; `radius` is that of its inscribed circle."""
+    radius = _draw_between(draw, 0.11, 0.15) * side
+    return lambda x, y: radius - np.maximum(y, np.sqrt(0.75) * abs(x) - y / 2)
 
 
 def _cross(draw, side):
@@ -50,30 +53,30 @@ _PATTERNS = {
 
 
 def shape_texture(draw, name):
-    """Return the texture of a shape of the class: (x, y) -> colours (..., 3), between two drawn colours."""
+    """Return the texture of a shape of a class: (x, y) -> colours (..., 3), between two drawn colours."""
     wavelength = _draw_between(draw, 6.0, 9.0)
-    one, other = _two_colours(draw)
+    first, second = _two_colours(draw)
     pattern = _PATTERNS[name]
 
     def texture(x, y):
         scale = 2 * np.pi / wavelength
         mix = (pattern(scale * x, scale * y)[..., None] + 1) / 2
-        return one + mix * (other - one)
+        return first + mix * (second - first)
 
     return texture
 
 
-def background_texture(draw, waves=5):
-    """Return the texture of a background: waves of many directions and lengths, between two drawn colours."""
-    one, other = _two_colours(draw)
-    turns, phases = 2 * np.pi * draw.random((2, waves))
-    frequencies = 2 * np.pi / (7.0 + 18.0 * draw.random(waves))
-    kx, ky = frequencies * np.cos(turns), frequencies * np.sin(turns)
+def background_texture(draw):
+    """Return the texture of a background: waves in random directions, between two drawn colours."""
+    first, second = _two_colours(draw)
+    directions, phases = 2 * np.pi * draw.random((2, _WAVES))
+    frequencies = 2 * np.pi / (7.0 + 18.0 * draw.random(_WAVES))
+    kx, ky = frequencies * np.cos(directions), frequencies * np.sin(directions)
 
     def texture(x, y):
         total = sum(np.sin(a * x + b * y + phase) for a, b, phase in zip(kx, ky, phases))
-        mix = (np.tanh(total / np.sqrt(waves)) + 1)[..., None] / 2
-        return one + mix * (other - one)
+        mix = (np.tanh(total / np.sqrt(_WAVES)) + 1)[..., None] / 2
+        return first + mix * (second - first)
 
     return texture
 
@@ -83,7 +86,7 @@ def _draw_between(draw, low, high):
 
 
 def _two_colours(draw):
-    """Return two colours (3,) in [0.05, 0.95], at least 0.3 apart in brightness, either one the brighter."""
+    """Return two colours (3,) in [0.05, 0.95], at least 0.3 apart in brightness; either may be brighter."""
     colours = 0.05 + 0.9 * draw.random((2, 3))
     mean = colours.mean(axis=1)
     while abs(mean[0] - mean[1]) < 0.3:

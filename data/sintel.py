@@ -1,8 +1,8 @@
 """MPI-Sintel: frames of an animated film with their true flow.
 
-    training/{clean,final}/SCENE/frame_NNNN.png        two ways of rendering the same frames
-    training/flow/SCENE/frame_NNNN.flo                 from frame N to N + 1, hence none for the last
-    training/{occlusions,invalid}/SCENE/frame_NNNN.png white: pixels of frame N not to be seen in N + 1
+    training/{clean,final}/SCENE/frame_NNNN.png        two renderings of the same frames
+    training/flow/SCENE/frame_NNNN.flo                 from frame N to N + 1, hence none for the last frame
+    training/{occlusions,invalid}/SCENE/frame_NNNN.png white: pixels of frame N that frame N + 1 does not show
 
 D. J. Butler, J. Wulff, G. B. Stanley, M. J. Black, A naturalistic open source movie for optical flow
 evaluation, ECCV 2012; http://sintel.is.tue.mpg.de.
@@ -10,27 +10,27 @@ evaluation, ECCV 2012; http://sintel.is.tue.mpg.de.
 
 import re
 
-from .frame_pairs import PairFiles, find_folder
+from .frame_pairs import PairFiles, find_pairs_folder
 
 PASSES = ("clean", "final")
 _MASKS = ("occlusions", "invalid")
 
 
-def find_sintel(asked=None):
-    """Return MPI-Sintel's folder training/, or None; `asked` is the option --sintel (see `find_folder`)."""
-    return find_folder("--sintel", asked, "sintel", ("flow",))
+def find_sintel(path=None):
+    """Return the folder training/ of MPI-Sintel, or None; `path` is the value of --sintel."""
+    return find_pairs_folder("MPI-Sintel", path, "--sintel", "sintel", ("flow",))
 
 
 def sintel_pairs(folder):
-    """Return the pairs in the folder training/, by pass, scene and frame, and a list of what is incomplete.
+    """Return the pairs in the folder training/, by pass, scene and frame, and a list of missing files.
 
-    Whatever passes, scenes and frames are there are taken. A frame that has a successor but no flow, or flow
-    but no successor, makes no pair: the second list names the missing file of each. A pair whose occlusions
-    are not there has no masks. FileNotFoundError when there is no pair at all.
+    Passes, scenes and frames may be missing. A frame with a successor but without flow, or with flow but
+    without a successor, is not a pair: the second list names the file that each of these lacks. A pair whose
+    mask of occlusions is missing has no masks. FileNotFoundError if there is no complete pair.
     """
     pairs, missing = [], []
-    for kind in PASSES:
-        for scene in sorted(path for path in (folder / kind).glob("*") if path.is_dir()):
+    for rendering in PASSES:
+        for scene in sorted(path for path in (folder / rendering).glob("*") if path.is_dir()):
             flows, frames = _numbered(folder / "flow" / scene.name, ".flo"), _numbered(scene, ".png")
             for number, first in frames.items():
                 following = scene / f"frame_{number + 1:04d}.png"
@@ -38,10 +38,10 @@ def sintel_pairs(folder):
                 if number in flows and number + 1 in frames:
                     name = f"{scene.name} {number}->{number + 1}"
                     masks = [folder / mask / scene.name / first.name for mask in _MASKS]
-                    # Without the occlusions, what is invalid alone says nothing of what can be seen.
+                    # Without the occlusions, the invalid pixels alone do not tell what is visible.
                     masks = tuple(path for path in masks if path.exists()) if masks[0].exists() else ()
                     files = (first, frames[number + 1], flows[number], masks)
-                    pairs.append(PairFiles(f"Sintel {kind}", scene.name, name, *files))
+                    pairs.append(PairFiles(f"Sintel {rendering}", scene.name, name, *files))
                 elif number in flows or number + 1 in frames:
                     missing.append(following if number in flows else flow)
     if not pairs:
@@ -54,5 +54,5 @@ def sintel_pairs(folder):
 
 def _numbered(folder, ending):
     """Return {N: path} of the files frame_N in a folder, in order."""
-    found = ((re.fullmatch(r"frame_(\d+)", path.stem), path) for path in sorted(folder.glob(f"*{ending}")))
-    return {int(match[1]): path for match, path in found if match}
+    matches = ((re.fullmatch(r"frame_(\d+)", path.stem), path) for path in sorted(folder.glob(f"*{ending}")))
+    return {int(match[1]): path for match, path in matches if match}

@@ -1,7 +1,7 @@
-"""Videos, frame by frame: files that PyAV can decode, and folders of pictures, under one interface.
+"""Videos, frame by frame: files that PyAV can decode and folders of pictures, under one interface.
 
-A *source* is the path of a video file or of a folder with an image sequence. Everything here goes through it
-once, in constant memory. The rotation that a file asks for is applied.
+A *source* is the path of a video file or of a folder with an image sequence. Every function reads it once, in
+constant memory. The rotation stored in a file is applied.
 """
 
 from collections import deque
@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 
 from . import image_sequence
-from .av_frame import Pictures, check_format, load_av
+from .av_frame import FrameConverter, check_format, load_av
 
-#: Frames a second of a file that does not say.
+#: Frames a second assumed for a file that does not say.
 _USUAL_RATE = 25.0
-#: Times that differ by less, in seconds, are the same.
+#: Times that differ by less, in seconds, are considered equal.
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A decoded frame: picture (C, H, W) uint8, its time in seconds, and where `decode` can begin with it.
+class DecodedFrame:
+    """A decoded frame: picture (C, H, W) uint8, time in seconds, and `seek`, with which `decode` starts here.
 
     `seek` is None for frames that depend on earlier ones.
     """
@@ -34,22 +34,24 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a source says of itself: upright size, frames a second and about how many frames, or None."""
+    """The metadata of a source: upright size (height, width), frames a second, approximate number of frames.
 
-    height: int
-    width: int
+    n_frames is None if the source does not say.
+    """
+
+    size: tuple
     rate: float
-    frames: int | None
+    n_frames: int | None
 
 
-def frames(source, size=None, colour="grey", rate=None):
-    """Return an iterator of the frames of a source, each (C, H, W) float32 in [0, 1].
+def read_frames(source, size=None, colour="grey", rate=None):
+    """Return an iterator over the frames of a source, each (C, H, W) float32 in [0, 1].
 
     size: (height, width) to resize to, None for the source's own. colour: "grey" or "rgb". rate: frames a
-    second; each of its instants gets the frame nearest in time, so frames are left out or repeated. None
-    gives each frame of the source once. Folders of pictures are taken to have 25 frames a second. ValueError
-    or OSError, naming the file, when it is missing, broken, cut short or changes its size on the way: where
-    that is noticed, after the good frames before it.
+    second; each of its instants gets the frame nearest in time, so frames are dropped or repeated. None gives
+    each frame of the source once. Folders of pictures are assumed to have 25 frames a second. ValueError or
+    OSError, naming the file, if it is missing, damaged, cut short or changes its size; the error is raised
+    where the problem is noticed, after the good frames before it.
     """
     check_format(size, colour)
     check_rate(rate)
@@ -58,7 +60,7 @@ def frames(source, size=None, colour="grey", rate=None):
 
 
 def as_float(picture):
-    """Return levels 0..255 as float32 in [0, 1]."""
+    """Return pixel values 0..255 as float32 in [0, 1]."""
     return picture / np.float32(255)
 
 
@@ -69,10 +71,10 @@ def check_rate(rate):
 
 
 def resample(timed, rate):
-    """Yield from (time, item) pairs the items nearest to the times t₀ + k / rate; all when `rate` is None.
+    """Yield from (time, item) pairs the items nearest to the times t₀ + k / rate; all if `rate` is None.
 
-    t₀ is the first item's time, and the last item serves for half as long after its time as it came after
-    the one before. Of two that are equally near it is the earlier.
+    t₀ is the time of the first item; the last item is valid until half of its distance to the one before has
+    passed. Ties go to the earlier item.
     """
     if rate is None:
         yield from (item for _, item in timed)
@@ -94,62 +96,64 @@ def resample(timed, rate):
 
 
 def decode(source, size=None, colour="grey", seek=None):
-    """Yield each `Frame` of a source, from the first one or from the one with this `seek`.
+    """Yield each `DecodedFrame` of a source, from the first one or from the one with this `seek`.
 
-    After a seek some files begin a few frames early or late. Arguments and errors as in `frames`.
+    After a seek, some files resume a few frames early or late. Arguments and errors are those of
+    `read_frames`.
     """
     source = Path(source)
     if source.is_dir():
         first = seek or 0
         for k, picture in enumerate(image_sequence.decode_images(source, size, colour, first), first):
-            yield Frame(picture, k / image_sequence.RATE, k)
+            yield DecodedFrame(picture, k / image_sequence.RATE, k)
         return
-    pictures = Pictures(size, colour)
-    expected, count, entries = None, 0, deque()
+    convert = FrameConverter(size, colour)
+    expected, number, seeks = None, 0, deque()
     with _opened(source) as (container, stream):
         time_of = _clock(container, stream)
         if seek is not None:
             container.seek(seek, stream=stream)
         for packet in container.demux(stream):
-            # Some formats tell only in this way that they end too early; what the decoder holds is good.
-            cut = packet.is_corrupt
+            # In some formats this is the only sign that the file is truncated; what the decoder holds is
+            # good.
+            truncated = packet.is_corrupt
             if packet.is_keyframe:
-                entries.append(packet.pts if _has_times(container) else packet.dts)
-            for frame in stream.decode(None) if cut else packet.decode():
+                seeks.append(packet.pts if _has_times(container) else packet.dts)
+            for frame in stream.decode(None) if truncated else packet.decode():
                 if frame.is_corrupt:
-                    raise _damaged(source, count)
-                found = (frame.width, frame.height)
-                expected = expected or found
-                if found != expected:
+                    raise _damaged(source, number)
+                actual = (frame.width, frame.height)
+                expected = expected or actual
+                if actual != expected:
                     raise ValueError(
-                        f"{source}: frame {count} is {found[0]} x {found[1]} pixels, those before it "
+                        f"{source}: frame {number} is {actual[0]} x {actual[1]} pixels, those before it "
                         f"{expected[0]} x {expected[1]}; split the file there, or convert it to one size"
                     )
-                entry = entries.popleft() if frame.key_frame and entries else None
-                yield Frame(pictures(frame), time_of(frame), entry)
-                count += 1
-            if cut:
-                raise _damaged(source, count)
-    if not count and seek is None:
+                frame_seek = seeks.popleft() if frame.key_frame and seeks else None
+                yield DecodedFrame(convert(frame), time_of(frame), frame_seek)
+                number += 1
+            if truncated:
+                raise _damaged(source, number)
+    if not number and seek is None:
         raise ValueError(f"{source}: there is no frame in it; is the file cut short?")
 
 
 def video_info(source):
-    """Return the `VideoInfo` of a source; errors as in `frames`."""
+    """Return the `VideoInfo` of a source; errors are those of `read_frames`."""
     source = Path(source)
-    _, height, width = next(decode(source)).picture.shape
+    size = next(decode(source)).picture.shape[1:]
     if source.is_dir():
-        return VideoInfo(height, width, image_sequence.RATE, len(image_sequence.image_files(source)))
+        return VideoInfo(size, image_sequence.RATE, len(image_sequence.image_files(source)))
     with _opened(source) as (container, stream):
         rate = _rate(stream)
-        count = stream.frames
-        if not count and container.duration:
-            count = round(container.duration / load_av().time_base * rate)
-    return VideoInfo(height, width, rate, count or None)
+        n_frames = stream.frames
+        if not n_frames and container.duration:
+            n_frames = round(container.duration / load_av().time_base * rate)
+    return VideoInfo(size, rate, n_frames or None)
 
 
-def _damaged(source, count):
-    return ValueError(f"{source}: the file is damaged or cut short after {count} frames")
+def _damaged(source, n_frames):
+    return ValueError(f"{source}: the file is damaged or cut short after {n_frames} frames")
 
 
 @contextmanager
@@ -159,7 +163,7 @@ def _opened(path):
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such video file or folder")
     try:
-        # Without the prefix a colon in the name would mean a protocol.
+        # Without the prefix, a colon in the name would denote a protocol.
         with av.open(f"file:{path}") as container:
             stream = container.streams.best("video")
             if stream is None:
@@ -178,13 +182,13 @@ def _rate(stream):
 
 
 def _has_times(container):
-    """Return whether the file says when each frame is shown."""
-    # AVI does not, and what PyAV guesses is wrong where frames are stored out of order.
+    """Return whether the file states when each frame is shown."""
+    # AVI does not, and PyAV's guess is wrong if frames are stored out of order.
     return container.format.name != "avi"
 
 
 def _clock(container, stream):
-    """Return a function that gives the time of each frame, in seconds, called for them in their order."""
+    """Return a function that returns the time of a frame in seconds; to be called for all frames in order."""
     step, timed = 1 / _rate(stream), _has_times(container)
     last = None
 

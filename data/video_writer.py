@@ -1,4 +1,4 @@
-"""Write pictures to a video file, MP4 or GIF, one after the other and in constant memory."""
+"""Writes pictures to a video file, MP4 or GIF, one at a time and in constant memory."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,37 +9,37 @@ from nnlite.files import replacing
 
 from .av_frame import load_av
 
-#: The first of these that this PyAV can encode, with options for good quality.
+#: Encoders with options for good quality; the first one that this PyAV has is used.
 _MP4_ENCODERS = {"libx264": {"crf": "16"}, "mpeg4": {"flags": "qscale", "global_quality": "354"}}
 
 
 def write_video(path, frames, rate):
-    """Write frames (H, W, 3), uint8, to `path`, whose ending .mp4 or .gif says how; return the codec's name.
+    """Write frames (H, W, 3), uint8, to `path`, an .mp4 or .gif file; return the codec's name.
 
-    frames: any iterable; of each only one picture is in memory. rate: frames a second. MP4 is H.264 where
-    PyAV can encode it ("h264"), else "mpeg4"; both need even sides, so an odd side gets its last row or
-    column twice. Each frame of a GIF has 256 colours of its own. The file is written under another name and
-    renamed at the end: whatever goes wrong, also in `frames`, an earlier one stays. ValueError, naming the
-    file, when there is no frame, or one of another shape or type.
+    frames: any iterable; only one picture at a time is in memory. rate: frames a second. MP4 is H.264 if PyAV
+    can encode it ("h264"), else "mpeg4"; both need even sides, so for an odd side the last row or column is
+    doubled. Each frame of a GIF has its own palette of 256 colours. The file is replaced atomically: if
+    anything fails, `frames` included, an earlier file is kept. ValueError, naming the file, if there is no
+    frame, or one of a different shape or type.
     """
     path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in (".mp4", ".gif"):
-        raise ValueError(f"{path}: a video is written as .mp4 or .gif, by the ending of its name")
+    suffix = path.suffix.lower()
+    if suffix not in (".mp4", ".gif"):
+        raise ValueError(f"{path}: the name of a video must end in .mp4 or .gif")
     if not 0 < rate < float("inf"):
         raise ValueError(f"{path}: rate must be a positive number of frames a second, got {rate!r}")
     av = load_av()
-    write, pictures = _write_mp4 if kind == ".mp4" else _write_gif, _checked(path, frames)
+    write, pictures = _write_mp4 if suffix == ".mp4" else _write_gif, _checked(path, frames)
     with replacing(path) as part:
         try:
-            with av.open(f"file:{part}", "w", format=kind[1:]) as container:
+            with av.open(f"file:{part}", "w", format=suffix[1:]) as container:
                 return write(av, container, pictures, Fraction(rate).limit_denominator(1001))
         except av.FFmpegError as error:
             raise OSError(f"{path}: the video could not be written ({error.strerror})") from error
 
 
 def _checked(path, frames):
-    """Yield the frames; ValueError when one does not fit, or there is none."""
+    """Yield the frames; ValueError if one has a wrong shape or type, or there is none."""
     shape, number = None, -1
     for number, frame in enumerate(frames):
         frame = np.asarray(frame)
@@ -75,7 +75,7 @@ def _write_gif(av, container, pictures, rate):
     for number, picture in enumerate(pictures):
         height, width, _ = picture.shape
         if stream is None:
-            graph = _own_colours(av, width, height, rate)
+            graph = _palette_filter(av, width, height, rate)
             stream = container.add_stream("gif", rate=rate)
             stream.height, stream.width, stream.pix_fmt = height, width, "pal8"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
@@ -86,8 +86,8 @@ def _write_gif(av, container, pictures, rate):
     return "gif"
 
 
-def _own_colours(av, width, height, rate):
-    """Return a filter that reduces each frame to the 256 colours that suit it."""
+def _palette_filter(av, width, height, rate):
+    """Return a filter that reduces each frame to 256 colours of its own."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=1 / rate)
     split = graph.add("split")

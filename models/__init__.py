@@ -34,7 +34,7 @@ _SHARED_PARTS = {
         "decoder.0": "decoder",
     },
 }
-#: Where trained weights lie, NAME.h5 each.
+#: The folder of trained weights, NAME.h5 each.
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
@@ -53,13 +53,13 @@ def option_names(name):
     return list(inspect.signature(_ARCHITECTURES[name]).parameters)
 
 
-def shared_parts(name, other):
-    """Return {path in `name`: path in `other`} of the parts in which two architectures are alike."""
-    return _SHARED_PARTS.get((name, other), {})
+def shared_parts(name, other_name):
+    """Return {path in `name`: path in `other_name`} of the parts that two architectures share."""
+    return _SHARED_PARTS.get((name, other_name), {})
 
 
 def build(name, **options):
-    """Return a new model with the paper's initialisation; its `config` tells name and options.
+    """Return a new model with the paper's initialisation; its `config` holds name and options.
 
     Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
     """
@@ -73,14 +73,14 @@ def build(name, **options):
 def load_pretrained(name, **options):
     """Return the model `name` with the trained weights that come with the package.
 
-    options: replace those that it was trained with; `height` and `width` can be others where all layers are
-    convolutions. Raises ValueError when there are no such weights, naming those that there are, or when their
-    file is damaged or does not say how the model was built.
+    options: replace those that it was trained with; `height` and `width` may differ where all layers are
+    convolutions. Raises ValueError when there are no such weights, with the names of those that exist, or
+    when their file is damaged or lacks the options of the model.
     """
     saved = checkpoint.load(pretrained_path(name))
     if not isinstance(saved.architecture.get("options"), dict):
         raise ValueError(
-            f"{saved.path} does not say how its model was built; pack the weights again with "
+            f"{saved.path} does not contain the options of its model; pack the weights again with "
             "python -m train.moving_mnist --export RUN"
         )
     model = build(name, **(saved.architecture["options"] | options))
@@ -89,7 +89,7 @@ def load_pretrained(name, **options):
 
 
 def pretrained_names():
-    """Return the names that `load_pretrained` knows."""
+    """Return the names that `load_pretrained` accepts."""
     return [name for name in names() if (PRETRAINED / f"{name}.h5").exists()]
 
 

@@ -14,7 +14,7 @@ class AEConv(Predictor):
     T + 1.
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E and D. n_memory: maps inside M,
-    as many as the memory of the other models has. kernel: of all convolutions. output: "sigmoid" or "linear".
+    as many as in the memory of the other models. kernel: of all convolutions. output: "sigmoid" or "linear".
     109,073 parameters with the defaults.
     """
 

@@ -6,7 +6,7 @@ from .parts import Predictor, check_size, conv_memory, decoder, encoder, initial
 
 
 class AEConvLSTM(Predictor):
-    """Predict the next frame from what two convolutional LSTMs remember of the frames so far.
+    """Predict the next frame from the state of two convolutional LSTMs that have seen the frames so far.
 
         x_t = E(Y_t),   h_t = LSTM₂(LSTM₁(x_1..x_t)),   Ỹ_{t+1} = D(h_t)
 
@@ -14,7 +14,7 @@ class AEConvLSTM(Predictor):
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E, D and the second memory.
     n_memory: maps of the first. kernel: of all convolutions. output: "sigmoid" or "linear". forget_bias:
-    where the forget gates start. untied: parameters of their own for the memories' first step, as in the
+    initial bias of the forget gates. untied: parameters of their own for the memories' first step, as in the
     published code. 1,256,305 parameters with the defaults.
     """
 

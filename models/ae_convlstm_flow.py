@@ -3,10 +3,18 @@
 import nnlite as nn
 
 from .flow_regressor import flow_regressor
-from .parts import Wired, check_size, conv_memory, decoder, encoder, initialise_layers, initialise_memory
+from .parts import (
+    ModuleGraph,
+    check_size,
+    conv_memory,
+    decoder,
+    encoder,
+    initialise_layers,
+    initialise_memory,
+)
 
 
-class AEConvLSTMFlow(Wired):
+class AEConvLSTMFlow(ModuleGraph):
     """Predict the next frame by moving the present one along a flow regressed from a memory of the past.
 
         x_t = E(Y_t),   h_t = LSTM(x_1..x_t),   T_t = H(Θ(h_t)),   Ỹ_{t+1} = D(S(x_t, GG(T_t)))
@@ -14,17 +22,20 @@ class AEConvLSTMFlow(Wired):
     Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1;
     with `flow_output` the table of that and of T (T, N, 2, H/2, W/2), in grid units.
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
-    the memory that chose where to sample; H adds the gradient of its smoothness penalty on the way.
+    the memory that determines the sampling positions; H adds the gradient of its smoothness penalty.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
-    While the attribute `still` is True, T is zero, a constant: memory and Θ are not run and learn nothing.
+    While the attribute `hold_flow` is True, T is the constant zero: memory and Θ are not run and learn
+    nothing.
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_features: of E and D. n_memory: maps of the
     memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
-    "published"); penalty_weight 0 leaves H out. output: "sigmoid" or "linear". forget_bias: where the
-    forget gate starts. untied: parameters of its own for the memory's first step, as in the published code.
-    flow_output: whether T is an output too, for models that go on with it. 1,035,067 parameters with the
+    "published"); penalty_weight 0 omits H. output: "sigmoid" or "linear". forget_bias: initial
+    bias of the forget gate. untied: parameters of its own for the memory's first step, as in the published
+    code. flow_output: whether T is an output too, for models that use it. 1,035,067 parameters with the
     defaults.
     """
+
+    mode_names = (*nn.Module.mode_names, "hold_flow")
 
     def __init__(
         self,
@@ -44,7 +55,7 @@ class AEConvLSTMFlow(Wired):
     ):
         super().__init__()
         check_size(self, height, width)
-        self.still = False
+        self.hold_flow = False
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
         self.flow_output = flow_output
@@ -79,7 +90,7 @@ class AEConvLSTMFlow(Wired):
     def flow(self):
         """The motion (u, v) of the last forward pass in input pixels, (T, N, 2, H, W).
 
-        Entry t tells, for every pixel of the predicted frame t + 1, how far its content moved since frame t.
+        Entry t is, for every pixel of the predicted frame t + 1, the motion of its content since frame t.
         S reads frame t at o + T(o), so the motion is -T; a grid side of 2 is (w - 1) feature pixels, of two
         input pixels each.
         """
@@ -90,41 +101,42 @@ class AEConvLSTMFlow(Wired):
         return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), frames)
 
     @property
-    def moves(self):
-        """Whether T can be other than zero: the last layer of Θ has left the zeros that it starts with."""
+    def has_flow(self):
+        """Whether T can differ from zero: the last layer of Θ, initially zero, has been trained."""
         return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
 
     def _regressed(self, x):
-        """Return what Θ makes of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
-        if self.still:
+        """Return Θ of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
+        if self.hold_flow:
             t, n, _, h, w = x.shape
             return self.xp.zeros((t * n, 2, h, w), x.dtype)
         return self.regressor.forward(_fold(self.memory.forward(x)))
 
-    def take_back(self, input, grad_output, back):
-        """Take the error from D back to E; `back(module, its input, its grad_output)` does one module."""
+    def backpropagate(self, input, grad_output, backprop):
+        """Take the gradient from D to E; `backprop(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
         x = self.encoder.output
         images_and_grid = [self.image.output, self.grid.output]
-        g_warped = back(self.decoder, self.sampler.output, _fold(g_frames))
-        g_image, g_grid = back(self.sampler, images_and_grid, g_warped)
-        g_x = back(self.image, x, g_image)
-        if not self.still:
-            g_x = g_x + _fold(self._backwards_through_memory(_unfold(x, input), g_grid, g_flow_output, back))
-        self.grad_input = _unfold(back(self.encoder, _fold(input), g_x), input)
+        g_warped = backprop(self.decoder, self.sampler.output, _fold(g_frames))
+        g_image, g_grid = backprop(self.sampler, images_and_grid, g_warped)
+        g_x = backprop(self.image, x, g_image)
+        if not self.hold_flow:
+            g_memory = self._through_memory(_unfold(x, input), g_grid, g_flow_output, backprop)
+            g_x = g_x + _fold(g_memory)
+        self.grad_input = _unfold(backprop(self.encoder, _fold(input), g_x), input)
         return self.grad_input
 
-    def _backwards_through_memory(self, x, g_grid, g_flow_output, back):
-        """Take the error from the grid, and from T where it is an output, back to the features x."""
-        g_flow = back(self.grid, self.penalty.output, g_grid)
+    def _through_memory(self, x, g_grid, g_flow_output, backprop):
+        """Take the gradient from the grid, and from T where it is an output, to the features x."""
+        g_flow = backprop(self.grid, self.penalty.output, g_grid)
         if g_flow_output is not None:
             g_flow = g_flow + _fold(g_flow_output)
-        g_regressed = back(self.penalty, self.regressor.output, g_flow)
-        g_h = back(self.regressor, _fold(self.memory.output), g_regressed)
-        return back(self.memory, x, _unfold(g_h, x))
+        g_regressed = backprop(self.penalty, self.regressor.output, g_flow)
+        g_h = backprop(self.regressor, _fold(self.memory.output), g_regressed)
+        return backprop(self.memory, x, _unfold(g_h, x))
 
     def _checked_grad_output(self, grad_output):
-        """Return the derivatives by the frames and by T, None for the latter where T is no output."""
+        """Return the gradients with respect to the frames and T; None for T where it is no output."""
         if not self.flow_output:
             self.check_grad_output(grad_output)
             return grad_output, None
@@ -137,12 +149,12 @@ class AEConvLSTMFlow(Wired):
 
 
 def _channels_last():
-    """Return the module that takes (B, C, H, W) to the sampler's (B, H, W, C)."""
+    """Return the module from (B, C, H, W) to the sampler's (B, H, W, C)."""
     return nn.Transpose((1, 3), (1, 2))
 
 
 def _fold(x):
-    """Return (T, N, ...) as (T·N, ...): modules without memory take all frames at once."""
+    """Return (T, N, ...) as (T·N, ...): modules without memory process all frames at once."""
     return x.reshape(-1, *x.shape[2:])
 
 

@@ -8,7 +8,7 @@ from .parts import Predictor, check_size, decoder, encoder, initialise_layers, i
 
 
 class AEFcLSTM(Predictor):
-    """Predict the next frame from what two fully-connected LSTMs remember of the frames so far.
+    """Predict the next frame from the state of two fully-connected LSTMs that have seen the frames so far.
 
         x_t = A E₂(E₁(Y_t)) + a,   h_t = LSTM₂(LSTM₁(x_1..x_t)),   Ỹ_{t+1} = D₁(D₂(B h_t + b))
 
@@ -46,24 +46,24 @@ class AEFcLSTM(Predictor):
         maps = 2 * n_features, height // 4, width // 4
         if cell is None:
             cells, flat = None, 2
-            into, memories, back = _matrices(maps, n_memory)
+            to_memory, memories, from_memory = _matrices(maps, n_memory)
         else:
             cells, flat = _cells(self, height, width, n_memory, cell), 4
-            into, memories, back = _convolutions(maps, cells, kernel, cell)
+            to_memory, memories, from_memory = _convolutions(maps, cells, kernel, cell)
         super().__init__(
             height,
             width,
             n_channels,
             encoder=nn.Bottle(
                 nn.Sequential(
-                    encoder(n_channels, n_features, kernel), encoder(n_features, maps[0], kernel), *into
+                    encoder(n_channels, n_features, kernel), encoder(n_features, maps[0], kernel), *to_memory
                 ),
                 *(4, flat),
             ),
             memory=nn.Sequential(*memories),
             decoder=nn.Bottle(
                 nn.Sequential(
-                    *back,
+                    *from_memory,
                     decoder(maps[0], n_features, kernel, "linear"),
                     decoder(n_features, n_channels, kernel, output),
                 ),
@@ -88,9 +88,9 @@ class AEFcLSTM(Predictor):
 def _matrices(maps, n_memory):
     """Return the layers of A, the memories and the layers of B."""
     size = math.prod(maps)
-    into = nn.Reshape(size, batch_mode=True), nn.Linear(size, n_memory)
-    back = nn.Linear(n_memory, size), nn.Reshape(*maps, batch_mode=True)
-    return into, [nn.SeqLSTM(n_memory, n_memory) for _ in range(2)], back
+    to_memory = nn.Reshape(size, batch_mode=True), nn.Linear(size, n_memory)
+    from_memory = nn.Linear(n_memory, size), nn.Reshape(*maps, batch_mode=True)
+    return to_memory, [nn.SeqLSTM(n_memory, n_memory) for _ in range(2)], from_memory
 
 
 def _cells(model, height, width, n_memory, cell):
@@ -114,6 +114,6 @@ def _convolutions(maps, cells, kernel, cell):
     """Return the same as convolutions, with memories of the shape `cells`."""
     pad, stride = kernel // 2, cell // 4
     sizes = [2 * pad + stride] * 2 + [stride] * 2 + [pad] * 2
-    into = nn.Identity(), nn.SpatialConvolution(maps[0], cells[0], *sizes)
-    back = nn.SpatialFullConvolution(cells[0], maps[0], *sizes), nn.Identity()
-    return into, [nn.SeqConvLSTM(cells[0], cells[0], kernel) for _ in range(2)], back
+    to_memory = nn.Identity(), nn.SpatialConvolution(maps[0], cells[0], *sizes)
+    from_memory = nn.SpatialFullConvolution(cells[0], maps[0], *sizes), nn.Identity()
+    return to_memory, [nn.SeqConvLSTM(cells[0], cells[0], kernel) for _ in range(2)], from_memory

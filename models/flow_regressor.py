@@ -46,13 +46,13 @@ class UpSamplingFlow(nn.Module):
 
     In grid units the centres of the first and the last pixel are 2 apart. In a map that is h - 1 feature
     pixels, of two picture pixels each; in its picture it is 2h - 1 picture pixels. A block of 2x2 pixels
-    moves like the feature pixel that it belongs to.
+    moves like its feature pixel.
 
     Shapes: input (B, 2, h, w), channel 0 = y, channel 1 = x; output (B, 2, 2h, 2w).
     Forward: y[c, p, q] = s_c x[c, ⌊p/2⌋, ⌊q/2⌋], s = (2 (h - 1)/(2h - 1), 2 (w - 1)/(2w - 1)).
     Backward: grad_input[c, r, s] = s_c · Σ of g over the block of x[c, r, s].
     Errors: ValueError for another shape.
-    Source: section 5.2; the paper does not say how the flow is brought to the size of the labels.
+    Source: section 5.2; the paper does not specify how the flow is brought to the size of the labels.
     """
 
     def __init__(self, height, width):

@@ -38,10 +38,10 @@ def _flow_model(**options):
     return build
 
 
-def _still_model():
-    """Return a small AE-ConvLSTM-flow that keeps its flow at zero."""
+def _model_without_flow():
+    """Return a small AE-ConvLSTM-flow whose flow is held at zero."""
     model = _flow_model()()
-    model.still = True
+    model.hold_flow = True
     return model
 
 
@@ -81,7 +81,7 @@ def _criterion(label, build, input, target):
 
 
 def _case(label, build, input):
-    """Return the case that checks the model `build()`; some entries of each array tell enough."""
+    """Return the case that checks the model `build()`; some entries of each array are enough."""
     return label, lambda: check_module(build(), input, max_entries=10)
 
 
@@ -106,7 +106,7 @@ def cases():
         _case("AEConvLSTMFlow", _flow_model(), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow untied", _flow_model(untied=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow flow_output", _flow_model(flow_output=True), noise(3, 2, 1, 12, 16)),
-        _case("AEConvLSTMFlow still", _still_model, noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow hold_flow", _model_without_flow, noise(3, 2, 1, 12, 16)),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("Predictor", _without_memory, frames[..., :4, :6]),

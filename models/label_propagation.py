@@ -1,4 +1,4 @@
-"""The label propagation of section 5.2: scores carried along by the flow, and merged by M with new ones."""
+"""The label propagation of section 5.2: scores propagated along the flow and merged with new ones by M."""
 
 import nnlite as nn
 from nnlite.layers.activation import sigmoid
@@ -6,18 +6,18 @@ from nnlite.layers.activation import sigmoid
 from .flow_regressor import UpSamplingFlow
 from .parts import convolution
 
-#: Where M's gate starts: σ(1) = 0.73 of the frame's own scores, the rest of what was carried along.
+#: Initial bias of M's gate: σ(1) = 0.73 of the frame's own scores, the rest of the propagated ones.
 GATE_BIAS = 1.0
 
 
 class LabelPropagation(nn.Container):
     """Warp the scores of step t - 1 with the flow predicted there, and merge them with the scores of step t.
 
-    What is warped and merged are scores (unnormalised log probabilities). Where the flow leads outside the
-    picture S reads zero for all classes, and that says nothing about the class. The merging block M, of which
-    the paper tells only that it is recurrent and convolutional, is here a convolutional gate like those of
-    the memory: so the scores stay within the range of what is merged, however long the sequence is, and a
-    convolution of both tells M pixel by pixel and class by class whom to trust.
+    The scores are unnormalised log probabilities. Where the flow points outside the picture S reads zero for
+    all classes, which favours none. The merging block M, which the paper describes only as recurrent and
+    convolutional, is here a convolutional gate like those of the memory: the merged scores stay in the range
+    of the two that are merged, however long the sequence is, and a convolution of both decides for every
+    pixel and class which of them counts more.
 
     Shapes: input the table [b, T]: the scores of each frame (T, N, K, H, W) and the flow maps (T, N, 2, H/2,
         W/2) in grid units, H and W even; output s, as b. T_t maps frame t to frame t + 1; the last is not
@@ -26,10 +26,10 @@ class LabelPropagation(nn.Container):
         convolution W *, a (`merge`),
         w_t = S(s_{t-1}, GG(U(T_{t-1}))),  m_t = σ(W * [b_t, w_t] + a),  s_t = m_t ⊙ b_t + (1 - m_t) ⊙ w_t.
         M starts with W = 0, a = 1: s_t is 0.73 b_t + 0.27 w_t.
-    Backward, for t = ..., 2, 1 with ds_t = g_t + (what step t + 1 sent to s_t):
+    Backward, for t = ..., 2, 1 with ds_t = g_t + (the gradient from step t + 1):
         dz_t = ds_t ⊙ (b_t - w_t) ⊙ m_t (1 - m_t),
         (db_t, dw_t) = (ds_t ⊙ m_t, ds_t ⊙ (1 - m_t)) + Wᵀ dz_t;
-        S's backward pass takes dw_t to s_{t-1} and to the positions, these go on to T_{t-1};
+        S's backward pass turns dw_t into the gradients of s_{t-1} and of the positions, then of T_{t-1};
         grad W += scale · Σ_t dz_t [b_t, w_t]ᵀ, grad a likewise. db₀ = ds₀.
     Errors: ValueError for other shapes; RuntimeError for backward without forward.
     Source: Pătrăucean et al. 2015, section 5.2 and Figure 7.
@@ -49,7 +49,7 @@ class LabelPropagation(nn.Container):
         self.reset()
 
     def reset(self, stdv=None):
-        """Let M start as above, whatever `stdv`."""
+        """Set the initial parameters of M, whatever `stdv`."""
         self.merge.weight.fill(0)
         self.merge.bias.fill(GATE_BIAS)
 
@@ -64,8 +64,8 @@ class LabelPropagation(nn.Container):
         self.positions = self._positions_from(flow[:-1])
         for t in range(1, len(scores)):
             warped, gate = self.warped[t - 1], self.gates[t - 1]
-            read = self.sampler.update_output([_channels_last(self.output[t - 1]), self.positions[t - 1]])
-            warped[...] = _channels_first(read)
+            sampled = self.sampler.update_output([_channels_last(self.output[t - 1]), self.positions[t - 1]])
+            warped[...] = _channels_first(sampled)
             gate[...] = sigmoid(self.merge.update_output(xp.concatenate([scores[t], warped], axis=1)))
             self.output[t] = warped + gate * (scores[t] - warped)
         return self.output
@@ -79,15 +79,15 @@ class LabelPropagation(nn.Container):
         for t in range(len(scores) - 1, 0, -1):
             warped, gate, dz, ds = self.warped[t - 1], self.gates[t - 1], self._dz[t - 1], grad_scores[t]
             dz[...] = ds * (scores[t] - warped) * gate * (1 - gate)
-            both = self.merge.update_grad_input(xp.concatenate([scores[t], warped], axis=1), dz)
-            grad_warped = ds * (1 - gate) + both[:, self.n_classes :]
+            grad_merged = self.merge.update_grad_input(xp.concatenate([scores[t], warped], axis=1), dz)
+            grad_warped = ds * (1 - gate) + grad_merged[:, self.n_classes :]
             ds *= gate
-            ds += both[:, : self.n_classes]
+            ds += grad_merged[:, : self.n_classes]
             read_from = [_channels_last(self.output[t - 1]), self.positions[t - 1]]
-            sent, grad_positions[t - 1] = self.sampler.update_grad_input(
+            grad_images, grad_positions[t - 1] = self.sampler.update_grad_input(
                 read_from, _channels_last(grad_warped)
             )
-            grad_scores[t - 1] += _channels_first(sent)
+            grad_scores[t - 1] += _channels_first(grad_images)
         self.grad_input = [grad_scores, self._grad_flow_from(grad_positions, flow)]
         return self.grad_input
 
@@ -113,12 +113,12 @@ class LabelPropagation(nn.Container):
         return scores, flow
 
     def _positions_from(self, flow):
-        """Return where S reads for flow maps (T, N, 2, h, w): (T, N, H, W, 2)."""
+        """Return the sampling positions (T, N, H, W, 2) of flow maps (T, N, 2, h, w)."""
         grids = self.grid.update_output(self.upsampling.update_output(_fold(flow)))
         return _channels_last(grids).reshape(*flow.shape[:2], self.height, self.width, 2)
 
     def _grad_flow_from(self, grad_positions, flow):
-        """Return the derivative by all flow maps, zero for the last, from that by the positions."""
+        """Return the gradient of all flow maps, zero for the last, from that of the positions."""
         grad = self.xp.zeros_like(flow)
         g = _channels_first(grad_positions.reshape(-1, self.height, self.width, 2))
         g = self.grid.update_grad_input(self.upsampling.output, g)

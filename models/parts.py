@@ -1,4 +1,4 @@
-"""What the autoencoders share: encoder E, decoder D, memories, and the paper's initialisation (section 4)."""
+"""Parts of the autoencoders: encoder E, decoder D, memories, and the paper's initialisation (section 4)."""
 
 import nnlite as nn
 from nnlite import backend, init
@@ -31,8 +31,8 @@ def decoder(n_features, n_out, kernel=7, output="sigmoid"):
 def conv_memory(n_in, n_out, kernel, untied=False):
     """Return a convolutional LSTM over sequences (T, N, n_in, h, w) to (T, N, n_out, h, w).
 
-    untied: with parameters of its own for the first step, as in the published code; it goes gate by gate
-    and is slower. TypeError when that is neither True nor False.
+    untied: with parameters of its own for the first step, as in the published code; it computes gate by
+    gate and is slower. TypeError unless that is True or False.
     """
     if not isinstance(untied, bool):
         raise TypeError(f"untied must be True or False, got {untied!r}")
@@ -44,33 +44,34 @@ def conv_memory(n_in, n_out, kernel, untied=False):
 def check_size(model, height, width, factor=2):
     """Raise ValueError unless frames of this size can be halved until they are `factor` times smaller."""
     if height < factor or width < factor or height % factor or width % factor:
-        wanted = "even" if factor == 2 else f"multiples of {factor}"
-        raise ValueError(f"{model.name}: height and width must be {wanted}, got {height}x{width}")
+        expected = "even" if factor == 2 else f"multiples of {factor}"
+        raise ValueError(f"{model.name}: height and width must be {expected}, got {height}x{width}")
 
 
-class Wired(nn.Container):
-    """A container whose modules are not in a row: a subclass wires them forward and, once, backward.
+class ModuleGraph(nn.Container):
+    """A container whose modules form a graph: a subclass connects them forward and, once, backward.
 
-    It writes `update_output` and `take_back(input, grad_output, back)`, which takes the error from the output
-    back to the input, `back(module, its input, its grad_output)` doing one module, and returns grad_input.
+    It writes `update_output` and `backpropagate(input, grad_output, backprop)`, which takes the gradient from
+    the output to the input, calls `backprop(module, its input, its grad_output)` for each module on the way,
+    and returns grad_input.
     """
 
     def update_grad_input(self, input, grad_output):
-        return self.take_back(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
+        return self.backpropagate(input, grad_output, lambda module, x, g: module.update_grad_input(x, g))
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         def accumulate(module, x, g):
             module.acc_grad_parameters(x, g, scale)
             return module.grad_input
 
-        self.take_back(input, grad_output, accumulate)
+        self.backpropagate(input, grad_output, accumulate)
 
     def backward(self, input, grad_output, scale=1.0):
-        return self.take_back(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+        return self.backpropagate(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
 
 
 class Predictor(nn.Sequential):
-    """Named parts one after the other that lead from frames to the frames that follow.
+    """Named parts in series, from frames to the frames that follow.
 
     Shapes: input (T, N, n_channels, height, width), with T = n_frames when that is given; output that of the
     last part.

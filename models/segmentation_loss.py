@@ -1,4 +1,4 @@
-"""What segmentation is trained on: cross-entropy where there are labels, reconstruction error everywhere."""
+"""Losses of segmentation: cross-entropy where there are labels, reconstruction error everywhere."""
 
 import nnlite as nn
 
@@ -49,13 +49,13 @@ class PixelCrossEntropy(nn.Criterion):
 
 
 class SegmentationLoss(nn.Criterion):
-    """The loss of SegNet-flow: cross-entropy of the labels that there are, and eq. 4 without its penalty.
+    """The loss of SegNet-flow: cross-entropy of the labelled pixels, and eq. 4 without its penalty.
 
     Everything is summed, as in eq. 4, whose penalty w_H H(∇T) the model's own H adds.
 
     Shapes: input the table [scores, predicted] (T, N, K, H, W) and (T, N, C, H, W); target the table [labels,
-        frames] (T, N, H, W), with -1 where nothing counts, and (T, N, C, H, W), the frames that the model was
-        fed. predicted[t] is compared with frames[t + 1]; nothing is compared with the last prediction.
+        frames] (T, N, H, W), with -1 where nothing counts, and (T, N, C, H, W), the frames that the model
+        received. predicted[t] is compared with frames[t + 1]; nothing is compared with the last prediction.
     Forward: L = λ · `PixelCrossEntropy`(scores, labels) + Σ_{t<T-1} ‖predicted_t - frames_{t+1}‖²,
         λ = `segmentation_weight`.
     Backward: grad_input = [λ · that of `PixelCrossEntropy`, 2 (predicted_t - frames_{t+1}), 0 for the last].
@@ -75,8 +75,8 @@ class SegmentationLoss(nn.Criterion):
     def update_output(self, input, target):
         (scores, predicted), (labels, frames) = self._checked(input, target)
         error = self.cross_entropy.forward(scores, labels)
-        more = len(frames) > 1
-        self.reconstruction = self.squared_error.forward(predicted[:-1], frames[1:]) if more else 0.0
+        has_next = len(frames) > 1
+        self.reconstruction = self.squared_error.forward(predicted[:-1], frames[1:]) if has_next else 0.0
         self.output = self.segmentation_weight * error + self.reconstruction
         return self.output
 
@@ -96,7 +96,7 @@ class SegmentationLoss(nn.Criterion):
                 raise ValueError(f"{self.name}: {what} must be a table of two arrays")
         if input[1].shape != target[1].shape:
             raise ValueError(
-                f"{self.name}: predicted frames {input[1].shape}, but frames {target[1].shape}; give the "
-                "frames that the model was fed"
+                f"{self.name}: predicted frames {input[1].shape}, but frames {target[1].shape}; they must be "
+                "the frames that the model received"
             )
         return input, target

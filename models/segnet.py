@@ -20,14 +20,14 @@ class SegNet(nn.Container):
     level. Convolutions keep the map size and have no bias, which BN would take away; C is 1x1 with bias. The
     decoder has no ReLU. LRN divides the colours of a pixel by a power of their energy; it is that of the
     released network. Sizes that are odd at some level are rounded up (`ceil()`), as in the released network:
-    the last row or column of windows is then half empty, nothing of the input is left out, and U gives the
-    odd size back. So every height and width will do.
+    the last row or column of windows is then half empty, the whole input is covered, and U restores the
+    odd size. So every height and width is allowed.
 
     Shapes: input (N, n_channels, H, W) or (T, N, n_channels, H, W); output the scores (unnormalised log
-    probabilities) (N, n_classes, H, W) or (T, N, n_classes, H, W). Frames are seen one by one: time only
-    makes the batch larger, whose statistics BN takes while training.
-    Backward: layer by layer. `backward` drops each layer's arrays as soon as they are not needed any more, so
-    that there is one of it a forward pass; `update_grad_input` and `acc_grad_parameters` keep them.
+    probabilities) (N, n_classes, H, W) or (T, N, n_classes, H, W). Frames are independent: time steps only
+    enlarge the batch, whose statistics BN uses while training.
+    Backward: layer by layer. `backward` drops each layer's arrays as soon as they are no longer needed, so
+    that it can follow a forward pass only once; `update_grad_input` and `acc_grad_parameters` keep them.
     Errors: ValueError for an input of another shape; RuntimeError for backward without forward.
     Source: Badrinarayanan et al. 2015, with the details of the released SegNet-Basic. (That one leaves the
     biases of the encoder's convolutions in.) Convolutions start by the rule of He et al., BN at scale 1.
@@ -52,7 +52,7 @@ class SegNet(nn.Container):
         for normalisation in self.find_modules("SpatialBatchNormalization"):
             normalisation.weight.fill(1)
         self.modules = [module for _, module in self.children()]
-        self.dropped = False  # what a backward pass needs, by an earlier one
+        self.dropped = False  # whether a backward pass has dropped the arrays that the next one would need
 
     def children(self):
         return [(name, getattr(self, name)) for name in ("normalisation", "encoder", "decoder", "classifier")]
@@ -60,42 +60,42 @@ class SegNet(nn.Container):
     def update_output(self, input):
         sizes = {-3: self.n_channels, -2: self.height, -1: self.width}
         self.check_array(input, ndim=(4, 5), sizes=sizes)
-        x, before, self.dropped = _fold(input), None, False
+        x, previous, self.dropped = _fold(input), None, False
         for layer in self._layers():
             x = layer.update_output(x)
             if isinstance(layer, nn.SpatialMaxPooling | nn.SpatialMaxUnpooling):
-                # These go back by the places of the maxima alone, and what comes before them by its input.
-                before.output = _shape_only(before.output)
-            before = layer
+                # Backward needs only the places of the maxima, and in the layer before only its input.
+                previous.output = _shape_only(previous.output)
+            previous = layer
         self.output = x.reshape(*input.shape[:-3], *x.shape[1:])
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         g = _fold(grad_output)
-        for layer, fed, _ in self._backwards(input):
-            g = layer.update_grad_input(fed, g)
+        for layer, x, _ in self._backwards(input):
+            g = layer.update_grad_input(x, g)
         self.grad_input = g.reshape(input.shape)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         g = _fold(grad_output)
-        for layer, fed, _ in self._backwards(input):
-            layer.acc_grad_parameters(fed, g, scale)
+        for layer, x, _ in self._backwards(input):
+            layer.acc_grad_parameters(x, g, scale)
             g = layer.grad_input
 
     def backward(self, input, grad_output, scale=1.0):
         self.check_grad_output(grad_output)
         g = _fold(grad_output)
-        for layer, fed, after in self._backwards(input):
+        for layer, x, next_layer in self._backwards(input):
             self.dropped = True
-            if layer is not self.normalisation:  # the others go back without their output
+            if layer is not self.normalisation:  # the others need no output in backward
                 layer.output = _shape_only(layer.output)
-            # In this order the temporary arrays of the first do not come on top of what the second returns.
-            layer.acc_grad_parameters(fed, g, scale)
-            g = layer.update_grad_input(fed, g)
-            if after is not None:
-                after.grad_input = None
+            # In this order the temporary arrays of the first do not add to the result of the second.
+            layer.acc_grad_parameters(x, g, scale)
+            g = layer.update_grad_input(x, g)
+            if next_layer is not None:
+                next_layer.grad_input = None
         self.grad_input = g.reshape(input.shape)
         return self.grad_input
 
@@ -110,8 +110,8 @@ class SegNet(nn.Container):
             raise RuntimeError(f"{self.name}: backward drops what it needs; call forward before the next one")
         layers = self._layers()
         for i in range(len(layers) - 1, -1, -1):
-            fed = layers[i - 1].output if i else _fold(input)
-            yield layers[i], fed, layers[i + 1] if i + 1 < len(layers) else None
+            x = layers[i - 1].output if i else _fold(input)
+            yield layers[i], x, layers[i + 1] if i + 1 < len(layers) else None
 
 
 def _encoder(n_in, n_out, kernel):
@@ -134,11 +134,11 @@ def _decoder(pooling, n_features, kernel):
 
 
 def _shape_only(x):
-    """Return a stand-in for an array of which only the shape will be asked for; it takes no memory."""
+    """Return a stand-in for an array of which only the shape is needed; it takes no memory."""
     xp = nn.backend.get_array_module(x)
     return xp.broadcast_to(xp.zeros((), x.dtype), x.shape)
 
 
 def _fold(x):
-    """Return (T, N, C, H, W) as (T·N, C, H, W), and (N, C, H, W) as it is."""
+    """Return (T, N, C, H, W) as (T·N, C, H, W), and (N, C, H, W) unchanged."""
     return x.reshape(-1, *x.shape[-3:])

@@ -2,32 +2,32 @@
 
 from .ae_convlstm_flow import AEConvLSTMFlow
 from .label_propagation import LabelPropagation
-from .parts import Wired
+from .parts import ModuleGraph
 from .segnet import SegNet
 
 
-class SegNetFlow(Wired):
-    """Segment each frame by SegNet, and carry the result on to the next along the flow that is predicted.
+class SegNetFlow(ModuleGraph):
+    """Segment each frame by SegNet, and propagate the result to the next along the predicted flow.
 
         Ỹ, T = AE-ConvLSTM-flow(Y),   b = SegNet(Y),   s = propagation(b, T)
 
-    The flow from frame t - 1 to frame t comes from frames up to t - 1. It is trained by the error of the
-    predicted frames, like all of AE-ConvLSTM-flow, and by the labels: a label of one frame trains M, SegNet
-    on this frame and on those before it, and the flows that led to it.
+    The flow from frame t - 1 to frame t is computed from frames up to t - 1. It is trained by the error of
+    the predicted frames, like all of AE-ConvLSTM-flow, and by the labels: the label of one frame trains M,
+    SegNet on this frame and on earlier ones, and the flows in between.
 
     Shapes: input frames (T, N, n_channels, H, W), H and W even; output the table of the scores s (T, N,
     n_classes, H, W) and of the predicted next frames Ỹ (T, N, n_channels, H, W), entry t predicting frame
     t + 1.
-    Backward: that of the three parts; the gradient of the flow from the labels joins the one from the
-    predicted frames behind H. `backward` drops what SegNet keeps, see there.
+    Backward: that of the three parts; the gradient of the flow from the labels is added to the one from
+    the predicted frames behind H. `backward` drops the arrays that SegNet keeps, see there.
     Errors: ValueError for an odd height or width and for an input of another shape.
     Source: Pătrăucean et al. 2015, section 5.2 and Figure 7.
 
-    After a forward pass `scores`, `basic_scores`, `predicted` and `flow` tell all that there is to see. At
-    the first frame of a sequence, where there is nothing to propagate, `scores` are `basic_scores`.
+    After a forward pass there are `scores`, `basic_scores`, `predicted` and `flow`. At the first frame of a
+    sequence, where there is nothing to propagate, `scores` are `basic_scores`.
 
     height, width, n_channels, n_classes: as in `SegNet`. n_features, kernel: of SegNet. merge_kernel: of M.
-    video: options of `AEConvLSTMFlow`; its output is "linear" unless they say otherwise. 2,456,469 parameters
+    video: options of `AEConvLSTMFlow`; its output is "linear" by default. 2,456,469 parameters
     with the defaults, 1,040,394 more than SegNet: 1,038,205 in AE-ConvLSTM-flow on RGB and 2,189 in M.
     """
 
@@ -60,8 +60,8 @@ class SegNetFlow(Wired):
 
     def backward(self, input, grad_output, scale=1.0):
         grad_input = super().backward(input, grad_output, scale)
-        for below in self.list_modules()[1:]:  # at the next step they would take memory to no purpose
-            below.grad_input = None
+        for module in self.list_modules()[1:]:  # at the next step they would only take memory
+            module.grad_input = None
         return grad_input
 
     @property
@@ -84,13 +84,14 @@ class SegNetFlow(Wired):
         """The motion (u, v) from frame t to t + 1 in input pixels, (T, N, 2, H, W)."""
         return self.video.flow
 
-    def take_back(self, input, grad_output, back):
-        """Take the error back; `back(module, its input, its grad_output)` does one part."""
+    def backpropagate(self, input, grad_output, backprop):
+        """Take the gradient to the input; `backprop(module, its input, its grad_output)` does one part."""
         if self.output is None:
             raise RuntimeError(f"{self.name}: call forward before backward")
         self.check_table(grad_output, "grad_output", size=2)
         g_scores, g_predicted = grad_output
-        fed = [self.segnet.output, self.video.output[1]]
-        g_basic, g_flow = back(self.propagation, fed, g_scores)
-        self.grad_input = back(self.segnet, input, g_basic) + back(self.video, input, [g_predicted, g_flow])
+        scores_and_flow = [self.segnet.output, self.video.output[1]]
+        g_basic, g_flow = backprop(self.propagation, scores_and_flow, g_scores)
+        g_segnet = backprop(self.segnet, input, g_basic)
+        self.grad_input = g_segnet + backprop(self.video, input, [g_predicted, g_flow])
         return self.grad_input

@@ -44,6 +44,7 @@ from .embedding_criterion import (
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
 from .margin_criterion import MarginRankingCriterion, MultiLabelMarginCriterion, MultiMarginCriterion
+from .modes import evaluating, remembering
 from .module import Module
 from .random import manual_seed
 from .recurrent import *  # noqa: F403
@@ -121,7 +122,9 @@ __all__ = [
     "SplitTable",
     "WeightedMSECriterion",
     "ZipTable",
+    "evaluating",
     "manual_seed",
+    "remembering",
     "trace",
     *_layers,
     *_recurrent,

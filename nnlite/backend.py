@@ -1,7 +1,8 @@
-"""NumPy or CuPy? The one place that knows: devices, dtypes and array conversion.
+"""The one place that knows NumPy from CuPy: devices, dtypes and array conversion.
 
-Everything above this file asks an array (`get_array_module`) or a device (`array_module`) for its
-array library and then writes one body for both. CuPy is imported only when a GPU is asked for.
+All other code gets the array library from an array (`get_array_module`) or a device (`array_module`) and then
+has one body for both; operations that need two are in `nnlite.ops.get_ops`. CuPy is imported only when a GPU
+is requested.
 """
 
 import os
@@ -38,11 +39,11 @@ def array_module(device):
 
 
 def cuda_unavailable_reason():
-    """Return why no GPU can be used, or None when one can."""
+    """Return the reason why no GPU can be used, or None when one can."""
     try:
         import cupy
     except ImportError:
-        return "CuPy is not installed (pip install 'nnlite[gpu]')"
+        return "CuPy is not installed (pip install cupy-cuda13x, or cupy-cuda12x for CUDA 12)"
     try:
         if cupy.cuda.runtime.getDeviceCount() > 0:
             return None
@@ -65,20 +66,21 @@ def resolve_device(name="auto"):
 def use_tf32(device):
     """Let the GPU round the factors of float32 products to TF32 (10 bits) from now on.
 
-    CuPy settles this at the first product: call it before. ValueError on the CPU, which has no such mode.
+    CuPy reads the setting at the first product: call this before. ValueError on the CPU, which has no such
+    mode.
     """
     if device == "cpu":
-        raise ValueError("TF32 is a mode of GPUs: leave it out, or run with device 'cuda'")
+        raise ValueError("TF32 is a mode of GPUs: run with device 'cuda', or without it")
     os.environ["CUPY_TF32"] = "1"
 
 
 def uses_tf32():
-    """Say whether products may round to TF32, by the variable that CuPy goes by as well."""
+    """Return whether products may round to TF32, from the variable that CuPy reads as well."""
     return int(os.environ.get("CUPY_TF32") or 0) > 0
 
 
 def is_array(x):
-    """Say whether `x` is a NumPy or a CuPy array."""
+    """Return whether `x` is a NumPy or a CuPy array."""
     return isinstance(x, np.ndarray) or isinstance(x, get_array_module(x).ndarray)
 
 
@@ -88,7 +90,7 @@ def device_of(x):
 
 
 def asarray(x, dtype=None, device="cpu"):
-    """Return `x` as an array of the given dtype on the given device, copied only when necessary."""
+    """Return `x` as an array of the given dtype on the given device, copied only if necessary."""
     if device == "cpu":
         return np.asarray(as_numpy(x), dtype=dtype)
     return array_module(device).asarray(x, dtype=dtype)
@@ -104,7 +106,13 @@ def pointer(x):
     return x.ctypes.data if isinstance(x, np.ndarray) else x.data.ptr
 
 
+def forbid_writing(x):
+    """Make a NumPy array read-only; a CuPy array is left as it is, because CuPy has no such flag."""
+    if isinstance(x, np.ndarray):
+        x.flags.writeable = False
+
+
 def synchronize(device):
-    """Wait until everything queued on `device` is done (nothing to wait for on the CPU)."""
+    """Wait until everything queued on `device` is done; on the CPU this returns at once."""
     if device == "cuda":
         array_module("cuda").cuda.Device().synchronize()

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that training needs to go on to the bit, in one HDF5 file, without pickle.
+"""Checkpoints: everything needed to resume training bit by bit, in one HDF5 file, without pickle.
 
     checkpoint.save("run/checkpoint.h5", model, optimiser=state, position={"epoch": 3, "step": 120})
     saved = checkpoint.load("run/checkpoint.h5")
@@ -11,11 +11,9 @@ that, in what HDF5 calls the user block, stands a digest of the rest: HDF5 itsel
 files as zeros, and others forever.
 """
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,20 +21,21 @@ import h5py
 import numpy as np
 
 from . import backend
+from .files import replacing
 
 FORMAT = "nnlite checkpoint"
 VERSION = 1
 #: The user block is BLOCK bytes: MARK, the SHA-256 of all bytes after the block in hexadecimal, and zeros.
 BLOCK, MARK = 512, b"nnlite checkpoint, sha256 of what follows byte 512: "
-#: What an HDF5 file without user block begins with.
+#: The first bytes of an HDF5 file without user block.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-#: What reading a damaged file can end in; MemoryError where a dataset claims to be larger than memory.
+#: The errors that a damaged file can raise; MemoryError where a dataset claims to be larger than memory.
 _DAMAGE = OSError, RuntimeError, LookupError, AttributeError, TypeError, ValueError, MemoryError
 
 
 @dataclass
 class Checkpoint:
-    """What `load` found: the dicts that were given to `save`, and arrays by path, all in host memory."""
+    """The content of a file: the dicts that were given to `save`, and arrays by path, all in host memory."""
 
     path: Path
     parameters: dict
@@ -56,8 +55,8 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
     `bit_generator.state` of NumPy. position: epoch, step and the like. metadata: anything else. The dicts
     hold numbers, strings, booleans, None, arrays, lists, tuples and dicts with string keys.
 
-    The file appears at once and whole: it is written under another name in the same folder and renamed.
-    When that fails (OSError) an earlier file at `path` is still there. TypeError for a value of another
+    The file is replaced atomically: it is written under another name in the same folder and renamed. When
+    that fails (OSError), an earlier file at `path` is still there. TypeError for a value of another
     type, naming it.
     """
     state = {
@@ -87,7 +86,7 @@ def save_parameters(path, model, *, architecture=None, metadata=None):
 def load(path):
     """Return the `Checkpoint` in the file `path`.
 
-    FileNotFoundError when there is none; ValueError when it is no checkpoint, is damaged, or was written
+    FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, or was written
     by a newer version.
     """
     path = Path(path)
@@ -100,9 +99,9 @@ def load(path):
             if (kind, version) == (FORMAT, VERSION):
                 return _read(path, file)
     except _DAMAGE as error:
-        raise ValueError(f"{path} is no checkpoint, or is truncated or damaged: {error}") from error
+        raise ValueError(f"{path} is not a checkpoint, or is truncated or damaged: {error}") from error
     if kind != FORMAT:
-        raise ValueError(f"{path} is an HDF5 file, but no checkpoint of nnlite")
+        raise ValueError(f"{path} is an HDF5 file, but not a checkpoint of nnlite")
     raise ValueError(
         f"{path} has format version {version}; this nnlite reads version {VERSION}: update nnlite"
     )
@@ -126,14 +125,14 @@ def load_parameters(model, checkpoint):
         ],
     }
     if any(wrong.values()):
-        found = "; ".join(f"{what}: {_some(paths)}" for what, paths in wrong.items() if paths)
+        differences = "; ".join(f"{what}: {_first(paths)}" for what, paths in wrong.items() if paths)
         name = checkpoint.architecture.get("name", "an unnamed model")
-        raise ValueError(f"{checkpoint.path} (of {name}) does not fit this {model.name}: {found}")
+        raise ValueError(f"{checkpoint.path} (of {name}) does not fit this {model.name}: {differences}")
     for path, target in targets.items():
         target[...] = backend.asarray(values[path], target.dtype, backend.device_of(target))
 
 
-def _some(paths):
+def _first(paths):
     """Return the first few of many paths as text."""
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
 
@@ -154,34 +153,15 @@ def _write(path, model, state, dataset):
         stamp = MARK + hashlib.sha256(content[BLOCK:]).hexdigest().encode()
         content[: len(stamp)] = stamp
 
-    unfinished = path.with_name(path.name + ".tmp")
     try:
-        with open(unfinished, "wb") as stream:
-            stream.write(image.getbuffer())
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(unfinished, path)
-        _sync_folder(path.parent)
+        with replacing(path, durable=True) as part:
+            part.write_bytes(image.getbuffer())
     except OSError as error:
         raise OSError(
             error.errno,
-            f"checkpoint {path} could not be written ({error.strerror or error}); an earlier file of that "
-            "name is untouched. Its folder must exist, be writable and have room for "
-            f"{image.getbuffer().nbytes / 1e6:.1f} MB",
+            f"checkpoint {path} {error.strerror or error}; an earlier file of that name is untouched. Its "
+            f"folder must exist, be writable and have room for {image.getbuffer().nbytes / 1e6:.1f} MB",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-
-
-def _sync_folder(folder):
-    """Make the rename durable, where the file system can sync a folder."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _check_digest(path):
@@ -191,12 +171,12 @@ def _check_digest(path):
         if block.startswith(_SIGNATURE):
             return
         if not block.startswith(MARK):
-            raise ValueError("it does not begin as one")
-        found = hashlib.sha256()
+            raise ValueError("its first bytes are not those of one")
+        digest = hashlib.sha256()
         while chunk := file.read(2**20):
-            found.update(chunk)
-        if block.removeprefix(MARK).rstrip(b"\0") != found.hexdigest().encode():
-            raise ValueError("its content is not what was written")
+            digest.update(chunk)
+        if block.removeprefix(MARK).rstrip(b"\0") != digest.hexdigest().encode():
+            raise ValueError("its content has changed since it was written")
 
 
 def _read(path, file):
@@ -210,7 +190,7 @@ def _read(path, file):
 
 
 def _encode(value, file, place):
-    """Return `value` fit for JSON, arrays being written to `file` as datasets named after their place."""
+    """Return `value` as JSON can hold it; arrays become datasets of `file`, named after their place."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str) or key in ("", ".") or "/" in key or key.startswith("$"):
@@ -233,7 +213,7 @@ def _encode(value, file, place):
 
 
 def _decode(value, file):
-    """Return what `_encode` was given."""
+    """Return the value that `_encode` encoded."""
     if isinstance(value, list):
         return [_decode(entry, file) for entry in value]
     if not isinstance(value, dict):

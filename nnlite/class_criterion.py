@@ -103,7 +103,7 @@ class CrossEntropyCriterion(ClassNLLCriterion):
     Shapes: input (K,) or (N, K), besides dimensions of size 1, which are dropped; target as in
     `ClassNLLCriterion`.
     Forward: L = NLL(log p, t), p = softmax(x) (`log_soft_max`).
-    Backward: grad_input = g - p Σₖ gₖ, g the gradient of the NLL by log p.
+    Backward: grad_input = g - p Σₖ gₖ, g the gradient of the NLL with respect to log p.
     Errors: as in `ClassNLLCriterion`.
     Source: nn.CrossEntropyCriterion.
     """

@@ -2,8 +2,9 @@
 
 import functools
 import math
+import operator
 
-from . import backend
+from . import backend, table
 from .module import Module
 
 
@@ -63,7 +64,7 @@ class Container(Module):
         return "\n".join([f"{self.name} {{", *self._wiring(), *lines, "}"])
 
     def _check_shape(self, grad_output):
-        """Raise unless `grad_output` has the output's shape; dtype and device are the children's matter."""
+        """Raise unless `grad_output` has the output's shape; the children check dtype and device."""
         if self.output is None:
             raise RuntimeError(f"{self.name}: call forward before backward")
         got = getattr(grad_output, "shape", type(grad_output).__name__)
@@ -91,19 +92,19 @@ class Sequential(Container):
         return self.output
 
     def update_grad_input(self, input, grad_output):
-        for module, fed in self._backwards(input):
-            grad_output = module.update_grad_input(fed, grad_output)
+        for module, x in self._backwards(input):
+            grad_output = module.update_grad_input(x, grad_output)
         self.grad_input = grad_output
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        for module, fed in self._backwards(input):
-            module.acc_grad_parameters(fed, grad_output, scale)
+        for module, x in self._backwards(input):
+            module.acc_grad_parameters(x, grad_output, scale)
             grad_output = module.grad_input
 
     def backward(self, input, grad_output, scale=1.0):
-        for module, fed in self._backwards(input):
-            grad_output = module.backward(fed, grad_output, scale)
+        for module, x in self._backwards(input):
+            grad_output = module.backward(x, grad_output, scale)
         self.grad_input = grad_output
         return self.grad_input
 
@@ -117,7 +118,7 @@ class Sequential(Container):
 
 
 class _Branches(Container):
-    """Modules side by side; a subclass says what each is fed and how their gradients are joined."""
+    """Modules side by side; a subclass defines their inputs and how their gradients are joined."""
 
     def update_grad_input(self, input, grad_output):
         grads = [module.update_grad_input(x, g) for module, x, g in self._wires(input, grad_output)]
@@ -139,7 +140,7 @@ class _Branches(Container):
 
     def _join_grads(self, grads):
         """Return the gradient of the whole input from those of the branches; by default their sum."""
-        return functools.reduce(_add, grads)
+        return functools.reduce(lambda a, b: table.map(operator.add, a, b), grads)
 
     def _check_branches(self):
         if not self.modules:
@@ -198,7 +199,7 @@ class ConcatTable(_Branches):
     Shapes: input (array or table) that of every module, output a table with one entry per module.
     Forward: outputₖ = fₖ(x).
     Backward: grad_input = Σₖ (∂fₖ/∂x)ᵀ gₖ, gₖ the k-th entry of grad_output; over tables entry by entry.
-    Errors: ValueError when grad_output has not one entry per module.
+    Errors: ValueError unless grad_output has one entry per module.
     Source: nn.ConcatTable.
     """
 
@@ -238,12 +239,12 @@ class ParallelTable(_Branches):
 class Bottle(Container):
     """Fold the leading dimensions of the input into one, apply the module, unfold them again.
 
-    Shapes: input (D₁, ..., D_m, B, ...) with `n_input_dims` dimensions from B on, fed to the module as
+    Shapes: input (D₁, ..., D_m, B, ...) with `n_input_dims` dimensions from B on, passed to the module as
     (D₁ ⋯ D_m · B, ...); the module's output (D₁ ⋯ D_m · B', ...), of `n_output_dims` dimensions (by default
-    as many), comes out as (D₁, ..., D_m, B', ...). An input of `n_input_dims` dimensions or fewer is fed
-    as it is.
+    as many), comes out as (D₁, ..., D_m, B', ...). An input of `n_input_dims` dimensions or fewer is passed
+    unchanged.
     Forward and backward: those of the module on the folded arrays.
-    Errors: ValueError when the module's output has not `n_output_dims` dimensions.
+    Errors: ValueError unless the module's output has `n_output_dims` dimensions.
     Source: nn.Bottle.
     """
 
@@ -261,7 +262,9 @@ class Bottle(Container):
                     f"{self.name}: the output of {self.modules[0].name} must have {self.n_output_dims} "
                     f"dimensions (n_output_dims), got shape {y.shape}"
                 )
-            y = y.reshape(*lead, y.shape[0] // math.prod(lead), *y.shape[1:])
+            # Of an empty batch the module is taken to keep the size.
+            size = y.shape[0] // math.prod(lead) if math.prod(lead) else input.shape[len(lead)]
+            y = y.reshape(*lead, size, *y.shape[1:])
         self.output = y
         return self.output
 
@@ -295,7 +298,7 @@ class Bottle(Container):
 
 
 class Identity(Module):
-    """Return the input, an array or a table, as it is.
+    """Return the input, an array or a table, unchanged.
 
     Forward: y = x.
     Backward: grad_input = g.
@@ -309,10 +312,3 @@ class Identity(Module):
     def update_grad_input(self, input, grad_output):
         self.grad_input = grad_output
         return self.grad_input
-
-
-def _add(a, b):
-    """Return a + b, over tables entry by entry."""
-    if isinstance(a, list | tuple):
-        return [_add(x, y) for x, y in zip(a, b, strict=True)]
-    return a + b

@@ -12,10 +12,10 @@ from .ops import cross_entropy
 
 
 class Criterion:
-    """Base of every loss: a number from an input and a target, and its derivative by the input.
+    """Base of every loss: a number from an input and a target, and its derivative with respect to the input.
 
     `output` is the last loss (a Python float on the CPU, a 0-d array on the GPU so that nothing waits
-    for it; `float()` takes both), `grad_input` the last derivative.
+    for it; `float()` converts both), `grad_input` the last derivative.
     """
 
     def __init__(self):
@@ -65,7 +65,7 @@ class Criterion:
 
 
 class ElementwiseCriterion(Criterion):
-    """Base of the losses that sum a function of the entries of input and target, arrays of one form.
+    """Base of the losses that sum a function of the entries of input and target, arrays of one shape.
 
     `size_average`, which may be set at any time, says whether the sum is divided by the number of entries.
     """
@@ -165,8 +165,8 @@ class BCECriterion(ElementwiseCriterion):
     Forward: L = -Σ wᵢ [tᵢ log(xᵢ + ε) + (1 - tᵢ) log(1 - xᵢ + ε)] / n, ε = 1e-12; n counts entries, not
     weights; without `size_average` not divided.
     Backward: grad_input = w (x - t) / ((1 - x + ε) (x + ε)) / n.
-    Errors: ValueError for an input outside [0, 1] (on the GPU, where looking would mean waiting, the
-    loss is NaN instead) or of another shape than the target.
+    Errors: ValueError for an input or a target outside [0, 1] (not on the GPU, where looking would mean
+    waiting; an input outside makes the loss NaN there) or for different shapes.
     Source: nn.BCECriterion.
     """
 
@@ -179,6 +179,11 @@ class BCECriterion(ElementwiseCriterion):
         if backend.device_of(input) == "cpu" and not (input.min() >= 0 and input.max() <= 1):
             wrong = input[~((input >= 0) & (input <= 1))][0]
             raise ValueError(f"{self.name}: input must be in [0, 1], got {wrong}")
+        if backend.device_of(input) == "cpu" and not (target.min() >= 0 and target.max() <= 1):
+            wrong = target[~((target >= 0) & (target <= 1))][0]
+            raise ValueError(
+                f"{self.name}: target must be in [0, 1], got {wrong}; divide pixels of 8 bits by 255"
+            )
         total = cross_entropy.binary_sum(input, target, self._weights_like(input))
         self.output = number(total * self.norm(input))
         return self.output
@@ -190,7 +195,7 @@ class BCECriterion(ElementwiseCriterion):
         return self.grad_input
 
     def _weights_like(self, input):
-        """Return the weights in the form of the input; without any, ones that take no memory."""
+        """Return the weights in the shape of the input; without any, ones that take no memory."""
         xp, weights = backend.get_array_module(input), self.weights
         if weights is None:
             weights = xp.ones((), input.dtype)
@@ -221,7 +226,7 @@ class SequencerCriterion(Criterion):
     def update_output(self, input, target):
         if len(input) != len(target) or not len(input):
             raise ValueError(f"{self.name}: {len(input)} steps of input, {len(target)} of target")
-        # Somebody's criterion may keep something for its backward pass, so each step has its own.
+        # A custom criterion may be stateful, so each step has a copy of its own.
         self.steps = [copy.deepcopy(self.criterion) for _ in input]
         total = sum(step.forward(x, y) for step, x, y in zip(self.steps, input, target))
         self.output = total / len(input) if self.size_average else total

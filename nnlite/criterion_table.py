@@ -1,9 +1,10 @@
 """Losses made of other losses: weighted sums, one for each entry of a table, repeated or masked targets."""
 
 import copy
+import operator
 from functools import reduce
 
-from . import backend
+from . import backend, table
 from .criterion import Criterion
 
 
@@ -36,7 +37,7 @@ class MultiCriterion(Criterion):
     def update_grad_input(self, input, target):
         pairs = self._pairs()
         grads = [_times(weight, criterion.update_grad_input(input, target)) for criterion, weight in pairs]
-        self.grad_input = reduce(_add, grads)
+        self.grad_input = reduce(lambda a, b: table.map(operator.add, a, b), grads)
         return self.grad_input
 
     def _pairs(self):
@@ -82,11 +83,11 @@ class ParallelCriterion(Criterion):
     def _terms(self, input, target):
         count = len(self.criterions)
         tables = {"input": input} if self.repeat_target else {"input": input, "target": target}
-        for what, table in tables.items():
-            if not isinstance(table, list | tuple):
-                raise TypeError(f"{self.name}: {what} must be a list or tuple, got {type(table).__name__}")
-            if len(table) < count:
-                raise ValueError(f"{self.name}: {count} criteria, but {len(table)} entries of {what}")
+        for what, entries in tables.items():
+            if not table.is_table(entries):
+                raise TypeError(f"{self.name}: {what} must be a list or tuple, got {type(entries).__name__}")
+            if len(entries) < count:
+                raise ValueError(f"{self.name}: {count} criteria, but {len(entries)} entries of {what}")
         targets = [target] * count if self.repeat_target else target[:count]
         return list(zip(self.criterions, self.weights, input[:count], targets, strict=True))
 
@@ -182,14 +183,13 @@ class MaskZeroCriterion(Criterion):
         self.grad_input = _times(0, input)
         if rows.size:
             grad = self.criterion.backward(_take(input, rows), _take(target, rows))
-            _put(self.grad_input, rows, grad)
+            for whole, part in zip(table.leaves(self.grad_input), table.leaves(grad), strict=True):
+                whole[rows] = part
         return self.grad_input
 
     def _rows(self, input):
         """Return the places of the rows that count."""
-        first = input
-        while isinstance(first, list | tuple):
-            first = first[0]
+        first = table.leaves(input)[0]
         self.check_floats(first)
         if first.ndim != self.n_input_dim + 1:
             raise ValueError(
@@ -206,27 +206,11 @@ def _check_criterion(holder, criterion):
 
 def _times(factor, x):
     """Return factor · x of an array or of every array in a table; 0 · ∞ counts as 0."""
-    if isinstance(x, list | tuple):
-        return [_times(factor, entry) for entry in x]
-    return x * factor if factor else backend.get_array_module(x).zeros_like(x)
-
-
-def _add(a, b):
-    """Return a + b, over tables entry by entry."""
-    if isinstance(a, list | tuple):
-        return [_add(x, y) for x, y in zip(a, b, strict=True)]
-    return a + b
+    return table.map(
+        lambda leaf: leaf * factor if factor else backend.get_array_module(leaf).zeros_like(leaf), x
+    )
 
 
 def _take(x, rows):
     """Return these rows of an array, or of every array in a table."""
-    return [_take(entry, rows) for entry in x] if isinstance(x, list | tuple) else x[rows]
-
-
-def _put(x, rows, values):
-    """Write these rows of an array, or of every array in a table."""
-    if isinstance(x, list | tuple):
-        for entry, part in zip(x, values, strict=True):
-            _put(entry, rows, part)
-    else:
-        x[rows] = values
+    return table.map(lambda leaf: leaf[rows], x)

@@ -1,22 +1,22 @@
 """A function of arrays as a CUDA graph: captured once, then launched as a whole.
 
 A training step is thousands of small kernels, and launching them one by one from Python takes longer than
-they run. While a stream captures, what is asked of the GPU is not done but noted, as a graph of kernels with
-their arguments: sizes, numbers and places in memory. Launching the graph does it all at once, as often as
-wanted, on whatever lies in those places then.
+they run. While a stream captures, the GPU's work is not done but recorded, as a graph of kernels with their
+arguments: sizes, numbers and addresses. Launching the graph does all of it at once, as often as needed, on
+the current content of those addresses.
 
-So the graph has memory of its own, a pool that nothing else takes from: the inputs are copied into it, the
-results are left in it, and all that is made on the way stays where it was.
+So the graph has memory of its own, a pool that nothing else allocates from: the inputs are copied into it,
+the results are left in it, and all intermediate arrays keep their addresses.
 """
 
 import itertools
 from contextlib import contextmanager, suppress
 
 from . import backend
-from .ops import products
+from .ops import cupy_ops
 
-#: Runs before the capture. The first compiles kernels and makes constants and buffers; the second finds them
-#: there, as the captured run does.
+#: Runs before the capture. The first compiles kernels and makes constants and buffers; the second reuses
+#: them, as the captured run does.
 WARM_UPS = 2
 
 
@@ -24,30 +24,30 @@ class StepGraph:
     """A function that runs a model on the GPU, captured when first called and replayed from then on.
 
     function(*inputs): takes arrays and returns a tuple of arrays, or of numbers that never change. It must
-    not wait for the GPU nor bring anything from host memory, and what it depends on may change in place only.
-    Its products go straight to cuBLAS (`ops.products`).
-    model: what it runs. It is captured anew when the inputs' shapes or dtypes, a module's mode, or the places
-    of parameters, gradients and buffers change. Before, `function` runs several times, but that leaves no
-    trace in the model's buffers, such as running means.
-    Errors: ValueError on the CPU, and for a model that goes on from the sequence before (`remember`);
+    not wait for the GPU nor copy from host memory, and whatever it depends on may change in place only.
+    Its products go straight to cuBLAS (`ops.cupy_ops.use_cublas`).
+    model: the module that it runs. It is captured anew when the inputs' shapes or dtypes, a module's mode, or
+    the addresses of parameters, gradients and buffers change. Before that `function` runs several times,
+    which leaves no trace in the model's buffers, such as running means.
+    Errors: ValueError on the CPU, and for a model that continues the previous sequence (`remember`);
     RuntimeError, with the cause, when something in `function` cannot be captured.
     """
 
     def __init__(self, function, model):
         if model.device == "cpu":
-            raise ValueError("CUDA graphs are for GPUs: leave them out, or run with device 'cuda'")
+            raise ValueError("CUDA graphs need a GPU: run with device 'cuda', or without them")
         self.function, self.model = function, model
         self._captured_for = self._pool = self._stream = self._graph = self._inputs = self._outputs = None
 
     def __call__(self, *inputs):
         """Return function(*inputs) by the graph, in arrays that the next call overwrites."""
-        wanted = self._form(inputs)
-        if self._captured_for != wanted:
+        form = self._form(inputs)
+        if self._captured_for != form:
             self._captured_for = None
             self._capture(inputs)
-            self._captured_for = wanted
-        for mine, new in zip(self._inputs, inputs):
-            mine[...] = new
+            self._captured_for = form
+        for captured, new in zip(self._inputs, inputs):
+            captured[...] = new
         self._graph.launch()
         return self._outputs
 
@@ -57,12 +57,14 @@ class StepGraph:
         return 0 if self._pool is None else self._pool.total_bytes()
 
     def _form(self, inputs):
-        """Return all that a captured graph takes for granted."""
+        """Return everything that must not change between capture and launch."""
         for x in inputs:
             if not backend.is_array(x):
                 raise TypeError(f"the inputs of a CUDA graph must be arrays, got {type(x).__name__}")
         modules = self.model.list_modules()
-        modes = [(module.train, getattr(module, "still", False), _remembers(module)) for module in modules]
+        modes = [
+            (*(getattr(module, name) for name in module.mode_names), _remembers(module)) for module in modules
+        ]
         arrays = [
             *itertools.chain(*self.model.parameters()),
             *(array for _, array in self.model.named_buffers()),
@@ -79,10 +81,10 @@ class StepGraph:
         cupy.cuda.get_current_stream().synchronize()
         self._graph = self._inputs = self._outputs = None
         self._pool, self._stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
-        # What modules keep for their next call is to be made again, in this pool: memory of another would be
-        # given to somebody else as soon as a module, but not the graph, has no more use for it.
+        # Buffers that modules keep for their next call must be made again in this pool: memory of another
+        # would be reused as soon as a module, but not the graph, has released it.
         self.model.clear_state()
-        before = products.use_cublas(True)
+        used_cublas = cupy_ops.use_cublas(True)
         try:
             with self._stream, cupy.cuda.using_allocator(self._pool.malloc):
                 self._inputs = [x.copy() for x in inputs]
@@ -91,7 +93,7 @@ class StepGraph:
                 self._stream.synchronize()
                 self._graph, self._outputs = self._record(cupy)
         finally:
-            products.use_cublas(before)
+            cupy_ops.use_cublas(used_cublas)
         for buffer, kept in buffers:
             buffer[...] = kept
 
@@ -112,15 +114,15 @@ class StepGraph:
 
 
 def _remembers(module):
-    """Say whether a recurrent module goes on from the sequence before, in its present mode."""
+    """Return whether a recurrent module continues the previous sequence in its present mode."""
     return getattr(module, "_remember", "neither") in ("both", "train" if module.train else "eval")
 
 
 @contextmanager
 def _no_uploads(cupy):
-    """Let every copy from host memory raise RuntimeError in this context.
+    """Return a context in which every copy from host memory raises RuntimeError.
 
-    A graph would copy again at each launch, from a place that meanwhile holds something else. CuPy does not
+    A graph would copy again at each launch, from an address that by then holds something else. CuPy does not
     object, but it takes page-locked memory for each such copy.
     """
 

@@ -1,6 +1,6 @@
 """Decorators: modules around one other module."""
 
-from . import backend
+from . import backend, table
 from .module import Module
 
 
@@ -127,9 +127,7 @@ class MaskZero(Decorator):
         self.zero_mask = None
 
     def update_output(self, input):
-        first = input
-        while isinstance(first, list | tuple):
-            first = first[0]
+        first = table.leaves(input)[0]
         self.check_array(first, ndim=(self.n_input_dim, self.n_input_dim + 1))
         rows = first.reshape(1 if first.ndim == self.n_input_dim else len(first), -1)
         self.zero_mask = ~rows.any(axis=1)
@@ -148,14 +146,14 @@ class MaskZero(Decorator):
         """Return an array, or every array of a table, with zeros in the masked rows."""
         if self.zero_mask is None:
             raise RuntimeError(f"{self.name}: call forward before backward")
-        if isinstance(x, list | tuple):
-            return [self._masked(entry) for entry in x]
-        rows = x.reshape(len(self.zero_mask), -1)
-        return self.xp.where(self.zero_mask[:, None], x.dtype.type(0), rows).reshape(x.shape)
+
+        def masked(leaf):
+            rows = leaf.reshape(len(self.zero_mask), -1)
+            return self.xp.where(self.zero_mask[:, None], leaf.dtype.type(0), rows).reshape(leaf.shape)
+
+        return table.map(masked, x)
 
 
 def _has_nan(x):
     """Tell whether there is NaN in an array or in any array of a table."""
-    if isinstance(x, list | tuple):
-        return any(_has_nan(entry) for entry in x)
-    return bool(backend.get_array_module(x).isnan(x).any())
+    return any(backend.get_array_module(leaf).isnan(leaf).any() for leaf in table.leaves(x))

@@ -5,125 +5,116 @@
     python -m nnlite.gradcheck --package models   another package that has a `gradcheck_cases` module
 
 Modules are found by walking the package, so that a new one without a case fails. For outputs y and
-fixed random R the loss is L = Σ R ⊙ y (plus the value of every penalty inside); each entry z of an input
+fixed random R the loss is L = Σ R ⊙ y (plus the value of every penalty inside); an entry z of an input
 or a parameter is moved by ±h and
 
     dL/dz ≈ Σ R ⊙ (y(z + h) - y(z - h)) / 2h
 
-is compared with what the module's backward methods say. The error of an entry is |analytic - numeric|
+is compared with the result of the module's backward methods. The error of an entry is |analytic - numeric|
 over the larger of the two, but at least over 1% of the array's largest derivative, so that entries that
-are all but zero are judged by what matters.
+are all but zero are judged by what matters. An entry that disagrees is examined with other steps: it is at a
+kink, in doubt (rounding hides the difference) or wrong (`nnlite.finite_differences.judge`).
+
+Where an array has too many entries to move each, all of them are moved at once, along random directions v of
+±1: Σ grad ⊙ v is compared with dL/dt of L(z + t v). One wrong entry changes the sum by its whole error,
+whatever the signs; errors in several entries cancel in one direction, but hardly in all.
 """
 
 import argparse
+import copy
 import importlib
 import inspect
 import pkgutil
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 
+from . import backend, table
+from .comparison import TOLERANCE, Check, Comparison, agreement, worst
 from .criterion import Criterion
+from .finite_differences import STEP
 from .module import Module
 from .random import default_generator
 
-TOLERANCE = 1e-6
-STEP = 1e-5
 
-
-@dataclass
-class Check:
-    """The comparison of one input or parameter: where it disagrees most, and by how much."""
-
-    what: str
-    error: float
-    index: tuple
-    analytic: float
-    numeric: float
-
-    def __str__(self):
-        return (
-            f"{self.what}: relative error {self.error:.1e} at {list(self.index)} "
-            f"(analytic {self.analytic:.9g}, numeric {self.numeric:.9g})"
-        )
-
-
-def check_module(module, input, seed=0, step=STEP, max_entries=200):
+def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
     """Compare a module's `update_grad_input` and `acc_grad_parameters` with central differences.
 
-    module: any Module; it is switched to float64. input: an array or table of float64 arrays (integer
-    arrays are passed on and not checked). At most `max_entries` entries of each array are moved, chosen
-    by `seed`; 0 means all. Also checked: gradients accumulate with `scale`, and neither pass writes to
-    the input or to grad_output. Returns a list of `Check`.
+    module: any Module; a float64 copy of it is checked on the CPU, and the module is left as it is. input: an
+    array or table of float arrays, checked in float64 (integer arrays are passed on and not checked). At most
+    `max_entries` entries of each array are moved, chosen by `seed`; 0 means all. Arrays with more are also
+    checked as a whole, along random directions. Errors up to `tolerance` need no second look. Also checked:
+    gradients accumulate with `scale`, a second backward pass gives the same grad_input, and neither pass
+    writes to the input or to grad_output. Returns a list of `Check`.
     """
-    module.double()
-    rng = np.random.default_rng([seed, 1])
-    leaves = [x for x in _leaves(input) if x.dtype.kind == "f"]
-    untouched = [x.copy() for x in _leaves(input)]
-
-    def output_leaves():
-        return [y.copy() for y in _leaves(_forward(module, input, seed))]
-
-    weights = [rng.standard_normal(y.shape) for y in output_leaves()]
-
-    def difference(z, index):
-        kept, values = z[index], []
-        for moved in (kept + step, kept - step):
-            z[index] = moved
-            values.append((output_leaves(), _penalty(module)))
-        z[index] = kept
-        (above, penalty_above), (below, penalty_below) = values
-        change = sum(float(np.sum(r * (a - b))) for r, a, b in zip(weights, above, below))
-        return (change + penalty_above - penalty_below) / (2 * step)
-
-    grad_output = _unflatten(_forward(module, input, seed), iter(weights))
-    untouched += [g.copy() for g in _leaves(grad_output)]
-    module.zero_grad_parameters()
-    grad_input = module.backward(input, grad_output)
-    grads = [g.copy() for g in _leaves(grad_input)][: len(leaves)]
-    names = [path for path, _, _ in module.named_parameters()]
-    after_one = [grad.copy() for grad in module.parameters()[1]]
-
-    checks = [_untouched(untouched, [*_leaves(input), *_leaves(grad_output)])]
-    for i, (x, grad) in enumerate(zip(leaves, grads, strict=True)):
-        what = "input" if len(leaves) == 1 else f"input {i}"
-        checks.append(_compare(what, x, grad, difference, rng, max_entries))
-    for name, weight, grad in zip(names, module.parameters()[0], after_one):
-        checks.append(_compare(name, weight, grad, difference, rng, max_entries))
-
-    _forward(module, input, seed)
-    module.backward(input, grad_output, 0.5)
-    for name, grad, once in zip(names, module.parameters()[1], after_one):
-        checks.append(_agreement(f"{name} (accumulated, scale 0.5)", grad, 1.5 * once))
-    return checks
+    random_state = default_generator.get_state()
+    try:
+        copy = module.clone().cpu().double()
+        return _check_copy(copy, input, np.random.default_rng([seed, 1]), seed, step, max_entries, tolerance)
+    finally:
+        default_generator.set_state(random_state)
 
 
-def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200):
+def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
     """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`."""
-    rng = np.random.default_rng(seed)
-    leaves = _leaves(input)
+    rng, criterion = np.random.default_rng(seed), copy.deepcopy(criterion)
+    names = _input_names(table.leaves(input))
+    input, target = table.map(_float64, input), table.map(_float64, target)
+    leaves = table.leaves(input)
 
-    def difference(z, index):
-        kept = z[index]
-        z[index] = kept + step
-        above = float(criterion.forward(input, target))
-        z[index] = kept - step
-        below = float(criterion.forward(input, target))
-        z[index] = kept
-        return (above - below) / (2 * step)
+    def loss():
+        return float(criterion.forward(input, target))
 
-    criterion.forward(input, target)
-    grads = [g.copy() for g in _leaves(criterion.backward(input, target))]
+    resolution = np.finfo(np.float64).eps * abs(loss())
+    grads = [g.copy() for g in table.leaves(criterion.backward(input, target))]
+    compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
     return [
-        _compare("input" if len(leaves) == 1 else f"input {i}", x, grad, difference, rng, max_entries)
-        for i, (x, grad) in enumerate(zip(leaves, grads, strict=True))
+        check for what, x, grad in zip(names, leaves, grads, strict=True) for check in compare(what, x, grad)
     ]
 
 
-def worst(checks):
-    """Return the check with the largest error; NaN counts as the largest."""
-    return max(checks, key=lambda check: np.inf if np.isnan(check.error) else check.error)
+def _check_copy(module, input, rng, seed, step, max_entries, tolerance):
+    """Return the checks of `check_module`; `module` is float64 and may be changed."""
+    input_names = _input_names([x for x in table.leaves(input) if x.dtype.kind == "f"])
+    input = table.map(_float64, input)
+    leaves = [x for x in table.leaves(input) if x.dtype.kind == "f"]
+    untouched = [x.copy() for x in table.leaves(input)]
+    base = [y.copy() for y in table.leaves(_forward(module, input, seed))]
+    weights = [rng.standard_normal(y.shape) for y in base]
+    base_penalty = float(module.sum_penalties())
+
+    def loss():
+        """Σ R ⊙ (y - what y was at first): the difference loses no digits to the sum."""
+        change = zip(weights, table.leaves(_forward(module, input, seed)), base)
+        return sum(float(np.sum(r * (y - y0))) for r, y, y0 in change) + (
+            float(module.sum_penalties()) - base_penalty
+        )
+
+    grad_output = table.fill(_forward(module, input, seed), iter(weights))
+    untouched += [g.copy() for g in table.leaves(grad_output)]
+    module.zero_grad_parameters()
+    grad_input = module.backward(input, grad_output)
+    grads = [g.copy() for g in table.leaves(grad_input)][: len(leaves)]
+    names = [path for path, _, _ in module.named_parameters()]
+    after_one = [grad.copy() for grad in module.parameters()[1]]
+
+    # As if all terms of L were rounded independently of each other.
+    magnitudes = [*(float(np.linalg.norm(r * y)) for r, y in zip(weights, base)), abs(base_penalty)]
+    resolution = np.finfo(np.float64).eps * float(np.linalg.norm(magnitudes))
+    compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
+    checks = [_untouched(untouched, [*table.leaves(input), *table.leaves(grad_output)])]
+    arrays = list(zip(input_names, leaves, grads, strict=True))
+    arrays += zip(names, module.parameters()[0], after_one)
+    for what, array, grad in arrays:
+        checks += compare(what, array, grad)
+
+    _forward(module, input, seed)
+    again = table.leaves(module.backward(input, grad_output, 0.5))
+    for what, grad, once in zip(input_names, again, grads):
+        checks.append(agreement(f"{what} (again, scale 0.5)", grad, once))
+    for name, grad, once in zip(names, module.parameters()[1], after_one):
+        checks.append(agreement(f"{name} (accumulated, scale 0.5)", grad, 1.5 * once))
+    return checks
 
 
 #: Packages inside `nnlite` that are walked on their own, if at all.
@@ -133,10 +124,10 @@ APART = tuple(f"nnlite.{name}" for name in ("models", "data", "train", "benchmar
 def public_classes(package="nnlite"):
     """Return {name: class} of the Module and Criterion classes that `package` defines, by walking its files.
 
-    Left out are those that compute nothing (they have no `update_output`) and those named with an underscore.
+    Classes without an `update_output` of their own and those named with an underscore are skipped.
     """
     root = importlib.import_module(package)
-    found = {}
+    classes = {}
     for info in pkgutil.walk_packages(root.__path__[:1], package + "."):
         if info.name.endswith("__main__") or (package == "nnlite" and info.name.startswith(APART)):
             continue
@@ -144,46 +135,68 @@ def public_classes(package="nnlite"):
             if cls.__module__ == info.name and issubclass(cls, Module | Criterion):
                 computes = cls.update_output not in (Module.update_output, Criterion.update_output)
                 if computes and not name.startswith("_"):
-                    found[name] = cls
-    return found
+                    classes[name] = cls
+    return classes
 
 
 def run_cases(package="nnlite", match=""):
     """Yield (label, checks) for every case of `package`; a class without one yields (label, None)."""
-    cases = importlib.import_module(package + ".gradcheck_cases").cases()
-    covered = set()
-    for label, build in cases:
-        covered.add(label.split()[0])
+    for label, check in _cases(package):
         if match in label:
-            yield label, build()
-    for name in sorted(set(public_classes(package)) - covered):
-        if match in name:
-            yield name, None
+            yield label, check and check()
+
+
+def _cases(package):
+    """Return the (label, function) of every case of `package`; a class without a case has None."""
+    cases = list(importlib.import_module(package + ".gradcheck_cases").cases())
+    covered = {label.split()[0] for label, _ in cases}
+    return cases + [(name, None) for name in sorted(set(public_classes(package)) - covered)]
 
 
 def main(argv=None):
-    """Print the table of all checks; return 1 when one fails or a module has no case."""
+    """Print the table of all checks; return 1 when one fails or a module has no case, 2 without any case."""
     parser = argparse.ArgumentParser(prog="python -m nnlite.gradcheck", description=__doc__.split("\n")[0])
     parser.add_argument("--match", default="", help="only cases whose label contains this text")
     parser.add_argument("--package", default="nnlite", help="package to walk (default: nnlite)")
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="largest relative error allowed")
     options = parser.parse_args(argv)
+    labels = [label for label, _ in _cases(options.package)]
+    if not any(options.match in label for label in labels):
+        known = ", ".join(dict.fromkeys(label.split()[0] for label in labels))
+        print(f"error: no case matches {options.match!r}; there are cases of {known}", file=sys.stderr)
+        return 2
 
-    print(f"{'module':44} {'checked':>7} {'max rel. error':>14}  worst")
+    print(f"{'module':44} {'entries':>15} {'max rel. error':>14}  worst")
     failures = count = 0
     for label, checks in run_cases(options.package, options.match):
         count += 1
         if checks is None:
             failures += 1
-            print(f"{label:44} {'':>7} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases")
+            print(f"{label:44} {'':>15} {'':>14}  FAIL: no case in {options.package}/gradcheck_cases")
             continue
         bad = worst(checks)
         failed = not bad.error <= options.tolerance
         failures += failed
-        place = f"{'FAIL ' if failed else ''}{bad.what} {list(bad.index)}"
-        print(f"{label:44} {len(checks):7d} {bad.error:14.1e}  {place}", flush=True)
+        print(
+            f"{label:44} {_entries(checks):>15} {bad.error:14.1e}  {_place(bad, failed, checks)}", flush=True
+        )
     print(f"{count} cases, {failures} failed (tolerance {options.tolerance:g})")
-    return 1 if failures or not count else 0
+    return 1 if failures else 0
+
+
+def _entries(checks):
+    """Return how many entries were moved on their own, of how many, as text."""
+    moved, size = (sum(getattr(c, name) for c in checks if not c.whole) for name in ("moved", "size"))
+    return f"{moved:,}" if moved == size else f"{moved:,} of {size:,}"
+
+
+def _place(bad, failed, checks):
+    """Return the last column of a line: the worst place, and what could not be decided."""
+    texts = [f"{'FAIL ' if failed else ''}{bad.what} {list(bad.index)}"]
+    for name, text in (("kinks", "at a kink"), ("doubtful", "in doubt")):
+        count = sum(getattr(check, name) for check in checks)
+        texts += [f"{count:,} {text}"] if count else []
+    return "; ".join(texts)
 
 
 def _forward(module, input, seed):
@@ -195,47 +208,19 @@ def _forward(module, input, seed):
     return module.forward(input)
 
 
-def _penalty(module):
-    """Return what the penalty modules inside add to the loss."""
-    return sum(float(m.value) for m in module.list_modules() if hasattr(m, "penalises"))
+def _float64(x):
+    """Return a copy of an array, floats as float64 in host memory."""
+    x = backend.as_numpy(x)
+    return x.astype(np.float64) if x.dtype.kind == "f" else x.copy()
 
 
-def _leaves(x):
-    """Return the arrays of a table, in order."""
-    return [leaf for entry in x for leaf in _leaves(entry)] if isinstance(x, list | tuple) else [x]
-
-
-def _unflatten(like, leaves):
-    """Return a table of the structure of `like` filled from the iterator `leaves`."""
-    if isinstance(like, list | tuple):
-        return [_unflatten(entry, leaves) for entry in like]
-    return next(leaves)
-
-
-def _compare(what, x, grad, difference, rng, max_entries):
-    """Check the analytic derivative `grad` of `x` entry by entry."""
-    if grad.shape != x.shape:
-        return Check(f"{what} (gradient shape {grad.shape}, expected {x.shape})", np.inf, (), 0.0, 0.0)
-    entries = np.arange(x.size)
-    if max_entries and x.size > max_entries:
-        entries = np.sort(rng.choice(x.size, max_entries, replace=False))
-    indices = [tuple(int(i) for i in np.unravel_index(e, x.shape)) for e in entries]
-    numeric = np.array([difference(x, index) for index in indices])
-    analytic = np.array([grad[index] for index in indices])
-    return _agreement(what, analytic, numeric, indices)
-
-
-def _agreement(what, analytic, numeric, indices=None):
-    """Return the Check of two arrays of derivatives."""
-    if analytic.size == 0:
-        return Check(what, 0.0, (), 0.0, 0.0)
-    larger = np.maximum(np.abs(analytic), np.abs(numeric))
-    floor = np.fmax(1e-2 * larger, 1e-12).max()  # not NaN where a derivative is: it would hide the place
-    with np.errstate(invalid="ignore"):  # ∞ / ∞ is NaN, which counts as wrong
-        errors = np.abs(analytic - numeric) / np.maximum(larger, floor)
-    place = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
-    index = indices[place] if indices else tuple(int(i) for i in np.unravel_index(place, errors.shape))
-    return Check(what, float(errors.flat[place]), index, analytic.flat[place], numeric.flat[place])
+def _input_names(leaves):
+    """Return the names of the input's arrays in messages, which mention a dtype other than float64."""
+    names = ["input"] if len(leaves) == 1 else [f"input {i}" for i in range(len(leaves))]
+    return [
+        name if x.dtype == np.float64 else f"{name} ({x.dtype}, checked as float64)"
+        for name, x in zip(names, leaves)
+    ]
 
 
 def _untouched(before, after):

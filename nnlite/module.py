@@ -20,18 +20,22 @@ from .random import default_generator
 class Module:
     """Base of every layer, container and recurrent module.
 
-    A subclass says in `parameter_names` which attributes are trainable (each has a gradient of the same
-    shape in "grad_" + name; an attribute that is None is left out), in `buffer_names` which other arrays
+    A subclass lists in `parameter_names` which attributes are trainable (each has a gradient of the same
+    shape in "grad_" + name; an attribute that is None is skipped), in `buffer_names` which other arrays
     belong to its persistent state, and in `state_names` which attributes are leftovers of the last
-    call, to be dropped by `clear_state`.
+    call, to be dropped by `clear_state`, and in `mode_names` which attributes choose what a call computes,
+    besides parameters and input. A module that adds a penalty to the loss sets `penalises` and has the
+    penalty of its last forward pass as `value`, a number or a 0-d array on its device.
 
-    Attributes: `output` and `grad_input` (of the last call; they belong to the module and may be
-    overwritten by its next call), `train` (training or evaluating), `dtype` and `device`.
+    Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
+    `device`.
     """
 
     parameter_names = ("weight", "bias")
     buffer_names = ()
     state_names = ("output", "grad_input")
+    mode_names = ("train",)
+    penalises = False
 
     def __init__(self):
         self.dtype = np.dtype(np.float32)
@@ -54,7 +58,13 @@ class Module:
         """Add scale · d loss / d parameter to the gradient of every parameter."""
 
     def forward(self, input):
-        """Return the output for `input`."""
+        """Return the output for `input`.
+
+        ValueError in training mode when one module is in two places: its second call would overwrite what
+        the backward pass of the first one needs.
+        """
+        if self.train:
+            self._check_distinct()
         return self.update_output(input)
 
     def backward(self, input, grad_output, scale=1.0):
@@ -76,7 +86,12 @@ class Module:
         return []
 
     def add_parameter(self, name, shape):
-        """Make the parameter `name` and its gradient "grad_" + name, both zero, of the given shape."""
+        """Make the parameter `name` and its gradient "grad_" + name, both zero, of the given shape.
+
+        A name that is not yet in `parameter_names` is added there.
+        """
+        if name not in self.parameter_names:
+            self.parameter_names = (*self.parameter_names, name)
         setattr(self, name, self.xp.zeros(shape, self.dtype))
         setattr(self, "grad_" + name, self.xp.zeros(shape, self.dtype))
 
@@ -117,13 +132,17 @@ class Module:
         """Move all parameters into one flat array, all gradients into another, and return the two.
 
         The modules' arrays become views of them, so that an optimiser works on the two flat arrays. A
-        parameter that several modules share takes one place. As in Torch7 the flat arrays of an earlier
-        call, also of one on a part of this module, are no longer connected.
+        parameter that several modules share takes one place. A second call returns the same two arrays,
+        unless parameters were moved in between: by a conversion (`double`, `cuda`, ...), by `share`, or by
+        `get_parameters` of a part or of a module around this one. As in Torch7 the earlier arrays are then
+        no longer connected; an optimiser refuses them, and on the CPU they become read-only.
         Raises TypeError when parts have another dtype, ValueError when only one of weight and gradient is
         shared.
         """
+        before = self.parameters()[0]
         flat = parameters.flatten(self)
-        self._parameters_moved()
+        if any(old is not new for old, new in zip(before, self.parameters()[0])):
+            self._parameters_moved()
         return flat
 
     def zero_grad_parameters(self):
@@ -141,21 +160,15 @@ class Module:
 
     def share(self, other, *names):
         """Make the named arrays ("weight", "bias", "grad_weight", ...) those of `other`, recursively."""
-        for name in names:
-            if getattr(self, name, None) is not None:
-                here, there = _form(getattr(self, name)), _form(getattr(other, name, None))
-                if here != there:
-                    raise ValueError(f"{self.name}.share: {name} is {here} here, {there} in the other module")
-                setattr(self, name, getattr(other, name))
-        for (_, mine), (_, theirs) in zip(self.children(), other.children(), strict=True):
-            mine.share(theirs, *names)
+        parameters.share(self, other, names)
         self._parameters_moved()
         return self
 
     def _parameters_moved(self):
-        """Tell every module below that its parameter arrays were replaced."""
+        """Drop everything that refers to parameter arrays which were replaced."""
         for module in self.list_modules():
             module.drop_clones()
+        parameters.find_stale()
 
     def drop_clones(self):
         """Forget copies that share this module's parameters (recurrent modules keep such)."""
@@ -174,7 +187,7 @@ class Module:
         return twin.clear_state()
 
     def clear_state(self):
-        """Drop all that the last call left behind (outputs, gradients, scratch) and return self."""
+        """Drop outputs, gradients and scratch arrays of the last call and return self."""
         for module in self.list_modules():
             for name in module.state_names:
                 setattr(module, name, None)
@@ -250,6 +263,10 @@ class Module:
         """The array library (numpy or cupy) of this module's device."""
         return backend.array_module(self.device) if self.device != "cpu" else np
 
+    def sum_penalties(self):
+        """Return the sum that the penalty modules here and below added to the loss in the last forward pass."""
+        return sum(module.value for module in self.list_modules() if module.penalises)
+
     # ---- checks and printing ------------------------------------------------------------------------
 
     @property
@@ -257,9 +274,23 @@ class Module:
         """The name that messages use, such as "nn.Linear"."""
         return f"nn.{type(self).__name__}"
 
-    def check_counts(self, **given):
-        """Raise ValueError unless the given arguments of a constructor are integers of at least 1."""
-        for argument, value in given.items():
+    def _check_distinct(self):
+        """Raise unless every module below is in one place only."""
+        modules = self.list_modules()
+        if len({id(module) for module in modules}) == len(modules):
+            return
+        places = {}
+        for path, module in self.named_modules():
+            places.setdefault(id(module), (module, []))[1].append(path)
+        module, paths = next(entry for entry in places.values() if len(entry[1]) > 1)
+        raise ValueError(
+            f"{self.name}: the same {module.name} is at {' and at '.join(paths)}: gradients would be wrong; "
+            "put its clone() in the second place, or its shared_clone() to share parameters"
+        )
+
+    def check_counts(self, **arguments):
+        """Raise ValueError unless the arguments of a constructor are integers of at least 1."""
+        for argument, value in arguments.items():
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{self.name}: {argument} must be an integer >= 1, got {value!r}")
 
@@ -284,8 +315,8 @@ class Module:
             )
         allowed = (ndim,) if isinstance(ndim, int) else ndim
         if allowed is not None and x.ndim not in allowed:
-            wanted = " or ".join(str(n) for n in allowed)
-            raise ValueError(f"{self.name}: {what} must have {wanted} dimensions, got shape {x.shape}")
+            expected = " or ".join(str(n) for n in allowed)
+            raise ValueError(f"{self.name}: {what} must have {expected} dimensions, got shape {x.shape}")
         if shape is not None and x.shape != tuple(shape):
             raise ValueError(f"{self.name}: {what} must have shape {tuple(shape)}, got {x.shape}")
         for axis, size in (sizes or {}).items():
@@ -318,8 +349,3 @@ class Module:
 
     def __repr__(self):
         return self.name + self.describe()
-
-
-def _form(array):
-    """Say what an array is, for instance "float32 (2, 3) on cpu"."""
-    return "absent" if array is None else f"{array.dtype} {array.shape} on {backend.device_of(array)}"

@@ -35,12 +35,12 @@ class Generator:
     def normal(self, mean=0.0, std=1.0, size=()):
         """Return normal numbers: ρ = √(-2 log(1 - u₂)), ρ cos 2πu₁ first, then ρ sin 2πu₁."""
         count = int(np.prod(size, dtype=np.int64))
-        kept = [] if self._spare_normal is None or count == 0 else [self._spare_normal]
-        pairs = self.uniform(size=((count - len(kept) + 1) // 2, 2))
+        spare = [] if self._spare_normal is None or count == 0 else [self._spare_normal]
+        pairs = self.uniform(size=((count - len(spare) + 1) // 2, 2))
         rho = np.sqrt(-2.0 * np.log(1.0 - pairs[:, 1]))
         angle = 2.0 * np.pi * pairs[:, 0]
         fresh = np.stack([rho * np.cos(angle), rho * np.sin(angle)], axis=1).ravel()
-        values = np.concatenate([kept, fresh])
+        values = np.concatenate([spare, fresh])
         if count:
             self._spare_normal = values[count] if values.size > count else None
         return values[:count].reshape(size) * std + mean
@@ -52,20 +52,19 @@ class Generator:
     def randperm(self, n):
         """Return a permutation of 0..n-1: for each i, swap entry i with entry i + u32 mod (n - i)."""
         order = np.arange(n)
-        words = self.random((max(n - 1, 0),))
-        for i, word in enumerate(words.tolist()):
+        for i, word in enumerate(self.random((max(n - 1, 0),)).tolist()):
             j = i + word % (n - i)
             order[i], order[j] = order[j], order[i]
         return order
 
     def get_state(self):
-        """Return the state as a flat dict of arrays and numbers, fit for a checkpoint."""
+        """Return the state as a flat dict of arrays and numbers, as a checkpoint can hold it."""
         state = self._bits.state["state"]
         spare = np.nan if self._spare_normal is None else self._spare_normal
         return {"key": state["key"].copy(), "pos": int(state["pos"]), "spare_normal": float(spare)}
 
     def set_state(self, state):
-        """Restore what `get_state` returned."""
+        """Restore a state from `get_state`."""
         self._bits.state = {
             "bit_generator": "MT19937",
             "state": {"key": np.asarray(state["key"], np.uint32), "pos": int(state["pos"])},

@@ -3,7 +3,7 @@
 import functools
 import operator
 
-from . import backend
+from . import backend, table
 from .layers.axes import at, axis_of
 from .module import Module
 
@@ -142,18 +142,18 @@ class FlattenTable(Module):
     Shapes: input a nested table, output the table of its arrays.
     Forward: output = the leaves of the input.
     Backward: grad_input = the gₖ in the input's structure.
-    Errors: TypeError when the input is no table, ValueError for a grad_output of another length.
+    Errors: TypeError unless the input is a table, ValueError for a grad_output of another length.
     Source: nn.FlattenTable.
     """
 
     def update_output(self, input):
         self.check_table(input)
-        self.output = _flatten(input)
+        self.output = table.leaves(input)
         return self.output
 
     def update_grad_input(self, input, grad_output):
-        self.check_table(grad_output, "grad_output", size=len(_flatten(input)))
-        self.grad_input = _unflatten(input, iter(grad_output))
+        self.check_table(grad_output, "grad_output", size=len(table.leaves(input)))
+        self.grad_input = table.fill(input, iter(grad_output))
         return self.grad_input
 
 
@@ -179,7 +179,7 @@ class _Elementwise(Module):
         raise NotImplementedError
 
     def gradients(self, g, *x):
-        """Return the list of the derivatives of the loss by the entries `x`; `g` is that by the output."""
+        """Return the gradients with respect to the entries `x`; `g` is that with respect to the output."""
         raise NotImplementedError
 
 
@@ -206,7 +206,7 @@ class CSubTable(_Elementwise):
     Shapes: input a table of two arrays of one shape, output of that shape.
     Forward: y = x₁ - x₂.
     Backward: grad_input₁ = g, grad_input₂ = -g.
-    Errors: ValueError when the shapes differ or the table has not two entries.
+    Errors: ValueError when the shapes differ or the table does not have two entries.
     Source: nn.CSubTable.
     """
 
@@ -224,7 +224,7 @@ class CMulTable(_Elementwise):
 
     Shapes: input a table of arrays of one shape, output of that shape.
     Forward: y = Πₖ xₖ.
-    Backward: grad_inputₖ = g · Π_{j≠k} xⱼ (without division: zeros are no trouble).
+    Backward: grad_inputₖ = g · Π_{j≠k} xⱼ (without division, so that zeros are allowed).
     Errors: ValueError when the shapes differ.
     Source: nn.CMulTable.
     """
@@ -242,7 +242,7 @@ class CDivTable(_Elementwise):
     Shapes: input a table of two arrays of one shape, output of that shape.
     Forward: y = x₁ / x₂.
     Backward: grad_input₁ = g / x₂, grad_input₂ = -g · x₁ / x₂².
-    Errors: ValueError when the shapes differ or the table has not two entries.
+    Errors: ValueError when the shapes differ or the table does not have two entries.
     Source: nn.CDivTable.
     """
 
@@ -268,19 +268,5 @@ def _replace(shape, axis, size):
 
 
 def _zeros_like(x):
-    """Return zeros in the form of `x`, an array or a table."""
-    if isinstance(x, list | tuple):
-        return [_zeros_like(entry) for entry in x]
-    return backend.get_array_module(x).zeros_like(x)
-
-
-def _flatten(x):
-    """Return the arrays of a nested table, in order."""
-    return [leaf for entry in x for leaf in _flatten(entry)] if isinstance(x, list | tuple) else [x]
-
-
-def _unflatten(like, leaves):
-    """Return a table of the structure of `like`, filled from the iterator `leaves`."""
-    if isinstance(like, list | tuple):
-        return [_unflatten(entry, leaves) for entry in like]
-    return next(leaves)
+    """Return zeros of the shape of `x`, an array or a table."""
+    return table.map(lambda leaf: backend.get_array_module(leaf).zeros_like(leaf), x)

@@ -1,13 +1,13 @@
-"""A record of every forward and backward call of a model's modules: what flowed where, and when.
+"""A record of every forward and backward call of a model's modules.
 
     with nn.trace(model) as t:
         model.forward(x)
         model.backward(x, g)
     print(t)
 
-While a trace is open, the methods of the model's classes are replaced by ones that take notes and call
-them; when it is closed, also by an error, they are put back. Modules of other models are let through, and
-where no trace is open nothing is paid.
+While a trace is open, the methods of the model's classes are replaced by ones that record each call and make
+it; when it is closed, also by an error, they are put back. Modules of other models are not recorded, and
+without an open trace there is no overhead.
 """
 
 import functools
@@ -22,19 +22,19 @@ from . import backend
 from .module import Module
 from .recurrent import AbstractRecurrent, Recurrent
 
-#: The methods that are noted; `backward` only where a class, a container, does both passes in one.
+#: The methods that are recorded; `backward` only where a class, a container, does both passes in one.
 METHODS = ("update_output", "update_grad_input", "acc_grad_parameters", "backward")
 
-#: The most time steps that the printed account shows side by side.
+#: The largest number of time steps that the printed account shows side by side.
 COLUMNS = 10
 
 
 @dataclass
 class Signal:
-    """What an array or a table was when a call took it or gave it back.
+    """An array or a table as a call received or returned it.
 
     shape: a tuple; of a table the list of its entries' shapes. norm: the Euclidean norm of all entries
-    together, taken in float64. array: a copy in the form of the original, None where none was asked for.
+    together, computed in float64. array: a copy with the structure of the original, None unless requested.
     entries: the Signals of a table's entries, () for an array.
     """
 
@@ -50,10 +50,10 @@ class Call:
 
     index: its place in `Trace.calls`. method: one of METHODS. path: the module's; "" is the model itself.
     kind: the name of its class. step: the time step (0 the first), None outside of recurrent modules and
-    where a module takes a whole sequence. depth: how many calls it is inside of. input, output, grad_output,
-    grad_input: Signals, None where the method has none, or where it raised an error. scale: of the methods
-    that accumulate. gradients: {path: Signal} of what this call (not the calls inside it) added to the
-    gradient of each parameter, scale included.
+    where a module takes a whole sequence. depth: the number of calls it is nested in. input, output,
+    grad_output, grad_input: Signals, None where the method has none, or where it raised an error. scale: of
+    the methods that accumulate. gradients: {path: Signal} of what this call (not the calls inside it) added
+    to the gradient of each parameter, scale included.
     """
 
     index: int
@@ -87,9 +87,9 @@ class Trace:
 
     def select(self, path=None, method=None, step=None):
         """Return the calls that agree with everything given, in order."""
-        wanted = {"path": path, "method": method, "step": step}
-        wanted = {name: value for name, value in wanted.items() if value is not None}
-        return [c for c in self.calls if all(getattr(c, name) == value for name, value in wanted.items())]
+        criteria = {"path": path, "method": method, "step": step}
+        criteria = {name: value for name, value in criteria.items() if value is not None}
+        return [c for c in self.calls if all(getattr(c, name) == value for name, value in criteria.items())]
 
     def __enter__(self):
         if self._replaced:
@@ -98,15 +98,15 @@ class Trace:
         self._known = {id(module): (module, path) for path, module in self.modules.items()}
         classes = dict.fromkeys(type(module) for module in self.modules.values())
         # All are looked up before the first is replaced: one class may inherit from another.
-        found = [
+        methods = [
             (cls, name, getattr(cls, name))
             for cls in classes
             for name in METHODS
             if name != "backward" or cls.backward is not Module.backward
         ]
-        for cls, name, function in found:
+        for cls, name, function in methods:
             self._replaced.append((cls, name, vars(cls).get(name)))
-            setattr(cls, name, self._noting(name, function))
+            setattr(cls, name, self._recorded(name, function))
         return self
 
     def __exit__(self, *error):
@@ -117,13 +117,13 @@ class Trace:
                 setattr(cls, name, own)
         self._replaced, self._gradients = [], {}
 
-    # ---- notes ----------------------------------------------------------------------------------------
+    # ---- recording ----------------------------------------------------------------------------------------
 
-    def _noting(self, method, function):
-        """Return `function`, the `method` of some class, with notes taken before and after."""
+    def _recorded(self, method, function):
+        """Return `function`, the `method` of some class, recorded before and after."""
 
         @functools.wraps(function)
-        def noted(module, input, *rest, **named):
+        def recorded(module, input, *rest, **named):
             frame = self._begin(module, method, input, *rest, **named)
             if frame is None:
                 return function(module, input, *rest, **named)
@@ -135,10 +135,10 @@ class Trace:
             self._end(frame, result)
             return result
 
-        return noted
+        return recorded
 
     def _begin(self, module, method, input, grad_output=None, scale=1.0):
-        """Note what a call is given; None for a module of another model, and for super().method()."""
+        """Record the arguments of a call; None for a module of another model, and for super().method()."""
         outer = self._frames[-1] if self._frames else None
         path = self._path(module, outer)
         if path is None or (outer and outer.module is module and outer.call.method == method):
@@ -159,7 +159,7 @@ class Trace:
         return SimpleNamespace(module=module, call=call, copy=copy, accumulates_alone=True)
 
     def _end(self, frame, result):
-        """Note what a call has returned and what it has added to the gradients."""
+        """Record the result of a call and what it added to the gradients."""
         module, call = frame.module, frame.call
         if call.method == "update_output":
             call.output = _signal(result, frame.copy)
@@ -184,13 +184,13 @@ class Trace:
         return module.acc_grad_parameters_step - 1
 
     def _path(self, module, outer):
-        """Return the path of a module, None when it is none of this model's."""
+        """Return the path of a module, None if it does not belong to this model."""
         if id(module) not in self._known and outer and isinstance(outer.module, AbstractRecurrent):
             self._adopt(module, outer)
         return self._known.get(id(module), (None, None))[1]
 
     def _adopt(self, copy, outer):
-        """Name a time step's own copy of a module, and all inside it, after what they are copies of."""
+        """Name a time step's own copy of a module, and all inside it, after their originals."""
         recurrent = outer.module
         originals = recurrent.recurrent_module.list_modules()
         if isinstance(recurrent, Recurrent) and outer.call.step == 0:  # a chain of its own
@@ -226,18 +226,18 @@ class Trace:
 def trace(model, arrays=False):
     """Return a context that records every call of `model` and of the modules inside it, as a `Trace`.
 
-    arrays: True copies all arrays that the calls take and give (they are buffers, which later calls may
-    overwrite); a function of a `Call`, called before the call is made, says for which calls to copy them. By
-    default shapes and norms are kept, and no arrays.
+    arrays: True copies all arrays that the calls receive and return (later calls may reuse them); a function
+    of a `Call`, called before the call is made, selects the calls whose arrays are copied. By default shapes
+    and norms are kept, and no arrays.
     The model's modules are those that it has when the context is entered. Copies that recurrent modules make
-    for their time steps are named after what they are copies of. Traces may be nested.
-    Errors: TypeError when `model` is no module; RuntimeError when a trace is entered again before it is left.
+    for their time steps are named after their originals. Traces may be nested.
+    Errors: TypeError unless `model` is a module; RuntimeError when an open trace is entered again.
     """
     return Trace(model, arrays)
 
 
 def _named(module, path, seen):
-    """Yield (path, module) of a module and all below; what has a name of its own comes under that name."""
+    """Yield (path, module) of a module and all below; parts with a name of their own come under that name."""
     seen.add(id(module))
     yield path, module
     parts = [(name, getattr(module, name)) for name in getattr(module, "part_names", ())]

@@ -1,10 +1,7 @@
-"""Shared test set-up: every test starts from the same random state; digits are drawn once for many runs."""
-
-import functools
+"""Shared test set-up: every test starts from the same random state; CuPy has a double."""
 
 import cupy_double
 import pytest
-from nnlite.train import moving_mnist_experiment
 
 import nnlite as nn
 
@@ -13,15 +10,6 @@ import nnlite as nn
 def seed():
     """Seed the generator that modules draw from."""
     nn.manual_seed(1234)
-
-
-@pytest.fixture(scope="module")
-def one_drawing():
-    """Draw the digits once for all runs of a test module in this process."""
-    usual = moving_mnist_experiment.load_digits
-    moving_mnist_experiment.load_digits = functools.cache(usual)
-    yield
-    moving_mnist_experiment.load_digits = usual
 
 
 @pytest.fixture(params=cupy_double.LIBRARIES)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from nnlite import table
 from nnlite.gradcheck import check_module, worst
+from nnlite.table import leaves
 
 
 def run(layer, x, g=None, scale=1.0):
@@ -28,32 +30,24 @@ def assert_float32_agrees(layer, x):
     y32 = layer.forward(single)
     grad32 = layer.backward(single, g.astype(np.float32))
     for got, want in ((y32, y), (grad32, grad)):
-        for a, b in zip(_leaves(got), _leaves(want), strict=True):
+        for a, b in zip(leaves(got), leaves(want), strict=True):
             assert a.dtype == (np.float32 if b.dtype == np.float64 else b.dtype)
             np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5 * max(1.0, np.abs(b).max()))
 
 
 def assert_inputs_left_alone(layer, x):
     """Check that neither pass writes to the input, and that the next call leaves arrays handed out alone."""
-    before = [leaf.copy() for leaf in _leaves(x)]
+    before = [leaf.copy() for leaf in leaves(x)]
     y, grad = run(layer, x)
-    kept = [leaf.copy() for leaf in _leaves([y, grad])]
+    kept = [leaf.copy() for leaf in leaves([y, grad])]
     layer.forward(_negated(x))
-    for a, b in zip([*_leaves(x), *_leaves([y, grad])], [*before, *kept], strict=True):
+    for a, b in zip([*leaves(x), *leaves([y, grad])], [*before, *kept], strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def _leaves(x):
-    return [leaf for entry in x for leaf in _leaves(entry)] if isinstance(x, list | tuple) else [x]
-
-
 def _cast(x):
-    if isinstance(x, list | tuple):
-        return [_cast(entry) for entry in x]
-    return x.astype(np.float32) if x.dtype == np.float64 else x
+    return table.map(lambda a: a.astype(np.float32) if a.dtype == np.float64 else a, x)
 
 
 def _negated(x):
-    if isinstance(x, list | tuple):
-        return [_negated(entry) for entry in x]
-    return -x if x.dtype.kind == "f" else x
+    return table.map(lambda a: -a if a.dtype.kind == "f" else a, x)

@@ -3,8 +3,12 @@
 import json
 
 import pytest
-from nnlite.train import ablations, moving_mnist, suite
-from nnlite.train.moving_mnist_run import Run
+from nnlite.train.ablations import __main__ as ablations
+from nnlite.train.ablations.experiment import VARIANTS, Ablations
+from nnlite.train.ablations.table import format_table
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs import group
+from nnlite.train.runs.run import Run
 from toy_table1 import less_work
 
 from nnlite import checkpoint
@@ -28,7 +32,7 @@ def test_each_variant_differs_from_the_first_in_one_thing(finished):
 
     base = made_of("base")
     assert base == {"n_features": 4, "n_memory": 8, "kernel": 5, "flow_kernel": 5, "loss_at": "all"}
-    changes = {name: dict(made_of(name).items() - base.items()) for name in ablations.VARIANTS}
+    changes = {name: dict(made_of(name).items() - base.items()) for name in VARIANTS}
     assert changes == {
         "base": {},
         "no_penalty": {"penalty_weight": 0},
@@ -40,7 +44,7 @@ def test_each_variant_differs_from_the_first_in_one_thing(finished):
 
 def test_table(finished, capsys):
     table = json.loads((finished / "ablations.json").read_text())
-    assert [row["variant"] for row in table["rows"]] == list(ablations.VARIANTS)
+    assert [row["variant"] for row in table["rows"]] == list(VARIANTS)
     page = (finished / "ablations.md").read_text()
     for row in table["rows"]:
         result = json.loads((finished / row["variant"] / "result.json").read_text())
@@ -51,17 +55,17 @@ def test_table(finished, capsys):
         assert f"| {row['title']}" in page and cells in page
     assert str(finished.parent) not in page
     assert ablations.main(["--resume", str(finished)]) == 0
-    assert ablations.format_table(table) in capsys.readouterr().out
+    assert format_table(table) in capsys.readouterr().out
 
 
 def test_resume_trains_what_is_missing(finished, tmp_path, monkeypatch):
-    settings = json.loads((finished / "suite.json").read_text())["runs"]
-    suite.begin(tmp_path, "ablations", {name: settings[name] for name in ("base", "last")})
-    trained, usual = [], Run.train
-    monkeypatch.setattr(Run, "train", lambda run: trained.append(run.folder.name) or usual(run))
+    plan = Ablations.plan(Ablations.parse(TOY, "a program")[1])
+    group.begin(tmp_path / "two", Ablations, {name: plan[name] for name in ("base", "last")})
+    trained, usual = [], Run.fit
+    monkeypatch.setattr(Run, "fit", lambda run, *rest: trained.append(run.folder.name) or usual(run, *rest))
     with less_work():
-        assert ablations.main(["--resume", str(tmp_path)]) == 0
-        assert ablations.main(["--resume", str(tmp_path)]) == 0
+        assert ablations.main(["--resume", str(tmp_path / "two")]) == 0
+        assert ablations.main(["--resume", str(tmp_path / "two")]) == 0
     assert trained == ["base", "last"]
 
 
@@ -69,9 +73,7 @@ def test_bad_requests(finished, capsys):
     assert ablations.main([*TOY, "--out", str(finished)]) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert moving_mnist.main(["--resume", str(finished)]) == 2
-    assert "was begun by python -m train.ablations; resume it with that" in capsys.readouterr().err
-    assert ablations.main(["--resume", str(finished / "base")]) == 2
-    assert "holds no suite" in capsys.readouterr().err
+    assert "was begun by train.ablations; resume it with that" in capsys.readouterr().err
     for arguments, message in (
         (["--resume", "run", "--seed", "1"], "leave out --seed"),
         (["--sequences", "0"], "must be at least 1, got 0"),

@@ -98,7 +98,7 @@ def test_flow_starts_at_zero():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("flow_output", [False, True])
-def test_keeping_still_is_learning_without_a_flow(flow_output, dtype):
+def test_holding_the_flow_is_learning_without_a_flow(flow_output, dtype):
     """As long as Θ is as it starts, its flow zero, only Θ's own gradient is missing, to the bit."""
     options = {"height": 12, "width": 16, "n_memory": 4, "kernel": 3, "flow_kernel": 5}
     model = models.build("ae_convlstm_flow", **options, flow_output=flow_output).type(dtype)
@@ -107,13 +107,14 @@ def test_keeping_still_is_learning_without_a_flow(flow_output, dtype):
     g_output = [g, np.ones((3, 2, 2, 6, 8), dtype)] if flow_output else g
     _, gradients = model.get_parameters()
     runs = {}
-    for model.still in (False, True):
+    for hold_flow in (False, True):
+        model.hold_flow = hold_flow
         gradients.fill(0)
         output = model.forward(x)
         grad_input = model.backward(x, g_output)
         by_name = {name: grad.copy() for name, _, grad in model.named_parameters()}
         predicted = output[0] if flow_output else output
-        runs[model.still] = {"output": predicted, "grad_input": grad_input, "flow": model.flow, **by_name}
+        runs[hold_flow] = {"output": predicted, "grad_input": grad_input, "flow": model.flow, **by_name}
     for name, array in runs[True].items():
         if name.startswith("regressor"):
             assert not array.any()
@@ -123,15 +124,15 @@ def test_keeping_still_is_learning_without_a_flow(flow_output, dtype):
     assert runs[True]["flow"].shape == (3, 2, 2, 12, 16) and runs[True]["encoder.0.weight"].any()
 
 
-def test_keeping_still_ends_as_it_began():
+def test_holding_the_flow_ends_as_it_began():
     model = models.build("ae_convlstm_flow", height=8, width=8, n_memory=4, kernel=3, flow_kernel=5).double()
-    assert not model.moves
+    assert not model.has_flow
     model.regressor[2].bias[...] = (0.5, -1)
-    assert model.moves
+    assert model.has_flow
     x = frames(2, 1, 1, 8, 8)
     moving = model.forward(x).copy()
-    model.still = True
+    model.hold_flow = True
     still = model.forward(x).copy()
     assert not model.flow.any() and np.abs(moving - still).max() > 1e-3
-    model.still = False
+    model.hold_flow = False
     np.testing.assert_array_equal(model.forward(x), moving)

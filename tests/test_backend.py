@@ -29,7 +29,7 @@ def test_cuda_without_gpu_is_a_clear_error():
 
 def test_missing_cupy_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)  # as if it were not installed
-    with pytest.raises(RuntimeError, match=r"CuPy is not installed \(pip install 'nnlite\[gpu\]'\)"):
+    with pytest.raises(RuntimeError, match=r"CuPy is not installed \(pip install cupy-cuda13x, or"):
         backend.resolve_device("cuda")
     assert backend.resolve_device("auto") == "cpu"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from nnlite.train.baselines import best_constant, copy_last_frame, count_transitions
+from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from nnlite.benchmarks import profiling, results, side_by_side, train_step
 from nnlite.benchmarks.contestant import Child, ChildFailed
-from nnlite.train.loop import LoopOptions, Trainer
+from nnlite.train.runs.loop import Trainer
+from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import models
@@ -20,9 +21,11 @@ def trainer():
         "ae_convlstm_flow", height=12, width=16, n_features=3, n_memory=4, kernel=3, flow_kernel=5
     )
     frames = (np.random.default_rng(0).random((4, 2, 1, 12, 16)) > 0.5).astype(np.float32)
-    options = LoopOptions(sequences=1000, epoch=2, batch=2, optimiser="rmsprop")
+    options = LoopOptions(sequences=1000, batch=2, optimiser="rmsprop")
     criterion = nn.BCECriterion(size_average=False)
-    return Trainer(model, criterion, lambda indices: (frames[:-1], frames[1:]), options, "unused", {})
+    return Trainer(
+        model, criterion, lambda step, indices: (frames[:-1], frames[1:]), options, "unused", epoch=2
+    )
 
 
 def test_profile_accounts_for_the_whole_step_and_changes_nothing():
@@ -56,7 +59,7 @@ def entry(framework, name, turns, host):
 
 
 def run(command="c"):
-    """Return a made-up run in which eager is the leanest and compiled the fastest."""
+    """Return an invented run in which eager is the leanest and compiled the fastest."""
     measurement = {
         "job": "train",
         "model": "ae_convlstm_flow",
@@ -98,7 +101,7 @@ def test_comparison_takes_pytorchs_best():
 
 def test_tables(tmp_path):
     results.save(tmp_path, run("first"))
-    results.save(tmp_path, run("second") | {"measurements": []})  # as it begins, of unknown instructions
+    results.save(tmp_path, run("second") | {"measurements": []})  # incomplete: without the instruction set
     results.save(tmp_path, run("second"))
     results.save(tmp_path, run("second") | {"date": "2026-01-03T03:04:05"})
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
@@ -111,7 +114,7 @@ def test_tables(tmp_path):
     assert "| memory | 100.0 | 300.0 | 100.0% |" in text
 
 
-def test_nnlite_works_in_a_process_of_its_own(tmp_path):
+def test_nnlite_in_its_own_process(tmp_path):
     side_by_side.write_start(tmp_path, "ae_convlstm_flow", batch=1, length=2)
     options = train_step._options([])
     child = side_by_side._start_nnlite("train", "ae_convlstm_flow", options, str(tmp_path))
@@ -122,7 +125,7 @@ def test_nnlite_works_in_a_process_of_its_own(tmp_path):
     child.close()
 
 
-def test_the_reason_why_a_process_failed_is_told():
+def test_the_error_of_a_failed_process_is_reported():
     settings = {"job": "train", "model": "x", "device": "cpu", "folder": ".", "learning": {}}
     with pytest.raises(ChildFailed, match="unknown model 'x'"):
         Child("nnlite.benchmarks.nnlite_contestant", settings, None)
@@ -138,7 +141,7 @@ def test_command(tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-def test_inference_of_both_sides_agrees():
+def test_inference_of_both_frameworks_agrees():
     options = train_step._options(["--rounds", "1", "--variants", "eager"])
     run = {"measurements": []}
     side_by_side.measure(run, options, "stream", "ae_convlstm_flow", batch=1, length=1)  # or Disagreement

@@ -1,4 +1,4 @@
-"""CamVid folders that lack files or have wrong ones: each error names the file."""
+"""CamVid folders with missing or invalid files: each error names the file."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,9 @@ def test_missing_folders_and_labels_of_the_original_layout(tmp_path):
     (tmp_path / "only" / "LabeledApproved_full").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*701_StillsRaw_full"):
         CamVid(tmp_path / "only")
-    with pytest.raises(FileNotFoundError, match="nothing is not CamVid"):
+    with pytest.raises(
+        FileNotFoundError, match="nothing is not CamVid, which must contain train/ and trainannot/"
+    ):
         CamVid(tmp_path / "nothing")
 
 
@@ -155,14 +157,14 @@ def gone_meanwhile(folder):
 )
 def test_files_that_are_wrong(spoil, error, message, tmp_path):
     make_tutorial(tmp_path, ["0016E5_07959", "0016E5_07961"])
-    sequences = CamVid(tmp_path, SIZE).sequences("val", frames=2)
-    sequences.sequences([1])
+    sequences = CamVid(tmp_path, SIZE).sequences("val", n_frames=2)
+    sequences.batch([1])
     spoil(tmp_path)
     with pytest.raises(error, match=message):
-        sequences.sequences([1])
+        sequences.batch([1])
 
 
-def test_a_colour_that_is_in_no_class_table(tmp_path):
+def test_a_colour_that_belongs_to_no_class(tmp_path):
     make_original(tmp_path, ["0016E5_07959"])
     path = tmp_path / "LabeledApproved_full" / "0016E5_07959_L.png"
     pixels = np.array(Image.open(path))
@@ -170,7 +172,7 @@ def test_a_colour_that_is_in_no_class_table(tmp_path):
     save(path, pixels)
     message = r"0016E5_07959_L\.png: 2 pixels have a colour .* \(128, 128, 129\) at x 7, y 5"
     with pytest.raises(ValueError, match=message):
-        CamVid(tmp_path, SIZE).sequences("val").sequences([0])
+        CamVid(tmp_path, SIZE).sequences("val").batch([0])
 
 
 @pytest.mark.parametrize(
@@ -178,11 +180,10 @@ def test_a_colour_that_is_in_no_class_table(tmp_path):
     [
         (lambda data: data.sequences("valid"), "split must be one of train, val, test, got 'valid'"),
         (
-            lambda data: data.sequences("val", frames=0),
-            "at least 1 frame and a gap of 1 are needed, got 0 and 3",
+            lambda data: data.sequences("val", n_frames=0),
+            "a sequence needs at least 1 frame, got 0",
         ),
-        (lambda data: data.sequences("val", incomplete="pad"), "'repeat' or 'drop', got 'pad'"),
-        (lambda data: data.split_by_time(train_share=1.0), "train_share must be between 0 and 1"),
+        (lambda data: data.split_by_time(n_frames=0), "a sequence needs at least 1 frame, got 0"),
     ],
 )
 def test_bad_arguments(call, message, tmp_path):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from camvid_folders import make_tutorial
-from nnlite.data.label_colours import CLASSES, PALETTE
-from nnlite.train import camvid
-from nnlite.train.camvid_experiment import Data, build_model, load_data
-from nnlite.train.camvid_options import PRESETS, settle
+from nnlite.data.label_colours import CLASSES
+from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid.experiment import LabelledVideo
+from nnlite.train.camvid.settings import PRESETS, Settings
 from toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 
 from nnlite import models
@@ -36,7 +36,7 @@ def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
     assert camvid.main(arguments) == 0
     printed = capsys.readouterr().out
     assert "Training: CamVid train: 5 sequences of one frame, 5 labelled frames." in printed
-    assert "Stills, as the frames before are not there: 5." in printed
+    assert "Stills, because the preceding frames are missing: 5." in printed
     page = (folder / "table2.md").read_text()
     for row in ("| SegNet, paper ", "| SegNet-flow, paper ", "| SegNet ", "| SegNet-flow "):
         assert row in page
@@ -82,22 +82,32 @@ def test_a_moved_camvid(camvid_folder, monkeypatch, tmp_path, capsys):
     assert camvid.main(["--resume", str(folder), "--camvid", str(moved), "--sequences", "12"]) == 0
 
 
+def plan(*arguments):
+    """Return what `LabelledVideo` makes of a command line that trains."""
+    mode, given = LabelledVideo.parse(arguments, "program")
+    assert mode == "train"
+    return LabelledVideo.plan(given)
+
+
 def test_train_and_val(camvid_folder):
-    settings = settle([*TOY, "--camvid", str(camvid_folder), "--split", "train+val"])[1]["segnet_flow"]
-    data = load_data(settings)
-    assert len(data.train) == 5 + 21 and settings["train_sequences"] == 26
-    assert "train and val" in data.train.describe()
+    """The number of sequences is that of CamVid, in new settings: those that were given do not change."""
+    given = plan(*TOY, "--camvid", str(camvid_folder), "--split", "train+val")["segnet_flow"]
+    experiment = LabelledVideo(given)
+    experiment.load()
+    assert len(experiment.data.train) == experiment.epoch == experiment.settings.train_sequences == 5 + 21
+    assert experiment.settings.test_sequences == 4
+    assert (given.train_sequences, given.test_sequences) == (32, 8)
+    assert "train and val" in experiment.data.train.describe()
 
 
 def test_paper_preset_is_the_papers():
-    mode, settings = settle(["--preset", "paper", "--camvid", "somewhere"])
-    assert mode == "both" and list(settings) == ["segnet", "segnet_flow"]
-    data = Data(None, None, CLASSES, PALETTE, None)
+    runs = plan("--preset", "paper", "--camvid", "somewhere")
+    assert list(runs) == ["segnet", "segnet_flow"]
     counts = {}
-    for name, one in settings.items():
-        assert (one["size"], one["frames"], one["split"]) == ([180, 240], 6, "train+val")
-        assert (one["optimiser"], one["learning_rate"], one["decay"]) == ("rmsprop", 1e-4, 0.9)
-        counts[name] = models.count_parameters(build_model(one, data, "cpu"))
+    for name, one in runs.items():
+        assert (one.size, one.frames, one.split) == ((180, 240), 6, "train+val")
+        assert (one.optimiser, one.learning_rate, one.decay) == ("rmsprop", 1e-4, 0.9)
+        counts[name] = models.count_parameters(LabelledVideo(one).build_model("cpu"))
     assert counts == {"segnet": 1_416_075, "segnet_flow": 2_456_469}
 
 
@@ -105,14 +115,10 @@ def test_paper_preset_is_the_papers():
     "arguments, message",
     [
         (["--preset", "huge"], "invalid choice: 'huge'"),
-        (["--preset", "paper"], "--preset paper needs --camvid DIR"),
-        (["--split", "val"], "--split is of CamVid; name its folder with --camvid"),
-        (["--camvid", "d", "--lost", "0.1", "--noise", "0"], "--lost, --noise: of moving shapes alone"),
         (["--size", "240"], "must be WIDTHxHEIGHT, such as 240x180, got 240"),
         (["--size", "0x180"], "got 0x180"),
         (["--loss-at", "last"], "unrecognized arguments: --loss-at last"),
-        (["--model-option", 'video={"n_memory":2}'], "is of --model segnet_flow alone"),
-        (["--weights", "segnet", "--model", "segnet_flow"], "--weights segnet is of --model both"),
+        (["--cuda-graph"], "unrecognized arguments: --cuda-graph"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--evaluate", "file", "--preset", "tiny"], "leave out --preset"),
     ],
@@ -126,8 +132,24 @@ def test_bad_options(arguments, message, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        (["--preset", "paper"], "--preset paper needs --camvid FOLDER"),
+        (["--split", "val"], "--split is of CamVid; name its folder with --camvid"),
+        (["--camvid", "d", "--lost", "0.1", "--noise", "0"], "--lost, --noise: of moving shapes alone"),
+        (["--model-option", 'video={"n_memory":2}'], "is of --model segnet_flow alone"),
+        (["--model", "segnet_flow", "--weights", "segnet"], "--weights segnet is of --model both"),
+    ],
+)
+def test_options_that_do_not_go_together(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert camvid.main(arguments) == 2
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
-        (["--camvid", str(ROOT / "docs")], "is not CamVid: it has neither train/ and trainannot/"),
+        (["--camvid", str(ROOT / "docs")], f"--camvid: no CamVid in {ROOT / 'docs'}: train/ and trainannot/"),
         (["--size", "17x16"], "height and width must be even, got 16x17"),
         (["--size", "8x8"], "size must be at least 16 x 16, got 8 x 8"),
         (["--lost", "0.95"], "lost from 0 to 0.9"),
@@ -153,7 +175,7 @@ def test_settings_that_cannot_be(arguments, message, tmp_path, capsys):
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
     ],
 )
-def test_what_is_wrong_with_the_second_stops_the_first(arguments, message, tmp_path, capsys):
+def test_nothing_is_trained_if_either_run_is_misconfigured(arguments, message, tmp_path, capsys):
     assert camvid.main([*TOY, *arguments, "--out", str(tmp_path / "run")]) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
 
@@ -178,3 +200,8 @@ def test_help_names_presets_and_options():
     ).stdout
     for words in ("--resume", "--evaluate", "--camvid", "--split", "Ctrl-C", *PRESETS):
         assert words in text
+    assert "--flow-warmup N, --still N" in text and "--lr-decay-fraction SHARE, --cooldown SHARE" in text
+
+
+def test_paths_are_known_by_their_options():
+    assert Settings.path_flags() == {"--camvid", "--weights", "--out", "--resume", "--evaluate"}

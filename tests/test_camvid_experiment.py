@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from nnlite.data.label_colours import CLASSES, PALETTE
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train import camvid
-from nnlite.train.camvid_experiment import Data, build_model, load_data, make_batch
-from nnlite.train.camvid_figures import draw_examples, draw_sequence
-from nnlite.train.loop import read_log
-from nnlite.train.segmentation_evaluation import carried_along, evaluate, segment
-from nnlite.train.segmentation_scores import median_frequency_weights
+from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid.data import Data, input_and_target
+from nnlite.train.camvid.evaluation import evaluate, propagated_labels, segment
+from nnlite.train.camvid.experiment import LabelledVideo
+from nnlite.train.camvid.figures import draw_examples, draw_sequence
+from nnlite.train.camvid.scores import median_frequency_weights
+from nnlite.train.runs.experiment import load_trained, reopen
+from nnlite.train.runs.loop import read_log
 from toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 
 from nnlite import checkpoint, models
@@ -35,15 +37,14 @@ def both(tmp_path_factory):
 
 
 def test_folder_of_both(both):
-    assert {entry.name for entry in both.iterdir()} == {
-        *("segnet", "segnet_flow", "suite.json", "table2.md", "table2.json", "figure8.png", "sequence.png"),
-        *("confusion_segnet.png", "confusion_segnet_flow.png"),
-    }
-    for name in ("segnet", "segnet_flow"):
-        assert {entry.name for entry in (both / name).iterdir()} == {
-            *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure8.png", "sequence.png"),
-            *(f"confusion_{name}.png", "inspect.html", ".lock"),
-        }
+    names, figures = ("segnet", "segnet_flow"), {"figure8.png", "sequence.png"}
+    tables = {"suite.json", "table2.md", "table2.json"}
+    confusions = {f"confusion_{name}.png" for name in names}
+    assert {entry.name for entry in both.iterdir()} == {*names} | tables | figures | confusions
+    for name in names:
+        files = {"checkpoint.h5", "log.jsonl", "result.json", ".lock"}
+        pictures = {"curves.png", f"confusion_{name}.png", "inspect.html"}
+        assert {entry.name for entry in (both / name).iterdir()} == files | figures | pictures
     for path in both.rglob("*.png"):
         assert_drawn(path)
 
@@ -62,21 +63,20 @@ def test_result(both):
         assert scores["steps"][5]["class_average"] == scores["labelled"]["class_average"]
         assert [point["sequences"] for point in result["curve"]] == [0, 16, 32]
         train = MovingShapes(size=(16, 16))
-        maps = (train.sequences([i]).labels[-1, 0] for i in range(200))
+        maps = (train.batch([i]).visible_labels[-1, 0] for i in range(200))
         np.testing.assert_allclose(result["weights"], median_frequency_weights(maps, 6))
     flow, prediction = result["scores"]["flow"], result["scores"]["prediction"]
     assert flow["zero"]["last"] > 0.5 and prediction["copy"] > 0
     assert flow["model"]["last"] != flow["zero"]["last"]
     assert "basic" in result["scores"] and "basic" not in result_of(both / "segnet")["scores"]
     first = result["scores"]["basic"]["steps"][0]
-    assert first == result["scores"]["labels"]["steps"][0]  # nothing to carry yet
+    assert first == result["scores"]["labels"]["steps"][0]  # nothing to propagate yet
 
 
 def test_training_changes_everything(both):
     """Every parameter array of SegNet-flow is another one after training, the running means too."""
-    saved = checkpoint.load(both / "segnet_flow" / "checkpoint.h5")
-    experiment = saved.metadata["experiment"]
-    model = build_model(experiment, load_data(experiment), "cpu")
+    experiment, saved = reopen(LabelledVideo, both / "segnet_flow" / "checkpoint.h5")
+    model = experiment.build_model("cpu")
     for path, weight, _ in model.named_parameters():
         assert (saved.parameters[path] != weight).any(), path
     for path, array in model.named_buffers():
@@ -88,7 +88,7 @@ def test_comparison(both):
     for words in (
         "# Moving shapes",
         "| SegNet-flow ",
-        "SegNet within it, nothing carried along",
+        "SegNet within it, nothing propagated",
         "frame 6",
         "End-point error",
         "python -m train.camvid --preset tiny",
@@ -112,8 +112,15 @@ def test_evaluate_gives_the_same_scores(both, tmp_path, capsys):
     assert np.sum(few["counts"]) == 3 * 16 * 16
 
 
+def trained(folder):
+    """Return the model of a run, and its data."""
+    experiment, model, _ = load_trained(LabelledVideo, folder / "checkpoint.h5", {"device": "cpu"})
+    experiment.load()
+    return model, experiment.data
+
+
 def test_batches_do_not_matter_to_the_score(both):
-    model, _, data = camvid.load_trained(both / "segnet_flow" / "checkpoint.h5", {})
+    model, data = trained(both / "segnet_flow")
     one, three = (evaluate(model, data.test, 8, batch, data.classes) for batch in (1, 3))
     assert one["labels"] == three["labels"]
     assert one["flow"]["model"]["all"] == pytest.approx(three["flow"]["model"]["all"], rel=1e-5)
@@ -194,7 +201,9 @@ def test_weights_to_start_with(both, monkeypatch, tmp_path, capsys):
 def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     """On the double of a GPU a run is accepted, and its losses are those on the CPU."""
     draw_nothing(monkeypatch)
-    monkeypatch.setattr("nnlite.train.report.hardware", lambda device: {"device": device, "gpu": "A"})
+    monkeypatch.setattr(
+        "nnlite.train.report.provenance.hardware", lambda device: {"device": device, "gpu": "A"}
+    )
     with cupy_double.installed():
         arguments = ["--preset", "tiny", "--device", "cuda", "--model", name, "--test-sequences", "4"]
         assert camvid.main([*arguments, "--out", str(tmp_path / "run")]) == 0
@@ -207,16 +216,16 @@ def test_on_a_gpu(name, both, monkeypatch, tmp_path):
     assert result["hardware"] == {"device": "cuda", "gpu": "A"} and result["machines"] == ["A"]
 
 
-def test_labels_carried_along_another_flow(both):
+def test_labels_propagated_along_another_flow(both):
     """With its own flow SegNet-flow's own labels come out; by one pixel they move by one pixel."""
-    model, _, data = camvid.load_trained(both / "segnet_flow" / "checkpoint.h5", {})
-    found = segment(model, data.test.sequences([0, 1]).frames)
-    np.testing.assert_array_equal(carried_along(model, found["flow"][:-1]), found["labels"])
+    model, data = trained(both / "segnet_flow")
+    found = segment(model, data.test.batch([0, 1]).frames)
+    np.testing.assert_array_equal(propagated_labels(model, found["flow"][:-1]), found["labels"])
     model.propagation.merge.weight.fill(0)
-    model.propagation.merge.bias.fill(-100)  # all is carried along
+    model.propagation.merge.bias.fill(-100)  # everything is propagated
     motion = np.zeros((5, 2, 2, 16, 16))
     motion[:, :, 0], motion[:, :, 1] = 2, -1
-    labels = carried_along(model, motion)
+    labels = propagated_labels(model, motion)
     np.testing.assert_array_equal(labels[0], found["basic"][0])
     for t in range(5):
         np.testing.assert_array_equal(labels[t + 1][:, 6:-6, 11:], labels[t][:, 7:-5, 9:-2])
@@ -224,23 +233,23 @@ def test_labels_carried_along_another_flow(both):
 
 def test_batches():
     """SegNet gets each sequence's labelled frame; SegNet-flow everything."""
-    video = MovingShapes(size=(16, 16), seen=(3,)).sequences([0, 1, 2])
-    frames, labels = make_batch("segnet", video)
+    video = MovingShapes(size=(16, 16), visible=(3,)).batch([0, 1, 2])
+    frames, labels = input_and_target("segnet", video)
     np.testing.assert_array_equal(frames, video.frames[3:4])
-    np.testing.assert_array_equal(labels, video.truth[3:4])
-    frames, (labels, target) = make_batch("segnet_flow", video)
-    assert frames is video.frames and target is video.frames and labels is video.labels
+    np.testing.assert_array_equal(labels, video.true_labels[3:4])
+    frames, (labels, target) = input_and_target("segnet_flow", video)
+    assert frames is video.frames and target is video.frames and labels is video.visible_labels
 
 
 def test_colours_of_the_figures(tmp_path):
-    """Truth, labels and legend are in the classes' colours, what is not counted in black."""
+    """Target, prediction and legend are in the classes' colours, what is not counted in black."""
     data = Data(None, None, CLASSES, PALETTE, None)
-    frames, truth = np.zeros((2, 3, 8, 10)), np.zeros((2, 8, 10), int)
-    truth[1] = 5
-    draw_examples(tmp_path / "8.png", frames + 0.5, truth, {"one": truth, "other": truth - 1}, data)
+    frames, target = np.zeros((2, 3, 8, 10)), np.zeros((2, 8, 10), int)
+    target[1] = 5
+    draw_examples(tmp_path / "8.png", frames + 0.5, target, {"one": target, "other": target - 1}, data)
     flow = np.ones((1, 2, 8, 10), np.float32)
     draw_sequence(
-        tmp_path / "s.png", frames, truth, {"one": truth}, {"flow": flow, "true": flow}, data, [0, 1]
+        tmp_path / "s.png", frames, target, {"one": target}, {"flow": flow, "true": flow}, data, [0, 1]
     )
     for name in ("8.png", "s.png"):
         picture = (255 * plt.imread(tmp_path / name)[..., :3]).round().astype(int)

@@ -164,7 +164,9 @@ def test_write_that_stops_half_way_keeps_the_old_file(tmp_path):
 
 
 def test_leftover_of_a_killed_run_is_replaced(tmp_path):
-    (tmp_path / "a.h5.tmp").write_bytes(b"half a file")
+    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
+        killed.wait()
+    (tmp_path / f".a.h5.{killed.pid}.part").write_bytes(b"half a file")
     checkpoint.save(tmp_path / "a.h5", model())
     assert os.listdir(tmp_path) == ["a.h5"]
     checkpoint.load(tmp_path / "a.h5")

@@ -16,7 +16,7 @@ def test_missing_file(tmp_path):
 
 def test_file_that_is_not_hdf5(tmp_path):
     (tmp_path / "a.h5").write_text("no HDF5 at all")
-    with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged"):
         checkpoint.load(tmp_path / "a.h5")
 
 
@@ -26,7 +26,7 @@ def test_truncated_file(tmp_path, kept):
     checkpoint.save(path, model(), optimiser={"m": np.zeros(1000)})
     data = path.read_bytes()
     path.write_bytes(data[: kept if isinstance(kept, int) else int(kept * len(data))])
-    with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged"):
         checkpoint.load(path)
 
 
@@ -46,7 +46,7 @@ def test_whatever_is_damaged_is_noticed(tmp_path, save):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << random.integers(8)
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged: its? "):
+        with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged: its? "):
             checkpoint.load(path)
 
 
@@ -64,7 +64,7 @@ def test_dataset_larger_than_memory(tmp_path):
     checkpoint.save(tmp_path / "a.h5", model())
     with opened(tmp_path / "a.h5") as file:
         file.create_dataset("parameters/large", (10**8, 10**8), np.float32, chunks=(1000, 1000))
-    with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged"):
         checkpoint.load(tmp_path / "a.h5")
 
 
@@ -78,7 +78,7 @@ def test_damaged_state(tmp_path, text):
     with opened(path) as file:
         del file["state"]
         file["state"] = text
-    with pytest.raises(ValueError, match=r"a\.h5 is no checkpoint, or is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged"):
         checkpoint.load(path)
 
 
@@ -86,7 +86,7 @@ def test_foreign_and_newer_files(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["x"] = 1
-    with pytest.raises(ValueError, match=r"a\.h5 is an HDF5 file, but no checkpoint of nnlite"):
+    with pytest.raises(ValueError, match=r"a\.h5 is an HDF5 file, but not a checkpoint of nnlite"):
         checkpoint.load(path)
     checkpoint.save(path, model())
     with opened(path) as file:

@@ -9,6 +9,7 @@ import nnlite as nn
 from nnlite.gradcheck import check_module, worst
 from nnlite.gradcheck_cases import convolution as gradcheck_cases
 from nnlite.ops import gemm
+from nnlite.ops.numpy_ops import NumpyOps
 
 FORWARD = [
     "SpatialConvolution_16_64_k7_p3",
@@ -141,7 +142,7 @@ def test_blocks_do_not_change_the_result(monkeypatch, limit, n_out, stride):
         )
 
     want = all_three()
-    monkeypatch.setitem(gemm.BLOCK_BYTES, "numpy", limit)
+    monkeypatch.setattr(NumpyOps, "patch_bytes", limit)
     for got, one_block in zip(all_three(), want):
         np.testing.assert_allclose(got, one_block, rtol=1e-12, atol=1e-12)
 

@@ -10,13 +10,14 @@ from test_convolution import FORWARD, FULL
 import nnlite as nn
 from nnlite.gradcheck import check_module, worst
 from nnlite.ops import convolution, gemm, spectral_rows, threads
+from nnlite.ops.numpy_ops import NumpyOps
 
 ALGORITHMS = ["gemm", "spectral"]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
 def definition(x, weight, g, padding, stride):
-    """Return y and the gradients by x and by the weight, tap by tap in float64."""
+    """Return y and the gradients with respect to x and the weight, tap by tap in float64."""
     x, weight, g = (a.astype(float) for a in (x, weight, g))
     (ph, pw), (dh, dw), (height, width) = padding, stride, g.shape[2:]
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
@@ -81,7 +82,7 @@ def test_random_shapes_against_the_definition(algorithm, seed, dtype):
     "n_in, n_out, kernel", [(64, 2, (15, 15)), (2, 64, (5, 15)), (16, 1, (7, 7)), (1, 16, (7, 3))]
 )
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_many_maps(n_in, n_out, kernel, dtype):
+def test_many_channels(n_in, n_out, kernel, dtype):
     padding = kernel[0] // 2, kernel[1] // 2
     case = problem(np.random.default_rng(0), (3, n_in, 19, 16), (n_out, n_in, *kernel), padding, dtype=dtype)
     want = definition(*case, padding, (1, 1))
@@ -103,7 +104,7 @@ def test_blocks_of_spectra_do_not_change_the_result(monkeypatch):
     case = problem(np.random.default_rng(0), (9, 3, 8, 7), (4, 3, 3, 5), padding)
     want = all_three(*case, padding, algorithm="spectral")
     for limit in (1, 50_000):
-        monkeypatch.setitem(spectral_rows.BLOCK_BYTES, "numpy", limit)
+        monkeypatch.setattr(NumpyOps, "spectra_bytes", limit)
         assert_close(all_three(*case, padding, algorithm="spectral"), want, np.float64)
 
 
@@ -144,10 +145,10 @@ def test_arrays_with_gaps_and_empty_batches(algorithm):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_inside_a_worker(algorithm):
-    """A convolution inside a slice of `split` runs as one piece; both workers waiting would be a deadlock."""
+    """A convolution inside a worker of `parallel_for` stays in it; waiting for the others would deadlock."""
     case = problem(np.random.default_rng(0), (8, 3, 9, 9), (2, 3, 3, 3), (1, 1))
     want = all_three(*case, (1, 1), algorithm="gemm")
-    inside = threads.split_alone(lambda _: all_three(*case, (1, 1), algorithm=algorithm), 2, np)
+    inside = threads.parallel_for(lambda _: all_three(*case, (1, 1), algorithm=algorithm), 2)
     assert len(inside) == threads.WORKERS
     for got in inside:
         assert_close(got, want, np.float64)

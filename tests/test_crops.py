@@ -1,7 +1,7 @@
 """Crops to train on: exact parts of the frames, where something moves, the same for the same seed."""
 
 import numpy as np
-from nnlite.train.crops import random_crops
+from nnlite.train.real_video.crops import random_crops
 
 
 def numbered(count=5, clips=3, channels=2, height=20, width=30):

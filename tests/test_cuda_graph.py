@@ -7,14 +7,14 @@ import cupy_double
 import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
-from nnlite.train import moving_mnist
-from nnlite.train.loop import CHECKPOINT
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs.loop import CHECKPOINT
 from test_device_path import frames, losses, moved, small, trainer
 
 import nnlite as nn
 from nnlite import backend, checkpoint
 from nnlite.cuda_graph import WARM_UPS, StepGraph
-from nnlite.ops import products
+from nnlite.ops import cupy_ops
 
 pytestmark = pytest.mark.usefixtures("library")
 
@@ -55,7 +55,7 @@ def test_it_is_captured_once_and_does_the_same():
         (y,) = graph(x)
         y, gradient = y.get(), step.model[0].grad_weight.get()
         assert step.runs == WARM_UPS + 1
-        products.use_cublas()
+        cupy_ops.use_cublas()
         (expected,) = linear()(x)
         np.testing.assert_array_equal(y, expected.get())
         twin = linear()
@@ -91,6 +91,27 @@ def test_what_makes_it_captured_anew(change):
         (y,) = graph(x)
     assert step.runs == 2 * (WARM_UPS + 1)
     np.testing.assert_allclose(y.get(), step.model.forward(x).get(), rtol=1e-6)
+
+
+class Switched(nn.MulConstant):
+    """A module with a mode of its own."""
+
+    mode_names = (*nn.Module.mode_names, "doubled")
+    doubled = False
+
+    def update_output(self, input):
+        self.output = super().update_output(input) * (2 if self.doubled else 1)
+        return self.output
+
+
+def test_a_mode_of_a_module_makes_it_captured_anew():
+    step = Step(Switched(1.5))
+    graph, x = step.graph(), drawn(5, 3)
+    graph(x)
+    step.model[0].doubled = True
+    (y,) = graph(x)
+    np.testing.assert_allclose(y.get(), 3 * x.get(), rtol=1e-6)
+    assert step.runs == 2 * (WARM_UPS + 1)
 
 
 def test_the_weights_may_change_in_place():
@@ -152,7 +173,7 @@ def test_what_cannot_be_captured(make, message):
             graph(x)
     cupy = backend.array_module("cuda")
     assert not graph._stream.is_capturing()
-    assert products.use_cublas(False) is False
+    assert cupy_ops.use_cublas(False) is False
     cupy.asarray(np.ones(3))  # an upload
     step.also = lambda: None
     step.model.evaluate()  # without it Dropout would fail again
@@ -175,9 +196,7 @@ def test_an_interruption_gets_through():
 
 
 def test_what_is_refused():
-    with pytest.raises(
-        ValueError, match="CUDA graphs are for GPUs: leave them out, or run with device 'cuda'"
-    ):
+    with pytest.raises(ValueError, match="CUDA graphs need a GPU: run with device 'cuda', or without them"):
         StepGraph(None, nn.Linear(2, 2))
     with pytest.raises(TypeError, match="must be arrays, got list"):
         linear().graph()([drawn(5, 3)])
@@ -205,7 +224,7 @@ def same_but_for_atomics(one, other, model):
 def trained(folder, model, graph):
     """Return parameters and sums after each of seven steps: rates fall, the flow starts, scores are made."""
     run = trainer("cuda", folder, model, sequences=14, still=4, cooldown=0.6, cuda_graph=graph)
-    products.use_cublas()  # so that both multiply alike
+    cupy_ops.use_cublas()  # so that both multiply alike
     evaluated, history = moved(frames(3, 3), "cuda"), []
     for step in range(7):
         if step % 3 == 0:
@@ -274,14 +293,14 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
 def test_tf32_and_graphs_need_cublas_itself(tmp_path, monkeypatch, options):
     monkeypatch.setenv("CUPY_TF32", "0")
     trainer("cuda", tmp_path, **options)
-    assert products.use_cublas(False) is bool(options)
+    assert cupy_ops.use_cublas(False) is bool(options)
     assert backend.uses_tf32() is ("tf32" in options)
 
 
 def test_the_command_line(tmp_path, capsys):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--cuda-graph"]
     assert moving_mnist.main([*command, "--out", str(tmp_path)]) == 2
-    assert "CUDA graphs are for GPUs" in capsys.readouterr().err
+    assert "CUDA graphs need a GPU" in capsys.readouterr().err
 
 
 def test_benchmark(tmp_path, monkeypatch):

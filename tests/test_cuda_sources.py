@@ -1,4 +1,4 @@
-"""The CUDA kernels against the NumPy passes that they stand for, compiled for the host and for any GPU."""
+"""The CUDA kernels against the NumPy functions that they replace, compiled for the host and for any GPU."""
 
 from types import SimpleNamespace
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nnlite import backend
-from nnlite.ops import gates
+from nnlite.ops import get_ops
 from nnlite.ops.tiles import Tiling
-from nnlite.optim import adaptive, orthogonal
+from nnlite.optim import adaptive
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -21,13 +21,13 @@ def test_gates(first, dtype):
     drawn = rng.standard_normal((8, n, 2 * batch)).astype(dtype)
     results = []
     for device in ("cpu", "cuda"):
-        xp = backend.array_module(device)
+        ops = get_ops(backend.array_module(device))
         everything = backend.asarray(drawn, dtype, device).copy()[..., ::2]
         a = everything[:4].copy().reshape(4 * n, batch)
         c_prev, c, h, dc = everything[4:]
-        gates.forward(a, None if first else c_prev, c, h, xp)
+        ops.gates_forward(a, None if first else c_prev, c, h)
         forward = backend.as_numpy(a).copy()
-        gates.backward(a, None if first else c_prev, c, h, dc, xp)  # h serves as dh
+        ops.gates_backward(a, None if first else c_prev, c, h, dc)  # h serves as dh
         results.append([backend.as_numpy(x) for x in (forward, c_prev, c, h, a, dc)])
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, atol=10 * np.finfo(dtype).eps)
@@ -43,7 +43,7 @@ def test_steps(dtype):
     for device in ("cpu", "cuda"):
         adams, others = (backend.asarray(drawn, dtype, device).copy() for _ in range(2))
         adaptive.adam_step(*adams[:, 3:9], 4, 0.1, options)
-        orthogonal.nesterov(*others[:3, 3:9], 0.9)
+        get_ops(others).nesterov_update(*others[:3, 3:9], 0.9)
         results.append([backend.as_numpy(x) for x in (adams, others)])
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, atol=10 * np.finfo(dtype).eps)
@@ -53,7 +53,7 @@ def test_steps(dtype):
 @pytest.mark.parametrize("size, tile", [((8, 8), 4), ((9, 13), 5), ((6, 20), 7), ((5, 5), 5)], ids=str)
 @pytest.mark.usefixtures("library")
 def test_tiles(size, tile):
-    """Of uneven halos and maps that tiles do not divide, in a part of an array with more maps."""
+    """With uneven halos and maps that tiles do not divide, in a part of an array with more channels."""
     rng, results = np.random.default_rng(0), []
     tiling = Tiling(2, *size, tile, (3, 1), (1, 3))
     tiles = rng.standard_normal((tile, tile, 3, tiling.batch)).astype(np.float32)
@@ -61,10 +61,11 @@ def test_tiles(size, tile):
     tiling.clear_outside(tiles)
     for device in ("cpu", "cuda"):
         there, u = backend.asarray(tiles, device=device), backend.asarray(with_halo, device=device).copy()
-        folded = backend.array_module(device).full_like(there, 7)
-        tiling.fold(u[:, :, 1:4], folded)
+        ops = get_ops(u)
+        added = ops.xp.full_like(there, 7)
+        ops.overlap_add(tiling, u[:, :, 1:4], added)
         u[:, :, 1:4] = 0
-        tiling.spread(there, u[:, :, 1:4])
-        results.append([backend.as_numpy(x) for x in (folded, u)])
+        ops.gather_halo(tiling, there, u[:, :, 1:4])
+        results.append([backend.as_numpy(x) for x in (added, u)])
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-6)

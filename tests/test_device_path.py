@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
 from nnlite.models import gradcheck_cases as model_cases
-from nnlite.train import moving_mnist, moving_mnist_experiment
-from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
-from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim
+from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
 from nnlite.gradcheck_cases import inputs
 from nnlite.ops.spectral import SpectralConvolution
-from nnlite.recurrent import spectral_steps
+from nnlite.recurrent import spectral_conv_lstm
 
 #: The largest difference between the devices, over the largest entry of an array (but at least 0.05). The
 #: double computes as the CPU does, a GPU adds up in another order and has another tanh.
@@ -44,7 +46,7 @@ def tolerance():
 
 def same(cpu, gpu, what):
     """Compare arrays, or tables of arrays, of the two devices."""
-    for a, b in zip(gradcheck._leaves(cpu), gradcheck._leaves(gpu), strict=True):
+    for a, b in zip(table.leaves(cpu), table.leaves(gpu), strict=True):
         assert backend.device_of(b) == "cuda", what
         assert b.dtype == a.dtype and b.shape == a.shape, what
         scale = np.abs(a).max(initial=0.05)
@@ -56,11 +58,11 @@ def passes(module, input, device):
     module.type(np.float32, device)
     input = moved(input, device)
     output = gradcheck._forward(module, input, seed=0)
-    found = {"output": [y.copy() for y in gradcheck._leaves(output)]}
+    found = {"output": [y.copy() for y in table.leaves(output)]}
     rng = np.random.default_rng(1)
     grads = [moved(rng.standard_normal(y.shape), device) for y in found["output"]]
     module.zero_grad_parameters()
-    found["grad_input"] = module.backward(input, gradcheck._unflatten(output, iter(grads)))
+    found["grad_input"] = module.backward(input, table.fill(output, iter(grads)))
     return found | {path: grad for path, _, grad in module.named_parameters()}
 
 
@@ -123,7 +125,7 @@ def test_model(name):
 @pytest.mark.parametrize("algorithm, tile", [("gemm", None), ("spectral", 13), ("spectral", 5)])
 def test_seq_conv_lstm(algorithm, tile, monkeypatch):
     """Two sequences that follow one another, in training and in evaluation; maps that tiles do not divide."""
-    monkeypatch.setattr(spectral_steps, "choose_tile", lambda *sizes: tile)
+    monkeypatch.setattr(spectral_conv_lstm, "choose_tile", lambda *sizes: tile)
     model = nn.SeqConvLSTM(2, 3, 5, 3, algorithm=algorithm).remember("both")
     twin, rng = model.clone(), np.random.default_rng(0)
     twin.cuda()
@@ -200,15 +202,15 @@ def test_checkpoint(tmp_path):
 def trainer(device, folder, model=None, length=4, **options):
     """Return a trainer of a small model, by default one with flow, on a few sequences of `length` frames."""
     folder.mkdir(exist_ok=True)
-    options = {"sequences": 8, "epoch": 8, "batch": 2, "log_every": 3, "still": 2} | options
+    options = {"sequences": 8, "batch": 2, "log_every": 3, "flow_warmup": 2} | options
 
-    def make_batch(indices):
+    def make_batch(step, indices):
         x = np.concatenate([frames(length, 1, seed) for seed in indices], axis=1)
         return x[:-1], x[1:]
 
     model = (model or small("ae_convlstm_flow")).type(device=device)
     criterion = nn.BCECriterion(size_average=False)
-    return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, {})
+    return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, epoch=8)
 
 
 def losses(folder):
@@ -255,10 +257,8 @@ def test_main_job(tmp_path, monkeypatch, library):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cuda", *sizes, "--out", str(run)]
     assert moving_mnist.main(command) == 0
     names = {entry.name for entry in run.iterdir()}
-    assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
-        ".lock",
-    }
+    pictures = {"curves.png", "predictions.png", "inspect.html"}
+    assert names == {"checkpoint.h5", "log.jsonl", "result.json", ".lock"} | pictures
     hardware = json.loads((run / "result.json").read_text())["hardware"]
     assert hardware["device"] == "cuda" and (library == "gpu" or hardware["gpu"] == "a double")
     scores = []

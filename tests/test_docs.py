@@ -1,4 +1,4 @@
-"""The pages that compute: snippets run, every module has a section, links lead somewhere."""
+"""Pages that compute: snippets run, every module has a section, links lead somewhere."""
 
 import contextlib
 import functools
@@ -18,7 +18,11 @@ ROOT = Path(__file__).parent.parent
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-DOCUMENTS = [*PAGES, TUTORIAL, ROOT / "docs" / "sequences.md"]
+DOCUMENTS = [
+    *PAGES,
+    TUTORIAL,
+    *(ROOT / "docs" / f"{name}.md" for name in ("sequences", "convolution-algorithms")),
+]
 IDS = [str(page.relative_to(ROOT / "docs")) for page in DOCUMENTS]
 
 #: A Python snippet, and the block of its output if one follows.

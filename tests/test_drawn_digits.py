@@ -36,7 +36,7 @@ def test_looks_like_mnist(training):
     assert outside.sum() < 0.002 * ink.sum()
 
 
-def test_classes_can_be_told_apart(training):
+def test_classes_can_be_distinguished(training):
     """The class whose mean picture is nearest is the right one for most unseen digits."""
     images, labels = training
     means = np.stack([images[labels == label].mean(axis=0) for label in range(10)])
@@ -45,7 +45,7 @@ def test_classes_can_be_told_apart(training):
     assert (distance.argmin(axis=1) == truth).mean() > 0.7
 
 
-def test_spellings_differ(training):
+def test_variants_differ(training):
     images, labels = training
     for label in range(10):
         members = images[labels == label]
@@ -66,7 +66,7 @@ def test_splits_and_seeds_are_disjoint(training):
 
 
 def test_same_everywhere():
-    """A change of the drawing shows here: results of earlier runs no longer compare then."""
+    """A change of the drawing fails here, because it makes earlier results incomparable."""
     images, _ = draw_digits(200)
     assert int(images.sum(dtype=np.int64)) == 5378050
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.data.moving_mnist_files import RecordedSequences
-from nnlite.train import evaluation
+from nnlite.data.video_dataset import VideoBatch
+from nnlite.train.moving_mnist import evaluation
 
 import nnlite as nn
 
-DATA = MovingMNIST(draw_digits(40)[0], size=40, number=2, speed=2.5, frames=5)
+DATA = MovingMNIST(draw_digits(40)[0], size=(40, 40), n_digits=2, speed=2.5, n_frames=5)
 COUNT = 10
 
 
@@ -25,10 +25,10 @@ class Oracle(nn.Module):
 
     def update_output(self, input):
         count = input.shape[1]
-        sequences = DATA.sequences(range(self.place, self.place + count))
+        sequences = DATA.batch(range(self.place, self.place + count))
         self.place = (self.place + count) % COUNT
         target = sequences.frames[1:]
-        self.flow = sequences.true_flow("end")[0] + np.array(self.offset, np.float32)[:, None, None]
+        self.flow = sequences.true_flow("target")[0] + np.array(self.offset, np.float32)[:, None, None]
         right = target * self.probability + (1 - target) * (1 - self.probability)
         return right.astype(np.float32)
 
@@ -40,8 +40,8 @@ def test_scores(batch):
         assert scores["bce"][steps] == pytest.approx(-np.log(0.8), rel=1e-6)
         assert scores["flow_arriving"][steps] == pytest.approx(5.0, rel=1e-6)
         assert scores["roughness"][steps] > 0
-    sequences = DATA.sequences(range(COUNT))
-    for place, at in (("arriving", "end"), ("leaving", "start")):
+    sequences = DATA.batch(range(COUNT))
+    for place, at in (("arriving", "target"), ("leaving", "source")):
         flow, known = sequences.true_flow(at)
         length = np.hypot(flow[:, :, 0], flow[:, :, 1])
         assert scores[f"zero_{place}"]["all"] == pytest.approx(length[known].mean())
@@ -65,8 +65,8 @@ def test_roughness():
 
 def test_true_motion_is_not_always_known():
     class Recorded:
-        def sequences(self, indices):
-            return RecordedSequences(DATA.sequences(indices).frames)
+        def batch(self, indices):
+            return VideoBatch(DATA.batch(indices).frames)
 
         def __len__(self):
             return 12
@@ -89,7 +89,7 @@ def test_a_predictor_of_the_last_frame_only_without_flow():
 
 
 def test_sequence_without_motion_or_digit_does_not_break_the_mean():
-    blank = MovingMNIST(np.zeros((1, 28, 28), np.uint8), size=40, frames=5)
+    blank = MovingMNIST(np.zeros((1, 28, 28), np.uint8), size=(40, 40), n_frames=5)
 
     class Zero(nn.Module):
         def update_output(self, input):
@@ -103,7 +103,7 @@ def test_sequence_without_motion_or_digit_does_not_break_the_mean():
 
 def test_digits_that_stand_still():
     """Zero flow has no error then, and nothing can be set in relation to it."""
-    still = MovingMNIST(draw_digits(40)[0], size=40, number=1, speed=0, frames=5)
+    still = MovingMNIST(draw_digits(40)[0], size=(40, 40), n_digits=1, speed=0, n_frames=5)
 
     class Zero(nn.Module):
         def update_output(self, input):

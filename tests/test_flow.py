@@ -8,15 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnlite.data.flow import (
-    end_point_error,
-    known_flow,
-    read_flo,
-    read_kitti_png,
-    write_flo,
-    write_kitti_png,
-)
-from nnlite.data.png16 import encode_png16
+from nnlite.data.flow import end_point_error, known_flow, read_flo, write_flo
 
 import nnlite as nn
 
@@ -80,11 +72,10 @@ def test_broken_flo_files_are_named(tmp_path, content, message):
         read_flo(tmp_path / "broken.flo")
 
 
-@pytest.mark.parametrize("write", [write_flo, write_kitti_png])
-def test_writing_fails_without_a_trace(tmp_path, write, monkeypatch):
+def test_failed_writing_leaves_no_trace(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"flow must have shape \(H, W, 2\), got \(2, 4, 5\)"):
-        write(tmp_path / "a", np.zeros((2, 4, 5)))
-    write(tmp_path / "a", random_flow())
+        write_flo(tmp_path / "a", np.zeros((2, 4, 5)))
+    write_flo(tmp_path / "a", random_flow())
     before = (tmp_path / "a").read_bytes()
 
     def fail(*paths):
@@ -92,7 +83,7 @@ def test_writing_fails_without_a_trace(tmp_path, write, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        write(tmp_path / "a", random_flow(seed=1))
+        write_flo(tmp_path / "a", random_flow(seed=1))
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == before
 
@@ -140,48 +131,11 @@ def test_real_flow_explains_the_second_frame():
 def test_names_beyond_ascii(tmp_path):
     folder = tmp_path / "flüsse 流れ"
     folder.mkdir()
-    for write, read, name in (
-        (write_flo, read_flo, "größe.flo"),
-        (write_kitti_png, read_kitti_png, "поток.png"),
-    ):
-        write(folder / name, np.ones((2, 3, 2)))
-        np.testing.assert_array_equal(read(folder / name), np.ones((2, 3, 2)))
-        (folder / name).write_bytes(b"something else")
-        with pytest.raises(ValueError, match=f"flüsse 流れ/{name}: not a "):
-            read(folder / name)
-
-
-# ---- KITTI PNG --------------------------------------------------------------------------------------
-
-
-def test_kitti_round_trip(tmp_path):
-    flow = np.rint(random_flow() * 64) / 64
-    flow[0, 0], flow[0, 1], flow[2, 3] = (-512, 511.984375), (np.nan, 0), (3, 2e9)
-    write_kitti_png(tmp_path / "a.png", flow)
-    read = read_kitti_png(tmp_path / "a.png")
-    known = known_flow(flow)
-    assert read.dtype == np.float32 and known.sum() == known.size - 2
-    np.testing.assert_array_equal(known_flow(read), known)
-    np.testing.assert_array_equal(read[known], flow[known])
-    assert (read[~known] == 1e10).all()
-    rounded = random_flow(seed=1)
-    write_kitti_png(tmp_path / "a.png", rounded)
-    assert np.abs(read_kitti_png(tmp_path / "a.png") - rounded).max() <= 1 / 128
-
-
-def test_kitti_scale(tmp_path):
-    image = np.array([[[33307, 31910, 1], [33307, 31910, 0]]], np.uint16)
-    (tmp_path / "a.png").write_bytes(encode_png16(image))
-    flow = read_kitti_png(tmp_path / "a.png")
-    np.testing.assert_array_equal(flow[0, 0], [(33307 - 32768) / 64, (31910 - 32768) / 64])
-    np.testing.assert_array_equal(known_flow(flow), [[True, False]])
-
-
-def test_kitti_range(tmp_path):
-    for value in (512.0, -512.1):
-        with pytest.raises(ValueError, match=r"a\.png: a KITTI PNG holds flow from -512 to 511\.98"):
-            write_kitti_png(tmp_path / "a.png", np.full((2, 2, 2), value))
-    assert not list(tmp_path.iterdir())
+    write_flo(folder / "größe.flo", np.ones((2, 3, 2)))
+    np.testing.assert_array_equal(read_flo(folder / "größe.flo"), np.ones((2, 3, 2)))
+    (folder / "größe.flo").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"flüsse 流れ/größe\.flo: not a "):
+        read_flo(folder / "größe.flo")
 
 
 # ---- end-point error ----------------------------------------------------------------------------------

@@ -1,11 +1,10 @@
-"""Pairs of frames with flow: the layouts of MPI-Sintel and Middlebury, a drawn pair, and what is broken."""
+"""Pairs of frames with flow: the layouts of MPI-Sintel and Middlebury, a drawn pair, and damaged files."""
 
 import shutil
 
 import numpy as np
 import pytest
 from nnlite.data.flow import write_flo
-from nnlite.data.frame_pairs import find_folder
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
@@ -138,11 +137,11 @@ def test_unknown_flow_and_grey_frames(middlebury):
 # ---- folders ------------------------------------------------------------------------------------------
 
 
-def test_where_the_folders_are_looked_for(sintel, middlebury, monkeypatch):
+def test_where_the_folders_are_searched_for(sintel, middlebury, monkeypatch):
     training = sintel / "training"
     assert find_sintel() is None and find_middlebury() is None
-    for asked in (sintel, training, sintel.parent):
-        assert find_sintel(asked) == training
+    for folder in (sintel, training, sintel.parent):
+        assert find_sintel(folder) == training
     monkeypatch.setenv("NNLITE_DATA", str(sintel.parent))
     assert find_sintel() == training and find_middlebury() == middlebury
     shutil.rmtree(middlebury)
@@ -153,12 +152,13 @@ def test_folders_that_are_not_there(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match=r"--sintel: there is no folder .*nowhere"):
         find_sintel(tmp_path / "nowhere")
     with pytest.raises(
-        FileNotFoundError, match=r"--middlebury: .* has no folders other-data and other-gt-flow"
+        FileNotFoundError,
+        match=r"--middlebury: no Middlebury in .*: other-data/ and other-gt-flow/ must be in this folder",
     ):
         find_middlebury(tmp_path)
     monkeypatch.setenv("NNLITE_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="NNLITE_DATA: there is no folder"):
-        find_folder("--sintel", None, "sintel", ("flow",))
+        find_sintel()
 
 
 # ---- broken files -------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_file_that_vanishes_is_named(sintel):
 
 def test_moving_disc_is_what_its_flow_says():
     """With whole pixels of motion every visible pixel of frame t is found in frame t + 1."""
-    disc = MovingDisc((60, 40), (5, -3), (-2, 1))
+    disc = MovingDisc((40, 60), (5, -3), (-2, 1))
     pair = disc.read()
     assert pair.first.shape == (40, 60, 3) and pair.first.min() >= 0 and pair.first.max() <= 1
     assert {tuple(motion) for motion in pair.flow.reshape(-1, 2)} == {(5, -3), (-2, 1)}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.train import evaluation, frames_seen
-from nnlite.train.least_error import least_errors
+from nnlite.train.moving_mnist import evaluation, frames_seen
+from nnlite.train.moving_mnist.bayes_bound import least_errors
 
 from nnlite import models
 
-DATA = MovingMNIST(draw_digits(30)[0], size=32, number=1, frames=6)
+DATA = MovingMNIST(draw_digits(30)[0], size=(32, 32), n_digits=1, n_frames=6)
 SMALL = {"height": 32, "width": 32, "n_features": 3, "n_memory": 4, "kernel": 3}
 
 
@@ -19,7 +19,7 @@ def test_errors_are_of_each_step():
     trained = {"conv": models.build("ae_conv", **convolutional), "lstm": models.build("ae_convlstm", **SMALL)}
     count = frames_seen.BATCH + 5
     found = frames_seen.errors(trained, DATA, count)
-    frames = DATA.sequences(range(count)).frames
+    frames = DATA.batch(range(count)).frames
     for name, model in trained.items():
         p = model.forward(frames[:-1])
         truth = frames[len(frames) - len(p) :]
@@ -30,7 +30,7 @@ def test_errors_are_of_each_step():
 
 def test_references_have_the_mean_of_the_table():
     """To a few percent: there they are calibrated on all steps together, here on each one."""
-    test = MovingMNIST(draw_digits(30, split="test")[0], size=32, number=1, frames=6, split="test")
+    test = MovingMNIST(draw_digits(30, split="test")[0], size=(32, 32), n_digits=1, n_frames=6, split="test")
     counts = (
         evaluation.transition_counts(DATA, evaluation.CALIBRATION),
         evaluation.transition_counts(test, 20),
@@ -43,5 +43,5 @@ def test_references_have_the_mean_of_the_table():
         assert found[name][-1] == pytest.approx(table[name]["last"])
     np.testing.assert_array_equal(found["least"], least_errors(test, 20))
     assert (np.array(found["least"]) < found["copy"]).all()
-    several = MovingMNIST(draw_digits(30)[0], size=32, number=1, speed=(1, 2), frames=6)
+    several = MovingMNIST(draw_digits(30)[0], size=(32, 32), n_digits=1, speed=(1, 2), n_frames=6)
     assert "least" not in frames_seen.reference_errors(*counts, several, 20)

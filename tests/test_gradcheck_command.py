@@ -47,8 +47,10 @@ def test_command_passes(capsys):
 
 
 def test_command_fails_when_nothing_matches(capsys):
-    assert main(["--match", "NoSuchModule"]) == 1
-    assert "0 cases" in capsys.readouterr().out
+    assert main(["--match", "NoSuchModule"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: no case matches 'NoSuchModule'; there are cases of Tanh, Sigmoid, ")
+    assert "SeqConvLSTM" in printed.err and not printed.out
 
 
 @pytest.fixture

@@ -123,8 +123,31 @@ def test_whole_sequence_from_a_given_start():
     whole.user_prev_output = start
     np.testing.assert_array_equal(whole.forward(X), y)
     np.testing.assert_array_equal(whole.backward(X, G), grads[1])
-    assert whole.user_prev_output is None
+    whole.user_prev_output = None
     assert not np.allclose(whole.forward(X), y)
+    whole.user_prev_output = start[0]
+    np.testing.assert_allclose(whole.forward(X[:, 0]), y[:, 0], rtol=1e-12)
+    whole.backward(X[:, 0], G[:, 0])
+    np.testing.assert_allclose(whole.user_grad_prev_output, grads[0][0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("build", [lambda: nn.Sequencer(nn.GRU(N_IN, N_OUT)), lambda: nn.SeqGRU(N_IN, N_OUT)])
+def test_an_encoder_and_a_forecaster(build):
+    """Two memories, the second from the state of the first, have the gradients of one that runs through."""
+    whole = build().double()
+    parts = [whole.clone(), whole.clone()]
+    first, second = (part.module if isinstance(part, nn.Sequencer) else part for part in parts)
+    y, grad = whole.forward(X), whole.backward(X, G)
+    start = parts[0].forward(X[:2])
+    second.user_prev_output = start[-1].copy()
+    np.testing.assert_allclose(np.concatenate([start, parts[1].forward(X[2:])]), y, rtol=1e-12)
+    later = parts[1].backward(X[2:], G[2:])
+    first.grad_prev_output = second.user_grad_prev_output
+    np.testing.assert_allclose(np.concatenate([parts[0].backward(X[:2], G[:2]), later]), grad, rtol=1e-10)
+    parts[0].forward(X[:2])
+    first.grad_prev_output = np.zeros((3, 3))
+    with pytest.raises(ValueError, match="grad_prev_output must have shape"):
+        parts[0].backward(X[:2], G[:2])
 
 
 def test_whole_sequence_goes_on():

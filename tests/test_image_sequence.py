@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from nnlite.data.image_sequence import decode_images, image_files, natural_key
-from nnlite.data.video import decode, frames
+from nnlite.data.video import decode, read_frames
 
 pytest.importorskip("av")
 from video_files import cut, make_folder, make_picture, number_of, pictures
@@ -28,12 +28,12 @@ def test_only_pictures_are_frames(tmp_path):
 def test_frames(tmp_path, name):
     want = pictures(12)
     folder = make_folder(tmp_path / "Zürich", want, name)
-    read = list(frames(folder))
+    read = list(read_frames(folder))
     assert [number_of(frame) for frame in read] == list(range(12))
     difference = np.abs(np.stack(read)[:, 0] - np.stack(want)[..., 0] / np.float32(255))
     assert difference.max() <= (0 if name.lower().endswith("png") else 0.03)
-    assert next(frames(folder, (6, 8), "rgb")).shape == (3, 6, 8)
-    assert [number_of(frame) for frame in frames(folder, rate=12.5)] == [0, 2, 4, 6, 8, 10]
+    assert next(read_frames(folder, (6, 8), "rgb")).shape == (3, 6, 8)
+    assert [number_of(frame) for frame in read_frames(folder, rate=12.5)] == [0, 2, 4, 6, 8, 10]
 
 
 def test_beginning_in_the_middle(tmp_path):
@@ -45,7 +45,7 @@ def test_beginning_in_the_middle(tmp_path):
 def test_the_content_tells_the_format(tmp_path):
     folder = make_folder(tmp_path / "a", pictures(2))
     (folder / "1.png").rename(folder / "1.jpg")
-    assert [number_of(frame) for frame in frames(folder)] == [0, 1]
+    assert [number_of(frame) for frame in read_frames(folder)] == [0, 1]
 
 
 # ---- bad input --------------------------------------------------------------------------------------------
@@ -53,14 +53,14 @@ def test_the_content_tells_the_format(tmp_path):
 
 def test_no_pictures(tmp_path):
     with pytest.raises(ValueError, match=rf"{tmp_path}: there is no picture in this folder"):
-        list(frames(tmp_path))
+        list(read_frames(tmp_path))
 
 
 @pytest.mark.parametrize("later", [False, True])
 def test_two_sizes(tmp_path, later):
     folder = make_folder(tmp_path / "a", pictures(4))
     make_picture(folder / "3.png", pictures(1, 50, 60)[0])
-    message = r"3\.png: is 60 x 50 pixels, but 0\.png of the same sequence 64 x 48"
+    message = r"3\.png: is 60 x 50 pixels, but 0\.png in the same folder is 64 x 48"
     with pytest.raises(ValueError, match=message):
         list(decode_images(folder, (8, 8), first=3 if later else 0))
 
@@ -77,7 +77,7 @@ def test_two_sizes(tmp_path, later):
 def test_broken_picture(tmp_path, content, message):
     folder = make_folder(tmp_path / "a", pictures(3))
     (folder / "1.png").write_bytes(content)
-    read = frames(folder)
+    read = read_frames(folder)
     assert number_of(next(read)) == 0
     with pytest.raises(ValueError, match=rf"1\.png: {message}"):
         next(read)
@@ -90,4 +90,4 @@ def test_cut_picture(tmp_path, name, message):
     folder = make_folder(tmp_path / "a", pictures(2), name)
     path = cut(folder / name.format(1), 0.9)
     with pytest.raises(ValueError, match=rf"{path.name}: {message}"):
-        list(frames(folder))
+        list(read_frames(folder))

@@ -6,10 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from nnlite.train import inspect, inspection_sources
-from nnlite.train.inspection import Problem
-from nnlite.train.inspection_subject import load
-from toy_inspection import STEPS, content_of, save
+from nnlite.train.inspect import __main__ as inspect
+from nnlite.train.inspect.forward_backward import ForwardBackward
+from nnlite.train.inspect.sequences import sequence_for
+from nnlite.train.inspect.traced_model import load
+from toy_inspect import STEPS, content_of, save
 
 import nnlite as nn
 
@@ -55,14 +56,18 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """A headless Chromium; what it would fetch from elsewhere fails."""
+    """A headless Chromium without network access."""
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     profile = tmp_path_factory.mktemp("profile")
-    for argument in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-        *("--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"),
-    ):
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={profile}",
+    ]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(executable_path=DRIVER)
@@ -130,7 +135,7 @@ def pixels(browser, selector):
     return browser.execute_script(script, selector)
 
 
-def test_it_opens_from_disk_without_a_word_on_the_console(browser, page):
+def test_it_opens_from_disk_with_an_empty_console(browser, page):
     browser.get_log("browser")
     show(browser, page[0], 1300, "light")
     assert browser.current_url.startswith("file://")
@@ -143,21 +148,21 @@ def test_it_opens_from_disk_without_a_word_on_the_console(browser, page):
 def test_a_click_on_a_module_shows_its_pictures(opened):
     cell(opened, "encoder.1", 2).click()
     assert chosen(opened) == ("encoder.1", "2")
-    assert "encoder.1" in one(opened, "#lens-title").text
+    assert "encoder.1" in one(opened, "#detail-title").text
     for signal in ("input", "output", "grad_output", "grad_input"):
         assert pixels(opened, f'[data-signal="{signal}"] canvas') > 5
         assert one(opened, f'[data-signal="{signal}"] .histogram rect').is_displayed()
-    one(opened, '[data-path="decoder.1"] .path').click()  # the name of a module will do, too
+    one(opened, '[data-path="decoder.1"] .path').click()  # the name of a module works too
     assert chosen(opened) == ("decoder.1", "2")
     assert pixels(opened, '[data-signal^="decoder.1.weight"] canvas') > 5
 
 
 def test_the_numbers_are_those_of_the_run(opened, page):
-    subject = load(page[0].parent / "checkpoint.h5")
-    problem = Problem(subject, inspection_sources.sequence_for(subject, steps=STEPS), "all")
-    with nn.trace(problem.model, arrays=True) as trace:
-        loss = problem.loss()
-        problem.backward()
+    traced = load(page[0].parent / "checkpoint.h5")
+    run = ForwardBackward(traced, sequence_for(traced, n_frames=STEPS), "all")
+    with nn.trace(run.model, arrays=True) as trace:
+        loss = run.loss()
+        run.backward()
     assert f"{loss:.8g}" in one(opened, "#facts").text
     for path, step in (("decoder.0", 0), ("regressor.0", 3), ("memory", 1)):
         call = next(c for c in trace.select(path) if c.grad_input)
@@ -169,7 +174,7 @@ def test_the_numbers_are_those_of_the_run(opened, page):
             assert float(shown.text.replace("−", "-")) == pytest.approx(expected, rel=1e-6)
             press(opened, "1" if label == "grad_output" else "2")
             assert value(cell(opened, path, step)) == pytest.approx(expected, rel=1e-14)
-    gradient = next(g for p, _, g in problem.model.named_parameters() if p == "memory.o2g.weight")
+    gradient = next(g for p, _, g in run.model.named_parameters() if p == "memory.o2g.weight")
     shown = one(opened, '[data-signal^="memory.o2g.weight:added"] .norm [data-value]')
     assert value(shown) == pytest.approx(np.linalg.norm(gradient.astype(np.float64)), rel=1e-6)
 
@@ -181,7 +186,7 @@ def test_the_numbers_are_those_of_the_run(opened, page):
 
 
 def test_pictures_show_the_numbers(opened, page):
-    """The sign of the derivative by the output is that of the colour: blue below zero, red above."""
+    """The sign of a derivative is that of its colour: blue below zero, red above."""
     cell(opened, "decoder.2", 1).click()
     drawn = opened.execute_script("""
       const canvas = document.querySelector('[data-signal="grad_input"] canvas');
@@ -189,18 +194,18 @@ def test_pictures_show_the_numbers(opened, page):
       return [canvas.height, canvas.width, [...data]];
     """)
     colours = np.array(drawn[2]).reshape(drawn[0], drawn[1], 4)
-    subject = load(page[0].parent / "checkpoint.h5")
-    problem = Problem(subject, inspection_sources.sequence_for(subject, steps=STEPS), "all")
-    problem.loss()
-    problem.backward()
-    expected = problem.model.decoder[2].grad_input[1, 0]
+    traced = load(page[0].parent / "checkpoint.h5")
+    run = ForwardBackward(traced, sequence_for(traced, n_frames=STEPS), "all")
+    run.loss()
+    run.backward()
+    expected = run.model.decoder[2].grad_input[1, 0]
     clear = np.abs(expected) > 0.2 * np.abs(expected).max()
     assert clear.sum() > 20
     redder = colours[..., 0].astype(int) > colours[..., 2]
     np.testing.assert_array_equal(redder[clear], expected[clear] > 0)
 
 
-def test_the_keyboard_does_it_all(opened):
+def test_the_keyboard_does_everything(opened):
     keys = webdriver.Keys
     cell(opened, "encoder.1", 1).click()
     press(opened, keys.ARROW_RIGHT)
@@ -246,7 +251,7 @@ def test_maps_are_turned_page_by_page(opened):
 
 
 def test_a_shared_scale_makes_small_gradients_pale(opened):
-    """By its own scale each picture has the full colour; by a shared one only the largest has."""
+    """With its own scale each picture reaches full colour; with a shared one only the largest does."""
 
     def strongest(step):
         cell(opened, "decoder.2", step).click()
@@ -276,8 +281,8 @@ def test_containers_fold(opened):
     assert one(opened, '[data-path="encoder"] .fold').get_attribute("aria-expanded") == "false"
 
 
-def test_the_film_the_curves_and_the_memory_are_drawn(opened):
-    assert pixels(opened, "#film tr:nth-child(3) td canvas") > 3  # the prediction
+def test_the_frame_strip_the_curves_and_the_memory_are_drawn(opened):
+    assert pixels(opened, "#frame-strip tr:nth-child(3) td canvas") > 3  # the prediction
     assert len(opened.find_elements("css selector", "#curves-plot .series")) > 10
     names = [
         element.text.split("\n")[0] for element in opened.find_elements("css selector", "#memory-table th b")
@@ -290,7 +295,7 @@ def test_the_film_the_curves_and_the_memory_are_drawn(opened):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_phone_scrolls_down_only(browser, page, theme):
+def test_a_phone_never_scrolls_sideways(browser, page, theme):
     show(browser, page[0], 360, theme)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     cell(browser, "memory", 1).click()

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from nnlite.train.loop import CHECKPOINT, LOG, LoopOptions, batch_indices, loss_and_gradient, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 from toy_training import Toy, toy_batch, trainer
 
 import nnlite as nn
@@ -34,7 +35,7 @@ def test_logged_loss_is_the_mean_over_steps_and_pixels(tmp_path):
     nn.manual_seed(7)
     losses = []
     for step in range(3):
-        input, target = toy_batch(batch_indices(step, 3, 10, 0))
+        input, target = toy_batch(step, batch_indices(step, 3, 10, 0))
         losses.append(nn.BCECriterion().forward(silent.forward(input), target))
     assert read_log(tmp_path)[-1]["loss"] == pytest.approx(np.mean(losses), rel=1e-6)
 
@@ -47,7 +48,7 @@ def test_step_is_the_clipped_mean_gradient(tmp_path):
     flat, grad = twin.get_parameters()
     flat[...] = start
     nn.manual_seed(7)
-    input, target = toy_batch(batch_indices(0, 3, 10, 0))
+    input, target = toy_batch(0, batch_indices(0, 3, 10, 0))
     criterion = nn.BCECriterion(size_average=False)
     output = twin.forward(input)
     criterion.forward(output, target)
@@ -70,9 +71,9 @@ def test_minutes_end_the_training(tmp_path):
 
 
 def test_divergence_keeps_the_last_checkpoint(tmp_path):
-    def make_batch(indices):
-        input, target = toy_batch(indices)
-        return input * (np.nan if run.step == 4 else 1), target
+    def make_batch(step, indices):
+        input, target = toy_batch(step, indices)
+        return input * (np.nan if step == 4 else 1), target
 
     run = trainer(tmp_path, make_batch)
     with pytest.raises(
@@ -116,16 +117,14 @@ def test_a_model_with_one_output_predicts_the_last_frame():
 
 def test_penalty_is_logged_per_sequence(tmp_path):
     class WithPenalty(Toy):
-        def find_modules(self, name):
-            assert name == "SmoothHuberPenalty"
-            return [type("Penalty", (), {"value": np.float32(6.0)})()] * 2
+        penalises, value = True, np.float32(12.0)
 
     trainer(tmp_path, model=WithPenalty(), sequences=3).run()
     assert json.loads((tmp_path / LOG).read_text().splitlines()[-1])["penalty"] == 4.0
 
 
 def test_learning_rate_cools_down_at_the_end(tmp_path):
-    run = trainer(tmp_path, sequences=30, epoch=1000, learning_rate=2.0, cooldown=0.5)
+    run = trainer(tmp_path, sequences=30, epoch=1000, learning_rate=2.0, lr_decay_fraction=0.5)
     rates = []
     for run.step in range(10):
         rates.append(run._learning_rate())
@@ -135,22 +134,22 @@ def test_learning_rate_cools_down_at_the_end(tmp_path):
 
 def test_flow_keeps_still_at_first(tmp_path):
     class WithFlow(Toy):
-        """A toy that notes at every forward pass whether it is to keep still."""
+        """A toy that notes at every forward pass whether its flow is held."""
 
-        still, noted = False, []
+        hold_flow, noted = False, []
 
         def update_output(self, input):
-            self.noted.append(self.still)
+            self.noted.append(self.hold_flow)
             return super().update_output(input)
 
-    run = trainer(tmp_path, model=WithFlow(), sequences=15, still=9)
+    run = trainer(tmp_path, model=WithFlow(), sequences=15, flow_warmup=9)
     for _ in range(5):
         run.train_step()
-        assert run.model.still is False  # whoever looks at it sees the whole model
+        assert run.model.hold_flow is False  # whoever looks at it sees the whole model
     assert run.model.noted == [True] * 3 + [False] * 2
 
 
 def test_a_model_without_flow_has_nothing_to_keep_still(tmp_path):
-    run = trainer(tmp_path, sequences=6, still=6)
+    run = trainer(tmp_path, sequences=6, flow_warmup=6)
     run.run()
-    assert not hasattr(run.model, "still") and run.parameters[0] != 0
+    assert not hasattr(run.model, "hold_flow") and run.parameters[0] != 0

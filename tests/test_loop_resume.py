@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnlite.train.loop import CHECKPOINT, LOG, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LOG, read_log
 from toy_training import outcome, toy_batch, trainer
 
 import nnlite as nn
@@ -19,13 +19,13 @@ def complete(run):
     return run.run(lambda: {"parameter": float(run.parameters[0])})
 
 
-def killed_at(step, folder):
+def killed_at(last, folder):
     """Train in `folder` and die without warning within the given step (run in another process)."""
 
-    def make_batch(indices):
-        if run.step == step:
+    def make_batch(step, indices):
+        if step == last:
             os.kill(os.getpid(), signal.SIGKILL)
-        return toy_batch(indices)
+        return toy_batch(step, indices)
 
     run = trainer(Path(folder), make_batch)
     complete(run)
@@ -62,10 +62,10 @@ def test_signal_saves_and_stops(number, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
 
-    def make_batch(indices):
-        if run.step == 4:
+    def make_batch(step, indices):
+        if step == 4:
             os.kill(os.getpid(), number)
-        return toy_batch(indices)
+        return toy_batch(step, indices)
 
     usual = signal.getsignal(number)
     run = trainer(broken, make_batch, save_every=1e9)
@@ -97,10 +97,10 @@ def test_muon_is_told_the_shapes_and_resumes(tmp_path):
 
 
 def test_second_interrupt_is_immediate(tmp_path):
-    def make_batch(indices):
+    def make_batch(step, indices):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
-        return toy_batch(indices)
+        return toy_batch(step, indices)
 
     # Where a shell has started the tests in the background they ignore interrupts.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

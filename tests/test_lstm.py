@@ -6,6 +6,7 @@ import pytest
 from recurrent_golden import back_steps, check_sequences, noise, run_steps
 
 import nnlite as nn
+from nnlite.finite_differences import numeric_gradient
 from nnlite.gradcheck import check_module, worst
 
 SEQUENCES = [
@@ -207,14 +208,7 @@ def test_user_state_gradients():
         lstm.forget()
         return sum(float(np.sum(a * b)) for a, b in zip(run_steps(lstm, x), g))
 
-    numeric = np.zeros_like(state)
-    for index in np.ndindex(*state.shape):
-        kept = state[index]
-        state[index] = kept + 1e-6
-        above = loss()
-        state[index] = kept - 1e-6
-        numeric[index] = (above - loss()) / 2e-6
-        state[index] = kept
+    numeric = numeric_gradient(loss, state)
     loss()
     back_steps(lstm, x, g)
     got = [lstm.user_grad_prev_output, lstm.user_grad_prev_cell]

@@ -1,4 +1,4 @@
-"""MNIST idx files: reading, looking for them, and what broken ones say."""
+"""MNIST idx files: reading and finding them, and the errors of damaged ones."""
 
 import gzip
 import struct
@@ -16,13 +16,13 @@ def idx(array):
 @pytest.fixture
 def folder(tmp_path):
     """A folder with three training digits (gzipped) and two test digits (plain), in `mnist/`."""
-    place = tmp_path / "mnist"
-    place.mkdir()
+    mnist = tmp_path / "mnist"
+    mnist.mkdir()
     rng = np.random.default_rng(0)
     for prefix, count, pack, end in (("train", 3, gzip.compress, ".gz"), ("t10k", 2, bytes, "")):
         images = rng.integers(0, 256, (count, 28, 28), np.uint8)
-        (place / f"{prefix}-images-idx3-ubyte{end}").write_bytes(pack(idx(images)))
-        (place / f"{prefix}-labels-idx1-ubyte{end}").write_bytes(pack(idx(np.arange(count, dtype=np.uint8))))
+        (mnist / f"{prefix}-images-idx3-ubyte{end}").write_bytes(pack(idx(images)))
+        (mnist / f"{prefix}-labels-idx1-ubyte{end}").write_bytes(pack(idx(np.arange(count, dtype=np.uint8))))
     return tmp_path
 
 
@@ -48,7 +48,9 @@ def test_finds_by_option_then_environment(folder, tmp_path_factory, monkeypatch)
     monkeypatch.setenv("NNLITE_DATA", str(folder))
     assert find_mnist() == folder / "mnist"
     empty = tmp_path_factory.mktemp("empty")
-    with pytest.raises(FileNotFoundError, match=r"--data: neither .*empty"):
+    with pytest.raises(
+        FileNotFoundError, match=r"--data: no MNIST in .*empty.*: the idx files .* this folder or its mnist/$"
+    ):
         find_mnist(empty)
     monkeypatch.setenv("NNLITE_DATA", str(empty))
     assert find_mnist() is None

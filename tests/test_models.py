@@ -81,9 +81,8 @@ def test_untied_is_true_or_false(name, untied):
 
 
 def test_option_names():
-    assert models.option_names("ae_conv") == [
-        *("height", "width", "n_channels", "n_frames", "n_features", "n_memory", "kernel", "output"),
-    ]
+    sizes = ["height", "width", "n_channels", "n_frames"]
+    assert models.option_names("ae_conv") == [*sizes, "n_features", "n_memory", "kernel", "output"]
 
 
 def test_fully_connected_memory_needs_multiples_of_4():
@@ -211,7 +210,7 @@ def test_pretrained_weights_of_nothing_known(monkeypatch, tmp_path):
     monkeypatch.setattr(models, "PRETRAINED", tmp_path)
     checkpoint.save(tmp_path / "ae_conv.h5", nn.Linear(2, 3))
     with pytest.raises(
-        ValueError, match=r"ae_conv\.h5 does not say how its model was built; pack the weights"
+        ValueError, match=r"ae_conv\.h5 does not contain the options of its model; pack the weights"
     ):
         models.load_pretrained("ae_conv")
 

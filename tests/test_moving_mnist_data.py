@@ -27,8 +27,8 @@ def srivastava(position, angle, length, size, speed):
 
 
 def test_moves_as_published():
-    data = MovingMNIST(DIGITS, frames=40)
-    sequences = data.sequences([3, 11])
+    data = MovingMNIST(DIGITS, n_frames=40)
+    sequences = data.batch([3, 11])
     for n, index in enumerate((3, 11)):
         y, x, turn, _, _ = data._draw(index)
         for d in range(2):
@@ -37,7 +37,7 @@ def test_moves_as_published():
 
 
 def test_frames_are_the_digits_at_their_corners():
-    sequences = MovingMNIST(DIGITS, size=40, frames=6).sequences(range(4))
+    sequences = MovingMNIST(DIGITS, size=(40, 40), n_frames=6).batch(range(4))
     assert sequences.frames.shape == (6, 4, 1, 40, 40) and sequences.frames.dtype == np.float32
     expected = np.zeros((6, 4, 1, 40, 40))
     for t in range(6):
@@ -45,24 +45,34 @@ def test_frames_are_the_digits_at_their_corners():
             for d in range(2):
                 y, x = sequences.corners[t, n, d]
                 region = expected[t, n, 0, y : y + 28, x : x + 28]
-                np.maximum(region, sequences.shapes[n, d], out=region)
+                np.maximum(region, sequences.digits[n, d], out=region)
     np.testing.assert_array_equal(sequences.frames, expected)
+
+
+def test_a_canvas_need_not_be_square():
+    """On either axis a digit moves as on a square of that side."""
+    wide, small, large = (
+        MovingMNIST(DIGITS, size=size).batch(range(3)) for size in ((40, 64), (40, 40), (64, 64))
+    )
+    assert wide.frames.shape == (11, 3, 1, 40, 64)
+    np.testing.assert_array_equal(wide.corners[..., 0], small.corners[..., 0])
+    np.testing.assert_array_equal(wide.corners[..., 1], large.corners[..., 1])
 
 
 def test_digits_are_binarised_at_one_half():
     images = np.zeros((1, 28, 28), np.uint8)
     images[0, 10, 10], images[0, 10, 11] = 127, 128
-    frames = MovingMNIST(images, number=1).sequences([0]).frames
+    frames = MovingMNIST(images, n_digits=1).batch([0]).frames
     assert (frames.sum(axis=(2, 3, 4)) == 1).all()
 
 
 def test_a_sequence_depends_on_seed_split_and_number_alone():
     data = MovingMNIST(DIGITS, seed=5)
-    many, one = data.sequences([7, 2, 9]), data.sequences([2])
+    many, one = data.batch([7, 2, 9]), data.batch([2])
     np.testing.assert_array_equal(many.frames[:, 1], one.frames[:, 0])
     np.testing.assert_array_equal(many.corners[:, 1], one.corners[:, 0])
     for other in (MovingMNIST(DIGITS, seed=6), MovingMNIST(DIGITS, seed=5, split="test")):
-        assert (other.sequences([2]).corners != one.corners).any()
+        assert (other.batch([2]).corners != one.corners).any()
     # Recorded: the same on any machine.
     np.testing.assert_array_equal(
         one.corners[::5, 0], [[[18, 10], [12, 4]], [[29, 24], [11, 22]], [[31, 36], [10, 32]]]
@@ -71,7 +81,7 @@ def test_a_sequence_depends_on_seed_split_and_number_alone():
 
 @pytest.mark.parametrize("speed, low, high", [(3.6, 3.6, 3.6), (0.0, 0.0, 0.0), ((1.0, 4.0), 1.0, 4.0)])
 def test_speed(speed, low, high):
-    corners = MovingMNIST(DIGITS, size=128, speed=speed).sequences(range(200)).corners
+    corners = MovingMNIST(DIGITS, size=(128, 128), speed=speed).batch(range(200)).corners
     length = np.linalg.norm(corners[-1] - corners[0], axis=-1) / 10
     free = length[~((corners == 0) | (corners >= 99)).any(axis=(0, 3))]  # never at the border
     assert len(free) > 50
@@ -81,7 +91,7 @@ def test_speed(speed, low, high):
 
 
 def test_directions_and_starts_are_uniform():
-    corners = MovingMNIST(DIGITS, size=128, number=1, frames=4, speed=5).sequences(range(2000)).corners
+    corners = MovingMNIST(DIGITS, size=(128, 128), n_digits=1, n_frames=4, speed=5).batch(range(2000)).corners
     motion = (corners[3] - corners[0])[:, 0]
     sectors = np.floor(np.arctan2(*motion.T) / (np.pi / 4)).astype(int) % 8
     assert abs(np.bincount(sectors, minlength=8) - 250).max() < 75
@@ -90,7 +100,7 @@ def test_directions_and_starts_are_uniform():
 
 def test_true_flow_warps_each_frame_into_the_next():
     """Content that leaves pixel p with flow (u, v) is at p + (v, u) in the next frame, and nowhere else."""
-    sequences = MovingMNIST(DIGITS, size=48, number=1, frames=8).sequences(range(5))
+    sequences = MovingMNIST(DIGITS, size=(48, 48), n_digits=1, n_frames=8).batch(range(5))
     flow, known = sequences.true_flow()
     assert flow.shape == (7, 5, 2, 48, 48) and flow.dtype == np.float32
     assert known.shape == (7, 5, 48, 48) and known.dtype == bool
@@ -104,10 +114,10 @@ def test_true_flow_warps_each_frame_into_the_next():
     assert not flow.transpose(0, 1, 3, 4, 2)[~known].any()
 
 
-def test_true_flow_at_the_end_of_the_motion():
+def test_true_flow_at_the_target():
     """Content that is at pixel p in the next frame came from p - (v, u)."""
-    sequences = MovingMNIST(DIGITS, size=48, number=1, frames=8).sequences(range(5))
-    flow, known = sequences.true_flow(at="end")
+    sequences = MovingMNIST(DIGITS, size=(48, 48), n_digits=1, n_frames=8).batch(range(5))
+    flow, known = sequences.true_flow(at="target")
     np.testing.assert_array_equal(known, sequences.frames[1:, :, 0] == 1)
     came = np.zeros((7, 5, 48, 48), np.float32)
     t, n, y, x = np.nonzero(known)
@@ -117,13 +127,13 @@ def test_true_flow_at_the_end_of_the_motion():
 
 
 def test_true_flow_leaves_overlaps_out():
-    sequences = MovingMNIST(DIGITS, size=36, frames=3).sequences(range(20))
+    sequences = MovingMNIST(DIGITS, size=(36, 36), n_frames=3).batch(range(20))
     flow, known = sequences.true_flow()
     lit = np.zeros(known.shape, int)
     for d in range(2):
         for t, n in np.ndindex(2, 20):
             y, x = sequences.corners[t, n, d]
-            lit[t, n, y : y + 28, x : x + 28] += sequences.shapes[n, d]
+            lit[t, n, y : y + 28, x : x + 28] += sequences.digits[n, d]
     assert (lit == 2).any()
     np.testing.assert_array_equal(known, lit == 1)
     # Where the motion is known it is that of one of the two digits.
@@ -135,9 +145,9 @@ def test_true_flow_leaves_overlaps_out():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"size": 28}, "size must be above 28, .* got 28"),
-        ({"number": 0}, "at least 1 digit and 2 frames are needed, got 0"),
-        ({"frames": 1}, "got 2 and 1"),
+        ({"size": (28, 64)}, "size must be above 28 x 28, .* got 28 x 64"),
+        ({"n_digits": 0}, "at least 1 digit and 2 frames are needed, got 0"),
+        ({"n_frames": 1}, "got 2 and 1"),
         ({"speed": (3.0, 1.0)}, r"speed must be 0 <= min <= max pixels a frame, got 3\.0 and 1\.0"),
         ({"speed": -1.0}, "speed must be"),
         ({"split": "valid"}, "split must be one of"),
@@ -149,8 +159,8 @@ def test_bad_options(options, message):
 
 
 def test_bad_anchor():
-    with pytest.raises(ValueError, match="'start' or 'end', got 'middle'"):
-        MovingMNIST(DIGITS).sequences([0]).true_flow(at="middle")
+    with pytest.raises(ValueError, match="'source' or 'target', got 'middle'"):
+        MovingMNIST(DIGITS).batch([0]).true_flow(at="middle")
 
 
 def test_load_digits(monkeypatch, tmp_path):

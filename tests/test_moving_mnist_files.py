@@ -1,4 +1,4 @@
-"""Moving MNIST in .npy and .t7 files: read, written, and refused."""
+"""Moving MNIST in .npy and .t7 files: reading, writing, and invalid files."""
 
 import functools
 import resource
@@ -15,11 +15,11 @@ from nnlite.data.moving_mnist_files import SequenceFile, save_sequences
 from nnlite import torch7
 
 RECORDED = Path(__file__).parent / "golden" / "serialization"
-DATA = MovingMNIST(draw_digits(20)[0], size=32, frames=7)
+DATA = MovingMNIST(draw_digits(20)[0], size=(32, 32), n_frames=7)
 
 
 def standard(path, count=6, frames=20):
-    """Write grey sequences in the form of mnist_test_seq.npy and return them."""
+    """Write grey sequences in the format of mnist_test_seq.npy and return them."""
     values = np.random.default_rng(0).integers(0, 256, (frames, count, 16, 12), np.uint8)
     np.save(path, values)
     return values
@@ -28,8 +28,8 @@ def standard(path, count=6, frames=20):
 def test_standard_npy(tmp_path):
     values = standard(tmp_path / "mnist_test_seq.npy")
     data = SequenceFile(tmp_path / "mnist_test_seq.npy")
-    assert len(data) == 6 and data.size == (16, 12) and data.frames == 20
-    frames = data.sequences([4, 0, 4]).frames
+    assert len(data) == 6 and data.size == (16, 12) and data.n_frames == 20
+    frames = data.batch([4, 0, 4]).frames
     assert frames.shape == (20, 3, 1, 16, 12) and frames.dtype == np.float32
     np.testing.assert_array_equal(frames[:, :, 0], values[:, [4, 0, 4]] > 127)
 
@@ -43,8 +43,8 @@ def test_npy_is_mapped(tmp_path):
 def test_first_frames(tmp_path):
     values = standard(tmp_path / "s.npy")
     data = SequenceFile(tmp_path / "s.npy", 11)
-    assert data.frames == 11
-    np.testing.assert_array_equal(data.sequences(range(6)).frames[:, :, 0], values[:11] > 127)
+    assert data.n_frames == 11
+    np.testing.assert_array_equal(data.batch(range(6)).frames[:, :, 0], values[:11] > 127)
 
 
 @pytest.mark.parametrize("mode", ["ascii", "binary"])
@@ -52,9 +52,9 @@ def test_recorded_t7(mode):
     """As Torch7 wrote it: sequences first, frames second."""
     path = RECORDED / f"moving_mnist_like_4x5x1x8x8_{mode}.t7"
     data = SequenceFile(path)
-    assert len(data) == 4 and data.size == (8, 8) and data.frames == 5
+    assert len(data) == 4 and data.size == (8, 8) and data.n_frames == 5
     tensor = torch7.load(path)
-    frames = data.sequences([3, 1]).frames
+    frames = data.batch([3, 1]).frames
     assert frames.shape == (5, 2, 1, 8, 8)
     np.testing.assert_array_equal(frames[:, 0], tensor[3] > 127)
     np.testing.assert_array_equal(frames[:, 1], tensor[1] > 127)
@@ -66,7 +66,7 @@ def test_saved_is_loaded(name, tmp_path):
     data = SequenceFile(tmp_path / name)
     assert len(data) == 130 and data.size == (32, 32)
     for indices in ([0, 129], range(99, 102)):
-        np.testing.assert_array_equal(data.sequences(indices).frames, DATA.sequences(indices).frames)
+        np.testing.assert_array_equal(data.batch(indices).frames, DATA.batch(indices).frames)
     save_sequences(tmp_path / f"again-{name}", data, 130)
     assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
 
@@ -85,24 +85,24 @@ def test_forms(tmp_path):
 def test_a_file_is_saved_over_itself(name, tmp_path):
     path = tmp_path / name
     save_sequences(path, DATA, 5)
-    expected = SequenceFile(path).sequences(range(3)).frames
+    expected = SequenceFile(path).batch(range(3)).frames
     save_sequences(path, SequenceFile(path), 3)
     assert len(SequenceFile(path)) == 3
-    np.testing.assert_array_equal(SequenceFile(path).sequences(range(3)).frames, expected)
+    np.testing.assert_array_equal(SequenceFile(path).batch(range(3)).frames, expected)
 
 
 class Failing:
-    """Like `DATA`, but at the second hundred of sequences `error` is raised."""
+    """Like `DATA`, but the second hundred of sequences raises `error`."""
 
-    size, frames = DATA.size, DATA.frames
+    size, n_frames = DATA.size, DATA.n_frames
 
     def __init__(self, error):
         self.error = error
 
-    def sequences(self, indices):
+    def batch(self, indices):
         if indices[0]:
             raise self.error
-        return DATA.sequences(indices)
+        return DATA.batch(indices)
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.t7"])
@@ -110,7 +110,7 @@ class Failing:
     "error, expected, message",
     [
         (KeyboardInterrupt(), KeyboardInterrupt, None),
-        (MemoryError(), ValueError, r"a\.\w+: sequences like these do not fit into memory; ask for fewer"),
+        (MemoryError(), ValueError, r"a\.\w+: these sequences do not fit into memory; request fewer"),
         (None, OSError, r"File too large.*a\.\w+"),
     ],
 )
@@ -119,7 +119,7 @@ def test_failure_keeps_the_old_file(name, error, expected, message, tmp_path):
     save_sequences(path, DATA, 1)
     old = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if error is None:  # as on a disk that is full
+    if error is None:  # as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(expected, match=message):
@@ -157,7 +157,11 @@ def write_header(shape):
         ("s.npy", write_header("(20,"), r"s\.npy: not a \.npy file, or a damaged one"),
         ("s.npy", write_header("(20,-5,64,64)}"), r"s\.npy: not a \.npy file, or a damaged one"),
         ("s.npy", write_header(f"(20,{10**20},64,64)}}"), r"s\.npy: not a \.npy file, or a damaged one"),
-        ("s.npy", write_npy(np.eye(8, dtype=np.uint8)[None, None]), r"above 1; multiply the values by 255"),
+        (
+            "s.npy",
+            write_npy(np.eye(8, dtype=np.uint8)[None, None]),
+            r"above 1; if .* multiply the values by 255",
+        ),
         ("s.t7", lambda path: torch7.save(path, np.full((2, 3, 1, 8, 8), 127, np.uint8)), r"s\.t7: .* by 2"),
         ("s.t7", lambda path: torch7.save(path, {1: 2}), r"s\.t7: expected .*, got a dict"),
         (
@@ -166,10 +170,10 @@ def write_header(shape):
             r"bytes \(N, T, 1, H, W\), got uint8 \(2, 3, 3, 8, 8\)",
         ),
         ("s.t7", lambda path: path.write_bytes(b"\4\0\0\0\1\0"), r"s\.t7: .* at byte"),
-        ("s.png", lambda path: path.write_bytes(b""), r"files of sequences are named \.npy or \.t7"),
+        ("s.png", lambda path: path.write_bytes(b""), r"must end in \.npy or \.t7"),
     ],
 )
-def test_what_is_no_file_of_sequences(name, write, message, tmp_path):
+def test_what_is_not_a_sequence_file(name, write, message, tmp_path):
     write(tmp_path / name)
     with pytest.raises(ValueError, match=message):
         SequenceFile(tmp_path / name)
@@ -189,23 +193,23 @@ def test_truncated_npy(tmp_path):
 
 def test_bad_requests(tmp_path):
     standard(tmp_path / "s.npy")
-    with pytest.raises(FileNotFoundError, match=r"there is no file of sequences .*none\.npy"):
+    with pytest.raises(FileNotFoundError, match=r"there is no sequence file .*none\.npy"):
         SequenceFile(tmp_path / "none.npy")
-    with pytest.raises(ValueError, match=r"s\.npy holds sequences of 20 frames, fewer than the 21 asked for"):
+    with pytest.raises(ValueError, match=r"s\.npy holds sequences of 20 frames, fewer than the 21 requested"):
         SequenceFile(tmp_path / "s.npy", 21)
     with pytest.raises(IndexError):
-        SequenceFile(tmp_path / "s.npy").sequences([6])
+        SequenceFile(tmp_path / "s.npy").batch([6])
     with pytest.raises(ValueError, match="at least 1 sequence, got 0"):
         save_sequences(tmp_path / "s.npy", DATA, 0)
-    with pytest.raises(ValueError, match=r"s\.npy: 7 sequences are asked for, there are 6; ask for no more"):
+    with pytest.raises(ValueError, match=r"s\.npy: 7 sequences requested, but there are only 6"):
         save_sequences(tmp_path / "s.npy", SequenceFile(tmp_path / "s.npy"), 7)
-    with pytest.raises(ValueError, match=r"named \.npy or \.t7"):
+    with pytest.raises(ValueError, match=r"must end in \.npy or \.t7"):
         save_sequences(tmp_path / "s.h5", DATA, 1)
 
 
 def test_black_sequences_are_sequences(tmp_path):
     np.save(tmp_path / "s.npy", np.zeros((20, 3, 8, 8), np.uint8))
-    assert not SequenceFile(tmp_path / "s.npy").sequences(range(3)).frames.any()
+    assert not SequenceFile(tmp_path / "s.npy").batch(range(3)).frames.any()
 
 
 def test_command(tmp_path, capsys, monkeypatch):
@@ -214,16 +218,16 @@ def test_command(tmp_path, capsys, monkeypatch):
     path = tmp_path / "test.npy"
     options = ["--data", "drawn", "--count", "5", "--frames", "4", "--size", "40", "--digits", "1"]
     assert moving_mnist_files.main([str(path), *options]) == 0
-    expected = MovingMNIST(usual("drawn")[1], 40, number=1, frames=4, split="test").sequences(range(5))
-    np.testing.assert_array_equal(SequenceFile(path).sequences(range(5)).frames, expected.frames)
+    expected = MovingMNIST(usual("drawn")[1], (40, 40), n_digits=1, n_frames=4, split="test").batch(range(5))
+    np.testing.assert_array_equal(SequenceFile(path).batch(range(5)).frames, expected.frames)
     assert moving_mnist_files.main([str(path), *options, "--split", "train", "--seed", "3"]) == 0
-    assert (SequenceFile(path).sequences(range(5)).frames != expected.frames).any()
+    assert (SequenceFile(path).batch(range(5)).frames != expected.frames).any()
     room = SimpleNamespace(free=10**9)
     monkeypatch.setattr(moving_mnist_files.shutil, "disk_usage", lambda _: room)
     for name, more, message in (
-        ("x.png", [], "are named .npy or .t7"),
-        ("x.npy", ["--count", "99999999"], "x.npy would take 640,000 MB, of which 1,000 are free: ask"),
-        ("x.t7", ["--size", "1000000"], "x.t7 would take 20,000,000 MB, of which"),
+        ("x.png", [], "must end in .npy or .t7"),
+        ("x.npy", ["--count", "99999999"], "x.npy needs 640,000 MB, but only 1,000 MB are free: request"),
+        ("x.t7", ["--size", "1000000"], "x.t7 needs 20,000,000 MB, but only"),
         ("none/x.npy", [], "No such file or directory"),
     ):
         assert moving_mnist_files.main([str(tmp_path / name), *options, *more]) == 2

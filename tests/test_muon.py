@@ -8,7 +8,8 @@ import pytest
 
 import nnlite as nn
 from nnlite import backend, models, optim, parameters
-from nnlite.optim.orthogonal import SMALL, orthogonalise, orthogonalise_all
+from nnlite.ops.cupy_ops import CupyOps
+from nnlite.optim.orthogonal import orthogonalise, orthogonalise_all
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def test_orthogonalise_leaves_zeros():
 @pytest.mark.usefixtures("library")
 def test_many_at_once_on_a_gpu(rng):
     """Wide, tall and square ones, zeros, and one too large to share its products with the others."""
-    shapes = [(5, 8), (SMALL + 1, 2 * SMALL), (9, 3), (3, 300), (4, 4), (SMALL, 2 * SMALL)]
+    small = CupyOps.stacked_rows
+    shapes = [(5, 8), (small + 1, 2 * small), (9, 3), (3, 300), (4, 4), (small, 2 * small)]
     matrices = [*(rng.standard_normal(shape) for shape in shapes), np.zeros((2, 3))]
     for given in (matrices, matrices[:1], []):
         directions = orthogonalise_all([backend.asarray(x, device="cuda") for x in given])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nnlite import optim
-from nnlite.optim import step
+from nnlite.ops import updates
 
 GOLDEN = [
     "x0",
@@ -100,11 +100,11 @@ def test_every_optimiser_is_compared():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_piecewise_update_equals_whole_update(method, monkeypatch):
-    """Piece borders show nowhere, and float32 stays float32 even with NumPy numbers in config."""
+def test_blockwise_update_equals_whole_update(method, monkeypatch):
+    """Block borders show nowhere, and float32 stays float32 even with NumPy numbers in config."""
     results = []
-    for piece in (7, 1000):
-        monkeypatch.setattr(step, "PIECE", piece)
+    for block in (7, 1000):
+        monkeypatch.setattr(updates, "BLOCK", block)
         x = np.linspace(-1, 1, 100, dtype=np.float32)
         config = {"weight_decay": np.float64(0.1)} if method is not optim.adamax else {}
         if method in (optim.sgd, optim.nag):
@@ -223,9 +223,9 @@ def test_clip_by_norm():
         optim.clip_by_norm(grad, float("nan"))
 
 
-def test_clip_by_norm_of_many_pieces(monkeypatch):
+def test_clip_by_norm_of_many_blocks(monkeypatch):
     grad = np.random.default_rng(0).standard_normal(1000)
-    monkeypatch.setattr(step, "PIECE", 64)
+    monkeypatch.setattr(updates, "BLOCK", 64)
     assert optim.clip_by_norm(grad, 1.0) == pytest.approx(
         np.linalg.norm(np.random.default_rng(0).standard_normal(1000))
     )

@@ -4,18 +4,21 @@ import functools
 import json
 import shutil
 import signal
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.train import real_video, real_video_experiment
-from nnlite.train.drawn_videos import draw_videos
-from nnlite.train.loop import LoopOptions, Trainer, read_log
-from nnlite.train.portable import portable_command
-from nnlite.train.real_video_experiment import GREY, build_model, choose_clips, load_trained
-from nnlite.train.real_video_options import settle
-from nnlite.train.real_video_run import Run
-from nnlite.train.real_video_scores import summary
+from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video import videos as real_videos
+from nnlite.train.real_video.drawn_videos import draw_videos
+from nnlite.train.real_video.experiment import RealVideo
+from nnlite.train.real_video.prediction import GREY
+from nnlite.train.real_video.scores import summary
+from nnlite.train.runs.experiment import load_trained, reopen
+from nnlite.train.runs.loop import Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.run import Run
 from toy_real_video import TOY, make_videos, scene, train_toy
 from video_files import make_video
 
@@ -59,7 +62,7 @@ def test_result(finished, videos):
     assert result["experiment"]["videos"] == [videos.name]
     assert str(videos.parent) not in json.dumps(result)
     scores = result["scores"]
-    assert list(scores) == ["model", "still", "copy", "motion"]
+    assert list(scores) == ["model", "zero_flow", "copy", "motion"]
     assert scores["motion"]["last"]["squared"] < 0.3 * scores["copy"]["last"]["squared"]
     clips = sum(video["clips"] for video in result["videos"])
     for name, errors in scores.items():
@@ -69,10 +72,9 @@ def test_result(finished, videos):
 
 
 def test_scores_are_what_they_say(finished, videos):
-    model, saved = load_trained(finished / "checkpoint.h5", {"device": "cpu"})
-    experiment = saved.metadata["experiment"]
-    test = real_video.TestClips(real_video.find_videos(experiment, finished)[1], experiment)
-    batch = test.clips.batch(test.chosen)
+    opened, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
+    test = opened.test
+    batch = test.clips.batch(test.chosen).frames
     model.evaluate()
     output = model.forward(batch[:-1] - np.float32(GREY)) + GREY
     errors = np.clip(output, 0, 1) - batch[1:]
@@ -83,8 +85,8 @@ def test_scores_are_what_they_say(finished, videos):
         weight.fill(0)
     errors = np.clip(model.forward(batch[:-1] - np.float32(GREY)) + GREY, 0, 1) - batch[1:]
     assert (model.flow == 0).all()
-    assert scores["still"]["all"]["squared"] == pytest.approx((errors**2).mean(), rel=1e-5)
-    assert scores["still"] != scores["model"]
+    assert scores["zero_flow"]["all"]["squared"] == pytest.approx((errors**2).mean(), rel=1e-5)
+    assert scores["zero_flow"] != scores["model"]
     copied = batch[:-1] - batch[1:]
     assert scores["copy"]["last"]["squared"] == pytest.approx((copied[-1] ** 2).mean(), rel=1e-5)
 
@@ -126,15 +128,15 @@ def test_interrupted_and_resumed_is_the_same_to_the_bit(videos, finished, tmp_pa
     folder = tmp_path / "a run"
     usual = Trainer.train_step
 
-    def interrupted(trainer):
-        usual(trainer)
+    def interrupted(trainer, batch):
+        usual(trainer, batch)
         if trainer.step == 2:
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Trainer, "train_step", interrupted)
     assert real_video.main([*TOY, "--videos", str(videos), "--out", str(folder)]) == 130
     printed = capsys.readouterr().out
-    assert "Stopped after 8 of 16 sequences" in printed
+    assert "Stopped after 8 of 16 clips" in printed
     assert f"python -m train.real_video --resume '{folder}'" in printed
     assert not (folder / "result.json").exists()
     monkeypatch.undo()
@@ -158,12 +160,41 @@ def test_resuming_needs_the_same_videos(videos, finished, tmp_path, capsys):
     assert "the training videos are not those that the run" in capsys.readouterr().err
 
 
+def as_before_version_0_2(path, **changes):
+    """Rewrite a checkpoint in the way in which it was written before version 0.2; changes: of its loop."""
+    saved = checkpoint.load(path)
+    loop = saved.metadata["loop"] | {"epoch": 24, "cooldown": 0.0, "still": 0} | changes
+    for name in ("lr_decay_fraction", "flow_warmup"):
+        loop.pop(name, None)
+    metadata = {name: value for name, value in saved.metadata.items() if name != "kind"} | {"loop": loop}
+    model = models.build(saved.architecture["name"], **saved.architecture["options"])
+    checkpoint.load_parameters(model, saved)
+    kept = {"optimiser": saved.optimiser, "random": saved.random, "position": saved.position}
+    checkpoint.save(path, model, architecture=saved.architecture, metadata=metadata, **kept)
+
+
+def test_runs_of_before_version_0_2_resume_to_the_bit(finished, tmp_path):
+    new, old = tmp_path / "new", tmp_path / "old"
+    for run in (new, old):
+        shutil.copytree(finished, run)
+    as_before_version_0_2(old / "checkpoint.h5")
+    for run in (new, old):
+        assert real_video.main(["--resume", str(run), "--sequences", "24", "--render", "none"]) == 0
+        assert result_of(run)["sequences_seen"] == 24
+    assert parameters(new) == parameters(old) != parameters(finished)
+    assert numbers(read_log(new)) == numbers(read_log(old))
+    as_before_version_0_2(new / "checkpoint.h5", cooldown=0.25, still=8)
+    opened, _ = reopen(RealVideo, new / "checkpoint.h5")
+    assert opened.settings.lr_decay_fraction == 0.25 and opened.settings.flow_warmup == 8
+
+
 def test_evaluate_gives_the_same_scores(finished, videos, tmp_path, capsys):
     arguments = ["--evaluate", str(finished / "checkpoint.h5"), "--out", str(tmp_path / "again")]
     assert real_video.main(arguments) == 0
     assert result_of(tmp_path / "again")["scores"] == result_of(finished)["scores"]
     assert (tmp_path / "again" / "figure6.png").exists()
-    assert "motion of Lucas-Kanade carried on" in capsys.readouterr().out
+    assert str(videos.parent) not in (tmp_path / "again" / "result.json").read_text()
+    assert "motion extrapolated (Lucas-Kanade)" in capsys.readouterr().out
     assert real_video.main([*arguments[:2], "--test", str(videos / "clip 0.mp4")]) == 0
     assert "| clip 0.mp4" in capsys.readouterr().out
 
@@ -178,13 +209,35 @@ def test_colour(videos, tmp_path):
 
 def test_whole_frames_without_crops(videos, tmp_path):
     settings = [*TOY, "--sequences", "4", "--render", "none", "--videos", str(videos)]
-    _, given = settle([*settings, "--out", str(tmp_path / "run")])
-    run = Run.new(given | {"crop": None}, "a command")
-    frames, target = run._make_batch([3, 1])
-    np.testing.assert_array_equal(frames, run.clips.batch([3, 1])[:-1] - np.float32(GREY))
+    _, given = RealVideo.parse([*settings, "--out", str(tmp_path / "run")], "a program")
+    run = Run.start(RealVideo, replace(RealVideo.plan(given), crop=None), "a command")
+    frames, target = run.experiment.make_batch(0, [3, 1])
+    np.testing.assert_array_equal(frames, run.experiment.clips.batch([3, 1]).frames[:-1] - np.float32(GREY))
     np.testing.assert_array_equal(frames[1:], target[:-1])
-    assert run.train() is None
-    np.testing.assert_array_equal(run.trained().get_parameters()[0], run.trainer.parameters)
+    assert run.experiment.evaluated_model(run.trainer.model) is run.trainer.model
+    assert run.fit(0.0, "a command") == 0
+
+
+def test_crops_follow_from_seed_step_and_clips_alone(videos):
+    _, given = RealVideo.parse([*TOY, "--videos", str(videos)], "a program")
+    first, again, other = (RealVideo(RealVideo.plan(given | {"seed": seed})) for seed in (1, 1, 2))
+    for opened in (first, again, other):
+        opened.load()
+    later = again.make_batch(7, [0, 1])[0]
+    batch = first.make_batch(3, [4, 2])[0]
+    assert batch.shape == (4, 2, 1, 12, 16)
+    np.testing.assert_array_equal(again.make_batch(3, [4, 2])[0], batch)
+    assert not np.array_equal(other.make_batch(3, [4, 2])[0], batch)
+    assert not np.array_equal(first.make_batch(3, [0, 1])[0], later)
+
+
+def test_whole_frames_are_scored_with_the_weights_learned_from_crops(finished):
+    _, whole, saved = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
+    assert whole.config["options"]["height"] == 16 and saved.architecture["options"]["height"] == 12
+    found = {name: weight for name, weight, _ in whole.named_parameters()}
+    assert found.keys() == saved.parameters.keys()
+    for name, weight in saved.parameters.items():
+        np.testing.assert_array_equal(found[name], weight)
 
 
 def test_own_test_videos(videos, tmp_path, capsys):
@@ -212,37 +265,13 @@ def test_hmdb51(tmp_path):
 def test_without_videos_some_are_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("NNLITE_DATA", raising=False)
     few = functools.partial(draw_videos, count=3)
-    monkeypatch.setattr(real_video_experiment, "draw_videos", few)
+    monkeypatch.setattr(real_videos, "draw_videos", few)
     run = tmp_path / "run"
     assert real_video.main([*TOY, "--sequences", "4", "--render", "none", "--out", str(run)]) == 0
     assert "No videos here: name folders of them with --videos" in capsys.readouterr().out
     assert len(list((run / "drawn").iterdir())) == 3
     shutil.move(run, tmp_path / "moved")
     assert real_video.main(["--evaluate", str(tmp_path / "moved" / "checkpoint.h5")]) == 0
-
-
-def test_usual_folders(tmp_path, monkeypatch):
-    monkeypatch.setenv("NNLITE_DATA", str(tmp_path))
-    assert real_video_experiment.usual_folders() is None
-    (tmp_path / "sequences").mkdir()
-    assert real_video_experiment.usual_folders() == [str(tmp_path / "sequences")]
-
-
-class Places:
-    """Clips of three videos, 7, 1 and 4 of them."""
-
-    sources = ["a"] * 7 + ["b"] + ["c"] * 4
-
-    def __len__(self):
-        return 12
-
-    def place(self, i):
-        return self.sources[i], 0
-
-
-def test_clips_to_score_are_spread_evenly():
-    assert choose_clips(Places(), 2) == [1, 5, 7, 9, 11]
-    assert choose_clips(Places(), 100) == list(range(12))
 
 
 @pytest.mark.parametrize(
@@ -262,21 +291,6 @@ def test_settings_that_cannot_be(arguments, message, videos, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["--resume", "run", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
-        (["--predict", "checkpoint"], "expected 2 arguments"),
-        (["--splits", "folder"], "--splits needs --videos with the one folder of HMDB-51's classes"),
-        (["--colour", "blue"], "invalid choice: 'blue'"),
-    ],
-)
-def test_bad_options(arguments, message, capsys):
-    with pytest.raises(SystemExit):
-        real_video.main(arguments)
-    assert message in capsys.readouterr().err
-
-
 def test_a_run_is_not_overwritten_and_other_checkpoints_are_refused(finished, videos, tmp_path, capsys):
     assert real_video.main([*TOY, "--videos", str(videos), "--out", str(finished)]) == 2
     assert "holds a run already" in capsys.readouterr().err
@@ -284,21 +298,3 @@ def test_a_run_is_not_overwritten_and_other_checkpoints_are_refused(finished, vi
     checkpoint.save(tmp_path / "other.h5", model)
     assert real_video.main(["--evaluate", str(tmp_path / "other.h5")]) == 2
     assert "but not one of train.real_video" in capsys.readouterr().err
-
-
-def test_paper_preset_is_the_papers():
-    _, settings = settle(["--preset", "paper"])
-    expected = {"frames": 13, "rate": 0.0, "batch": 1, "optimiser": "rmsprop", "learning_rate": 1e-4}
-    expected |= {"decay": 0.9, "decay_epochs": 5, "loss_at": "all", "model_options": {}}
-    assert {name: settings[name] for name in expected} == expected
-    model = build_model(settings, "cpu")
-    assert models.count_parameters(model) == 1_035_067
-    assert model.penalty.penalty_weight == 0.01 and model.penalty.form == "paper"
-
-
-def test_commands_without_folders():
-    command = "python -m train.real_video --videos /a/b /c/d --test=/e/f --predict /g/h.h5 /i/j.mp4 --seed 1"
-    expected = "python -m train.real_video --videos b d --test=f --predict h.h5 j.mp4 --seed 1"
-    assert portable_command(command) == expected
-    expected = "python -m train.camvid --weights first/checkpoint.h5 --resume second"
-    assert portable_command(expected.replace("first", "/a/first").replace("second", "/b/second")) == expected

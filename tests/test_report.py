@@ -2,17 +2,20 @@
 
 import json
 import re
+import subprocess
 from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.train import report
+from nnlite.train.report import figures, files, provenance, tables
+
+import nnlite
 
 
 def test_table():
     rows = [("row", (1.0, 0.12345)), ("a row that is blank at first", (None, 2.0)), ("text", ("-", "b"))]
-    assert report.format_table("Title", ("first", "second"), rows).splitlines() == [
+    assert tables.format_table("Title", ("first", "second"), rows).splitlines() == [
         "Title",
         " " * 42 + "    first   second",
         "  row" + " " * 37 + "   1.0000   0.1235",
@@ -23,9 +26,9 @@ def test_table():
 
 def test_json_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "result.json"
-    report.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 1})
     with pytest.raises(TypeError):
-        report.write_json(path, {"a": object()})
+        files.write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["result.json"]
 
@@ -43,19 +46,19 @@ def test_json_is_replaced_as_a_whole(tmp_path):
 def test_damaged_json_is_named(content, message, tmp_path):
     (tmp_path / "suite.json").write_bytes(content)
     with pytest.raises(ValueError, match=rf"suite\.json is damaged \(.*{message}.*\): restore it"):
-        report.read_json(tmp_path / "suite.json", {"kind": str, "runs": dict}, "restore it")
+        files.read_json(tmp_path / "suite.json", {"kind": str, "runs": dict}, "restore it")
 
 
 def test_hardware():
-    found = report.hardware("cpu")
+    found = provenance.hardware("cpu")
     assert found["cores"] >= 1 and found["cpu"] and found["versions"]["numpy"] == np.__version__
 
 
 def test_machines_of_a_result():
     hardware = {"cores": 2, "cpu": "A", "device": "cpu"}
-    assert report.machines({"hardware": hardware}) == ["2 cores of A"]
-    assert report.machines({"hardware": hardware | {"gpu": "B"}}) == ["B"]
-    assert report.machines({"hardware": hardware, "machines": ["B", "A"]}) == ["B", "A"]
+    assert provenance.machines({"hardware": hardware}) == ["2 cores of A"]
+    assert provenance.machines({"hardware": hardware | {"gpu": "B"}}) == ["B"]
+    assert provenance.machines({"hardware": hardware, "machines": ["B", "A"]}) == ["B", "A"]
 
 
 def panel(**changes):
@@ -70,14 +73,14 @@ def panel(**changes):
 
 @pytest.mark.parametrize("panels", [[panel()], [panel(), panel(training=((), ()))], [panel(unseen=((), ()))]])
 def test_curves(panels, tmp_path):
-    report.draw_curves(tmp_path / "curves.png", panels)
+    figures.draw_curves(tmp_path / "curves.png", panels)
     picture = plt.imread(tmp_path / "curves.png")
     assert picture.shape[0] > 300 and picture.shape[1] > 500 * len(panels) and picture.std() > 0.01
     assert not plt.get_fignums()
 
 
 def test_trailing_mean():
-    np.testing.assert_allclose(report._trailing_mean(np.array([1.0, 2.0, 6.0, 10.0]), 2), [1, 1.5, 4, 8])
+    np.testing.assert_allclose(figures._trailing_mean(np.array([1.0, 2.0, 6.0, 10.0]), 2), [1, 1.5, 4, 8])
 
 
 def test_errors_by_step(tmp_path, monkeypatch):
@@ -89,7 +92,7 @@ def test_errors_by_step(tmp_path, monkeypatch):
     )
     monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda axis, **options: None)
     path = tmp_path / "errors.png"
-    report.draw_errors(path, {"a": [0.2, 0.1], "b": [0.3]}, {"copy": [0.4, 0.5]}, "The next frame", "seen")
+    figures.draw_errors(path, {"a": [0.2, 0.1], "b": [0.3]}, {"copy": [0.4, 0.5]}, "The next frame", "seen")
     assert drawn == {
         "a": ([1, 2], [0.2, 0.1], "o-"),
         "b": ([2], [0.3], "o-"),
@@ -109,7 +112,7 @@ def test_predictions(with_flow, rows, frames, tmp_path):
         flow[:, 0], true_flow[:, 0] = 2.0, 1.0  # to the right
         flows = {"flow": flow, "true flow": true_flow}
     path = tmp_path / "predictions.png"
-    report.draw_predictions(path, pictures, {"prediction": rng.random((rows, 8, 8))}, flows)
+    figures.draw_predictions(path, pictures, {"prediction": rng.random((rows, 8, 8))}, flows)
     picture = plt.imread(path)[..., :3]
     colourful = (picture.max(axis=2) - picture.min(axis=2)) > 0.5
     assert colourful.any() == with_flow
@@ -127,13 +130,19 @@ def test_predictions_of_still_pictures(tmp_path):
     """No motion at all: nothing to scale by."""
     zeros = np.zeros((1, 2, 8, 8), np.float32)
     predictions = {"first": np.zeros((1, 8, 8)), "second": np.zeros((1, 8, 8))}
-    report.draw_predictions(tmp_path / "p.png", np.zeros((3, 1, 1, 8, 8)), predictions, {"flow": zeros})
+    figures.draw_predictions(tmp_path / "p.png", np.zeros((3, 1, 1, 8, 8)), predictions, {"flow": zeros})
     assert (tmp_path / "p.png").stat().st_size > 1000
 
 
-def test_commit(monkeypatch):
-    """The source tree's, or None where there is no git."""
-    name = report.commit()
-    assert name is None or re.fullmatch(r"[0-9a-f]{12}( \+ changes)?", name)
-    monkeypatch.setattr(report.subprocess, "run", Mock(side_effect=FileNotFoundError("git")))
-    assert report.commit() is None
+def test_commit(monkeypatch, tmp_path):
+    """The source tree's; the version without git, and installed in somebody else's checkout."""
+    version = f"version {nnlite.__version__}"
+    assert re.fullmatch(rf"[0-9a-f]{{12}}( \+ changes)?|{re.escape(version)}", provenance.commit())
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance.subprocess, "run", Mock(side_effect=FileNotFoundError("git")))
+        assert provenance.commit() == version
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
+    (tmp_path / "provenance.py").write_text("")
+    assert provenance.commit() == version
+    assert provenance.hardware("cpu")["versions"]["nnlite"] == nnlite.__version__

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-from nnlite.train import rollout
+from nnlite.train.moving_mnist import rollout
 
 import nnlite as nn
 from nnlite import models
 
-DATA = MovingMNIST(draw_digits(30)[0], size=32, number=1, frames=9)
+DATA = MovingMNIST(draw_digits(30)[0], size=(32, 32), n_digits=1, n_frames=9)
 SMALL = {"height": 32, "width": 32, "n_features": 3, "n_memory": 4, "kernel": 3}
 
 
@@ -32,7 +32,7 @@ def lively(name, **options):
 )
 def test_a_memory_goes_on_as_if_it_had_seen_the_whole_sequence(name, options):
     model = lively(name, **options)
-    frames = DATA.sequences(range(2)).frames[:5]
+    frames = DATA.batch(range(2)).frames[:5]
     found = rollout.roll_out(model, frames, 3)
     assert found.shape == (3, 2, 1, 32, 32)
     seen = frames
@@ -49,14 +49,14 @@ def test_a_memory_goes_on_as_if_it_had_seen_the_whole_sequence(name, options):
 
 def test_without_memory_the_window_moves():
     model = lively("ae_conv", n_frames=4)
-    frames = DATA.sequences(range(3)).frames[:4]
+    frames = DATA.batch(range(3)).frames[:4]
     found = rollout.roll_out(model, frames, 3)
     seen = frames
     for step in range(3):
         expected = model.forward(seen[-4:])
         np.testing.assert_array_equal(found[step], expected[0])
         seen = np.concatenate([seen, expected])
-    np.testing.assert_array_equal(frames, DATA.sequences(range(3)).frames[:4])
+    np.testing.assert_array_equal(frames, DATA.batch(range(3)).frames[:4])
 
 
 class Still(nn.Module):
@@ -75,7 +75,7 @@ class Still(nn.Module):
 def test_errors_of_each_step():
     count, seen, steps = 25, 5, 4  # more than one batch
     found = rollout.errors({"still": Still(0.8)}, DATA, seen, steps, count)["still"]
-    frames = DATA.sequences(range(count)).frames
+    frames = DATA.batch(range(count)).frames
     p = 1.0
     for k in range(steps):
         p = 0.8 * p + 0.2 * (1 - p)  # the probability that a pixel has not changed, fed back
@@ -84,9 +84,9 @@ def test_errors_of_each_step():
 
 
 def test_baselines_of_each_step():
-    test = MovingMNIST(draw_digits(30, split="test")[0], size=32, number=1, frames=9, split="test")
+    test = MovingMNIST(draw_digits(30, split="test")[0], size=(32, 32), n_digits=1, n_frames=9, split="test")
     found = rollout.baseline_errors(DATA, test, 5, 4, 150, 120)
-    learned, scored = DATA.sequences(range(150)).frames, test.sequences(range(120)).frames
+    learned, scored = DATA.batch(range(150)).frames, test.batch(range(120)).frames
     for k in range(4):
         before, after = learned[4] > 0, learned[5 + k] > 0
         p = [after[before == value].mean() for value in (False, True)]
@@ -97,7 +97,7 @@ def test_baselines_of_each_step():
 
 
 def test_pictures(tmp_path):
-    frames = DATA.sequences([0]).frames[:, 0, 0]
+    frames = DATA.batch([0]).frames[:, 0, 0]
     rollout.draw_frames(tmp_path / "frames.png", frames, {"a": frames[7:], "b": frames[7:]}, 7)
     rollout.draw_frames(tmp_path / "short.png", frames[:2], {"a": frames[1:2]}, 1)
     for name in ("frames.png", "short.png"):

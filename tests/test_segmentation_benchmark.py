@@ -1,11 +1,11 @@
-"""The benchmark of SegNet and SegNet-flow: both sides agree, and the page says what was measured."""
+"""The benchmark of SegNet and SegNet-flow: both frameworks agree, and the page has the measurements."""
 
 import json
 
 import pytest
 from nnlite.benchmarks import segmentation_step
 
-pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 
 
 def test_a_small_run(tmp_path, capsys):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from nnlite.train.segmentation_scores import (
+from nnlite.train.camvid.scores import (
     PAPER,
     ConfusionMatrix,
     draw_confusion,
@@ -16,29 +16,29 @@ RNG = np.random.default_rng(0)
 
 
 def random_labels(classes, shape=(3, 2, 10, 12)):
-    """Return given and true labels that agree on about half of the pixels; some are not counted."""
-    truth = RNG.integers(-1, classes, shape)
-    given = np.where(RNG.random(shape) < 0.5, np.maximum(truth, 0), RNG.integers(0, classes, shape))
-    return given, truth
+    """Return predicted and target labels that agree on about half of the pixels; some are not counted."""
+    target = RNG.integers(-1, classes, shape)
+    prediction = np.where(RNG.random(shape) < 0.5, np.maximum(target, 0), RNG.integers(0, classes, shape))
+    return prediction, target
 
 
 def test_scores_are_their_definitions():
-    given, truth = random_labels(4)
+    prediction, target = random_labels(4)
     matrix = ConfusionMatrix("abcd")
-    matrix.add(given, truth)
-    accuracy = [np.mean(given[truth == k] == k) for k in range(4)]
-    counted = truth >= 0
+    matrix.add(prediction, target)
+    accuracy = [np.mean(prediction[target == k] == k) for k in range(4)]
+    counted = target >= 0
     iou = [
-        np.sum((given == k) & (truth == k)) / np.sum(((given == k) | (truth == k)) & counted)
+        np.sum((prediction == k) & (target == k)) / np.sum(((prediction == k) | (target == k)) & counted)
         for k in range(4)
     ]
     np.testing.assert_allclose(matrix.accuracies(), accuracy, rtol=1e-14)
     np.testing.assert_allclose(matrix.intersections_over_unions(), iou, rtol=1e-14)
     np.testing.assert_allclose(matrix.class_average(), np.mean(accuracy), rtol=1e-14)
     np.testing.assert_allclose(matrix.mean_iou(), np.mean(iou), rtol=1e-14)
-    np.testing.assert_allclose(matrix.global_average(), np.mean((given == truth)[counted]), rtol=1e-14)
+    np.testing.assert_allclose(matrix.global_average(), np.mean((prediction == target)[counted]), rtol=1e-14)
     assert matrix.counts.sum() == counted.sum()
-    assert matrix.counts[2, 3] == np.sum((truth == 2) & (given == 3))
+    assert matrix.counts[2, 3] == np.sum((target == 2) & (prediction == 3))
 
 
 def test_a_case_by_hand():
@@ -51,17 +51,17 @@ def test_a_case_by_hand():
 
 
 def test_batches_add_up():
-    given, truth = random_labels(5)
+    prediction, target = random_labels(5)
     whole, parts = ConfusionMatrix("abcde"), ConfusionMatrix("abcde")
-    whole.add(given, truth)
+    whole.add(prediction, target)
     for t in range(3):
-        parts.add(given[t].astype(np.int32), truth[t])
+        parts.add(prediction[t].astype(np.int32), target[t])
     np.testing.assert_array_equal(whole.counts, parts.counts)
 
 
-def test_classes_that_the_truth_lacks_are_in_no_average():
+def test_classes_that_the_target_lacks_are_in_no_average():
     matrix = ConfusionMatrix("abc")
-    matrix.add([0, 1, 2, 2], [0, 1, 1, 0])  # c is given twice but never true
+    matrix.add([0, 1, 2, 2], [0, 1, 1, 0])  # c is predicted twice and never the target
     assert matrix.class_average() == 0.5 and matrix.mean_iou() == 0.5
     assert np.isnan(matrix.accuracies()[2]) and np.isnan(matrix.intersections_over_unions()[2])
     scores = matrix.scores()
@@ -77,30 +77,29 @@ def test_nothing_counted():
 
 
 @pytest.mark.parametrize(
-    "given, truth, message",
+    "prediction, target, message",
     [
         (np.zeros((2, 3), int), np.zeros((3, 2), int), r"same shape, got \(2, 3\) and \(3, 2\)"),
-        ([0, 2], [0, 1], "given must have labels 0 to 1, got 0 to 2"),
-        ([0, -1], [0, 1], "given must have labels 0 to 1, got -1 to 0"),
-        ([0, 1], [0, 2], "truth must have labels 0 to 1, got 0 to 2"),
-        ([0, 1], [0, -2], "truth must have labels 0 to 1, got -2 to 0"),
+        ([0, 2], [0, 1], "prediction must have labels 0 to 1, got 0 to 2"),
+        ([0, -1], [0, 1], "prediction must have labels 0 to 1, got -1 to 0"),
+        ([0, 1], [0, 2], "target must have labels 0 to 1, got 0 to 2"),
+        ([0, 1], [0, -2], "target must have labels 0 to 1, got -2 to 0"),
     ],
 )
-def test_bad_labels(given, truth, message):
+def test_bad_labels(prediction, target, message):
     with pytest.raises(ValueError, match=message):
-        ConfusionMatrix("ab").add(given, truth)
+        ConfusionMatrix("ab").add(prediction, target)
 
 
 def test_table_2_has_the_papers_rows_and_columns():
-    given, truth = random_labels(11)
+    prediction, target = random_labels(11)
     matrix = ConfusionMatrix()
-    matrix.add(given, np.where(truth == 7, -1, truth))  # no fence
+    matrix.add(prediction, np.where(target == 7, -1, target))  # no fence
     head, _, *rows = format_table2({"SegNet, ours": matrix.scores()}).splitlines()
     columns = [cell.strip() for cell in head.split("|")[1:-1]]
-    assert columns == [
-        *("Network", "Sky", "Building", "Pole", "Road", "Sidewalk", "Vegetation", "Traffic sign", "Fence"),
-        *("Car", "Pedestrian", "Cyclist", "Class Avg.", "Global Avg.", "Mean IoU"),
-    ]
+    stuff = ["Sky", "Building", "Pole", "Road", "Sidewalk", "Vegetation", "Traffic sign", "Fence"]
+    classes = [*stuff, "Car", "Pedestrian", "Cyclist"]
+    assert columns == ["Network", *classes, "Class Avg.", "Global Avg.", "Mean IoU"]
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert [row[0] for row in cells] == ["SegNet, paper", "SegNet-flow, paper", "SegNet, ours"]
     assert cells[0][1:] == [*map(str, PAPER["SegNet"]), ""]
@@ -121,15 +120,14 @@ def test_table_of_other_classes():
     matrix = ConfusionMatrix("ab")
     matrix.add([0, 1, 1], [0, 1, 0])
     lines = format_table2({"net": matrix.scores()}, "ab", paper=False).splitlines()
-    assert len(lines) == 3 and [c.strip() for c in lines[2].split("|")[1:-1]] == [
-        *("net", "50.0", "100.0", "75.0", "66.7", "50.0")
-    ]
+    cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
+    assert len(lines) == 3 and cells == ["net", "50.0", "100.0", "75.0", "66.7", "50.0"]
 
 
 def test_confusion_picture(tmp_path):
-    given, truth = random_labels(11)
+    prediction, target = random_labels(11)
     matrix = ConfusionMatrix()
-    matrix.add(given, np.where(truth == 7, -1, truth))
+    matrix.add(prediction, np.where(target == 7, -1, target))
     draw_confusion(tmp_path / "confusion.png", matrix.scores(), "SegNet")
     assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -37,7 +37,9 @@ def test_links_are_followed_once(tmp_path):
 
 def test_nothing_to_find(tmp_path):
     touch(tmp_path, "note.txt", "one/poster.png")
-    with pytest.raises(ValueError, match=rf"{tmp_path}: no video below this folder: neither a file .*\.avi"):
+    with pytest.raises(
+        ValueError, match=rf"{tmp_path}: there is no video below this folder, neither a file .*\.avi"
+    ):
         find_sources(tmp_path)
     with pytest.raises(FileNotFoundError, match="none: there is no such folder of videos"):
         find_sources(tmp_path / "none")
@@ -93,13 +95,11 @@ def test_hmdb51(hmdb):
 
 def test_hmdb51_without_its_files(hmdb, tmp_path):
     videos, splits = hmdb
-    with pytest.raises(
-        FileNotFoundError, match=r"brush_hair_test_split2\.txt: this split file .* is missing"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"brush_hair_test_split2\.txt: the split file .* is missing"):
         read_split(videos, splits, 2)
     with pytest.raises(FileNotFoundError, match="none: there is no such folder"):
         read_split(videos, tmp_path / "none")
-    with pytest.raises(FileNotFoundError, match=f"{splits}: HMDB-51 has a folder for each class"):
+    with pytest.raises(FileNotFoundError, match=f"{splits}: HMDB-51 has one folder per class"):
         read_split(splits, splits)
     for path in videos.glob("*/*.avi"):
         path.unlink()

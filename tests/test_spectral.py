@@ -5,8 +5,9 @@ import pytest
 from scipy.signal import correlate2d
 
 from nnlite.ops import dft
-from nnlite.ops.spectral import SpectralConvolution, choose_tile
-from nnlite.ops.tiles import Tiling
+from nnlite.ops.cost import choose_tile
+from nnlite.ops.spectral import SpectralConvolution
+from nnlite.ops.tiles import Tiling, from_tiles, gather_halo, overlap_add, to_tiles
 
 
 @pytest.mark.parametrize("length", [7, 14, 22])
@@ -97,31 +98,31 @@ def test_tiles_with_their_halo_are_windows_of_the_padded_image(size, tile):
     x = rng.standard_normal((4, 2, 3, *size))
     tiling = Tiling(2, *size, tile, (2, 1), (1, 2))
     tiles = np.full((4, tile, tile, 3, tiling.batch), np.nan)
-    tiling.cut(x, tiles, np)
+    to_tiles(tiling, x, tiles)
     padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (2, tile + 4), (1, tile + 4)))
     for t in range(4):
         u = np.zeros((tile + 3, tile + 3, 3, tiling.batch))
-        tiling.spread(tiles[t], u)
+        gather_halo(tiling, tiles[t], u)
         grid = u.reshape(tile + 3, tile + 3, 3, tiling.rows, tiling.columns, 2)
         for row in range(tiling.rows):
             for column in range(tiling.columns):
                 window = padded[t, :, :, row * tile :, column * tile :][:, :, : tile + 3, : tile + 3]
                 np.testing.assert_array_equal(grid[:, :, :, row, column], window.transpose(2, 3, 1, 0))
     back = np.empty_like(x)
-    tiling.join(tiles, back, np)
+    from_tiles(tiling, tiles, back)
     np.testing.assert_array_equal(back, x)
 
 
-def test_fold_is_the_adjoint_of_spread():
+def test_overlap_add_is_the_adjoint_of_gather_halo():
     rng = np.random.default_rng(3)
     tiling = Tiling(2, 9, 13, 5, (1, 2), (2, 1))
     x = rng.standard_normal((2, 3, 9, 13))
     tiles, u = np.empty((5, 5, 3, tiling.batch)), np.zeros((8, 8, 3, tiling.batch))
-    tiling.cut(x, tiles, np)
-    tiling.spread(tiles, u)
-    v, folded = rng.standard_normal(u.shape), np.empty_like(tiles)
-    tiling.fold(v, folded)
-    np.testing.assert_allclose(np.vdot(u, v), np.vdot(tiles, folded), rtol=1e-12)
+    to_tiles(tiling, x, tiles)
+    gather_halo(tiling, tiles, u)
+    v, added = rng.standard_normal(u.shape), np.empty_like(tiles)
+    overlap_add(tiling, v, added)
+    np.testing.assert_allclose(np.vdot(u, v), np.vdot(tiles, added), rtol=1e-12)
 
 
 def test_chosen_tile_fits():

@@ -5,12 +5,12 @@ import os
 
 import numpy as np
 import pytest
-from nnlite.train import moving_mnist, table1
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import table1
 
 from nnlite import checkpoint, models
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "4", "--device", "cpu"]
-pytestmark = pytest.mark.usefixtures("one_drawing")
 
 
 def run(folder, *options):
@@ -19,7 +19,7 @@ def run(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def first(one_drawing, tmp_path_factory):
+def first(tmp_path_factory):
     """The folder of a run of 16 sequences, with its weights packed."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     run(folder, "--sequences", "16")
@@ -46,13 +46,13 @@ def test_without_learning_the_weights_are_those_of_the_checkpoint(first, tmp_pat
 
 @pytest.mark.parametrize("file", [lambda folder: folder / "checkpoint.h5", packed])
 def test_the_result_names_every_machine(file, first, tmp_path, monkeypatch):
-    monkeypatch.setattr("nnlite.train.report._cpu_name", lambda: "Another")
+    monkeypatch.setattr("nnlite.train.report.provenance._cpu_name", lambda: "Another")
     second = run(tmp_path / "second", "--weights", str(file(first)), "--sequences", "8", "--seed", "1")
     here = f"{os.cpu_count()} cores of Another"
     assert second["machines"] == [*json.loads((first / "result.json").read_text())["machines"], here]
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "16"]) == 0
     assert json.loads((tmp_path / "second" / "result.json").read_text())["machines"] == second["machines"]
-    monkeypatch.setattr("nnlite.train.report._cpu_name", lambda: "A third")
+    monkeypatch.setattr("nnlite.train.report.provenance._cpu_name", lambda: "A third")
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "24"]) == 0
     result = json.loads((tmp_path / "second" / "result.json").read_text())
     assert result["machines"] == [*second["machines"], f"{os.cpu_count()} cores of A third"]
@@ -91,17 +91,17 @@ def test_the_curve_of_other_test_sequences_is_left_out(other, first, tmp_path):
     assert result["curve"][0]["sequences"] == 16 and result["sequences_seen"] == 24
 
 
-@pytest.mark.parametrize("lr, still", [("0", 8), ("0.01", 0)])
-def test_a_flow_that_the_weights_bring_is_not_kept_still(lr, still, tmp_path):
+@pytest.mark.parametrize("lr, held", [("0", 8), ("0.01", 0)])
+def test_a_flow_that_the_weights_bring_is_not_held(lr, held, tmp_path):
     """Without learning the flow of the first run is zero, and there is nothing to lose."""
     first, second = tmp_path / "first", tmp_path / "second"
     run(first, "--sequences", "8", "--lr", lr)
     result = run(
         second, "--weights", str(first / "checkpoint.h5"), "--sequences", "8", "--still", "8", "--lr", "0"
     )
-    assert result["options"]["still"] == still
+    assert result["options"]["flow_warmup"] == held
     moved = checkpoint.load(second / "checkpoint.h5").parameters["regressor.2.bias"].any()
-    assert moved == (still == 0)
+    assert moved == (held == 0)
 
 
 def test_pretrained_is_what_comes_with_the_package(first, tmp_path, monkeypatch):
@@ -175,7 +175,7 @@ def test_shared_parts_are_alike():
 def test_parts_that_are_not_alike(first, tmp_path, capsys):
     options = ("--model-option", "untied=true", "--weights", str(packed(first)))
     assert moving_mnist.main([*TOY, *CONVLSTM, *options, "--out", str(tmp_path / "run")]) == 2
-    assert "which ae_convlstm would begin with" in capsys.readouterr().err
+    assert "which ae_convlstm would start with" in capsys.readouterr().err
 
 
 # ---- full matrices from those of cells ------------------------------------------------------------------
@@ -195,10 +195,8 @@ def test_full_matrices_begin_with_those_of_cells(tmp_path):
     assert [point["sequences"] for point in full["curve"]] == [0, 8, 16, 24]
     weights = checkpoint.load(tmp_path / "full" / "checkpoint.h5").parameters
     assert weights["memory.0.i2g.weight"].shape == (128, 32)
-    again = run(
-        *(tmp_path / "again", *FCLSTM, "--weights", str(tmp_path / "full" / "checkpoint.h5")),
-        *("--sequences", "8", "--seed", "1"),
-    )
+    weights = ["--weights", str(tmp_path / "full" / "checkpoint.h5")]
+    again = run(tmp_path / "again", *FCLSTM, *weights, "--sequences", "8", "--seed", "1")
     assert again["sequences_seen"] == 32
 
 

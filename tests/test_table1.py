@@ -6,13 +6,18 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import replace
 
 import pytest
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite, table1
-from nnlite.train.loop import read_log
-from nnlite.train.moving_mnist_options import PRESETS, SUITES, settle
-from nnlite.train.moving_mnist_run import Run
-from toy_table1 import TOY, less_work, train_all
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation, table1
+from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.moving_mnist.settings import GROUPS, PRESETS
+from nnlite.train.report.tables import format_time
+from nnlite.train.runs import group
+from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.run import Run
+from toy_table1 import TOY, less_work, plan, train_all
 
 from nnlite import checkpoint, models
 
@@ -45,10 +50,8 @@ def without_times(folder):
 
 
 def test_run_folder(finished):
-    assert {entry.name for entry in finished.iterdir()} == {
-        *("suite.json", "table1.json", "table1.md"),
-        *models.names(),
-    }
+    tables = {"suite.json", "table1.json", "table1.md"}
+    assert {entry.name for entry in finished.iterdir()} == tables | set(models.names())
     for name in models.names():
         assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
 
@@ -89,7 +92,7 @@ def test_page_names_no_folder(finished):
 
 
 def test_other_data_do_not_go_into_one_table(finished):
-    results = suite.results(finished)
+    results = group.results(finished)
     results["ae_conv"]["experiment"]["digits"] = 2
     with pytest.raises(ValueError, match=r"ae_fclstm and ae_conv are not of .* data \(digits 1 and 2\)"):
         table1.build(results)
@@ -97,14 +100,14 @@ def test_other_data_do_not_go_into_one_table(finished):
 
 @pytest.mark.parametrize("seconds, text", [(48.4, "48 s"), (420, "7 min"), (7490, "2 h 05 min"), (0, "0 s")])
 def test_times(seconds, text):
-    assert table1.format_time(seconds) == text
+    assert format_time(seconds) == text
 
 
 # ---- interrupted and resumed --------------------------------------------------------------------------
 
 
 def test_resumed_is_the_same_to_the_bit_and_trains_nothing_twice(finished, tmp_path, monkeypatch, capsys):
-    folder, usual, watched = tmp_path / "all", Run.train, evaluation.evaluate
+    folder, usual, watched = tmp_path / "all", Run.fit, evaluation.evaluate
 
     def stop_in_the_third(model, *arguments):
         if (
@@ -117,17 +120,17 @@ def test_resumed_is_the_same_to_the_bit_and_trains_nothing_twice(finished, tmp_p
         patch.setattr(evaluation, "evaluate", stop_in_the_third)
         assert moving_mnist.main([*TOY, "--out", str(folder)]) == 128 + signal.SIGTERM
     printed = capsys.readouterr().out
-    assert (
-        f"8 of 16 sequences; the run is saved. Go on with\n  python -m train.moving_mnist --resume {folder}\n"
-        in printed
-    )
+    message = f"the run is saved. Continue with\n  python -m train.moving_mnist --resume {folder}\n"
+    assert f"8 of 16 sequences; {message}" in printed
     assert [row["model"] for row in json.loads((folder / "table1.json").read_text())["rows"]] == [
         "ae_conv",
         "ae_fclstm",
     ]
 
     trained = []
-    monkeypatch.setattr(Run, "train", lambda run: trained.append(run.experiment["model"]) or usual(run))
+    monkeypatch.setattr(
+        Run, "fit", lambda run, *rest: trained.append(run.experiment.settings.model) or usual(run, *rest)
+    )
     assert moving_mnist.main(["--resume", str(folder)]) == 0
     assert trained == ["ae_convlstm", "ae_convlstm_flow"]
     assert without_times(folder) == without_times(finished)
@@ -146,14 +149,14 @@ def test_a_finished_suite_can_be_trained_further(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_model_that_diverges_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
-    folder, usual = tmp_path / "all", Run.new
+    folder, usual = tmp_path / "all", Run.start
 
-    def diverging(settings, command):
-        if settings["model"] == "ae_conv":
-            settings = settings | {"optimiser": "sgd", "learning_rate": 3e38, "clip": 1e30}
-        return usual(settings, command)
+    def diverging(experiment, settings, command):
+        if settings.model == "ae_conv":
+            settings = replace(settings, optimiser="sgd", learning_rate=3e38, clip=1e30)
+        return usual(experiment, settings, command)
 
-    monkeypatch.setattr(Run, "new", diverging)
+    monkeypatch.setattr(Run, "start", diverging)
     assert moving_mnist.main([*TOY, "--out", str(folder)]) == 1
     assert "training diverged after" in capsys.readouterr().err
     rows = json.loads((folder / "table1.json").read_text())["rows"]
@@ -178,20 +181,33 @@ def test_what_is_wrong_with_the_last_stops_the_first(options, message, tmp_path,
 
 
 def test_a_run_that_cannot_begin_does_not_stop_the_others(finished, tmp_path, capsys):
-    runs = json.loads((finished / "suite.json").read_text())["runs"]
-    runs["ae_fclstm"] |= {"size": 34}
-    del runs["ae_convlstm"]["size"]
-    suite.begin(tmp_path, "table1", runs)
+    content = json.loads((finished / "suite.json").read_text())
+    content["runs"]["ae_fclstm"] |= {"size": 34}
+    (tmp_path / "suite.json").write_text(json.dumps(content))
     assert moving_mnist.main(["--resume", str(tmp_path), "--sequences", "8"]) == 2
     error = capsys.readouterr().err
     assert "error: ae_fclstm: nn.AEFcLSTM: height and width must be multiples of 4, got 34x34" in error
-    assert "error: ae_convlstm: " in error and "suite.json is damaged (it has no size for the run)" in error
-    assert list(suite.results(tmp_path)) == ["ae_conv", "ae_convlstm_flow"]
+    assert list(group.results(tmp_path)) == ["ae_conv", "ae_convlstm", "ae_convlstm_flow"]
+
+
+def test_settings_that_are_none_of_a_run_are_named(finished, tmp_path, capsys):
+    content = json.loads((finished / "suite.json").read_text())
+    settings = content["runs"]["ae_conv"]
+    without = {name: value for name, value in settings.items() if name != "sequences"}
+    for wrong, message in (
+        (settings | {"sizes": 3}, "unknown settings sizes"),
+        (without, "the setting sequences is missing"),
+    ):
+        content["runs"]["ae_conv"] = wrong
+        (tmp_path / "suite.json").write_text(json.dumps(content))
+        assert moving_mnist.main(["--resume", str(tmp_path)]) == 2
+        assert f"suite.json is damaged ({message})" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["suite.json", "ae_fclstm/result.json"])
 @pytest.mark.parametrize(
-    "content", [b'{"kind": "table1", "runs"', b'{"kind": 1}', b"\xff", b'{"kind": "x", "runs": {}}']
+    "content",
+    [b'{"kind": "table1", "runs"', b'{"kind": 1}', b"\xff", b'{"kind": "table1", "runs": {"ae_conv": 5}}'],
 )
 def test_damaged_files_are_named(name, content, finished, tmp_path, capsys):
     shutil.copytree(finished, tmp_path / "all")
@@ -213,57 +229,58 @@ def test_a_suite_is_not_overwritten(finished, capsys):
 
 @pytest.mark.parametrize("preset", ["quick", "cpu", "paper", "best"])
 def test_presets_train_the_papers_architectures_on_its_frames(preset):
-    mode, settings = settle(["--model", "all", "--preset", preset, "--device", "cpu"])
-    assert mode == "all" and set(models.names()) <= set(settings)
+    settings = plan(["--model", "all", "--preset", preset, "--device", "cpu"])
+    assert set(models.names()) <= set(settings)
     for name, own in settings.items():
-        assert (own["size"], own["digits"], own["speed"], own["frames"]) == (64, 2, [3.6], 11)
+        assert (own.size, own.digits, own.speed, own.frames) == (64, 2, (3.6,), 11)
         in_cells = name == "ae_fclstm_cells"
-        assert own["model"] == name.removesuffix("_cells")
-        assert own["model_options"] == ({"cell": 8} if in_cells else {})
+        assert own.model == name.removesuffix("_cells")
+        assert own.model_options == ({"cell": 8} if in_cells else {})
         fresh = preset != "paper"
-        assert own["train_sequences"] == (own["sequences"] if fresh else 10000)
+        assert own.train_sequences == (own.sequences if fresh else 10000)
         recipe = ("rmsprop", 1e-4) if not fresh else ("adam", 3e-5) if name == "ae_fclstm" else ("muon", 3e-3)
-        assert (own["optimiser"], own["learning_rate"]) == recipe
-        assert own["batch"] == (8 if fresh and name == "ae_fclstm" else 4 if fresh else 1)
+        assert (own.optimiser, own.learning_rate) == recipe
+        assert own.batch == (8 if fresh and name == "ae_fclstm" else 4 if fresh else 1)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_what_runs_of_a_preset_begin_with(preset):
     """A run begins with weights of one before it, and with a seed of its own; `paper` begins with nothing."""
-    settings = settle(["--model", "all", "--preset", preset, "--seed", "5"])[1]
-    begun = {name: own["weights"] for name, own in settings.items() if own["weights"]}
+    settings = plan(["--model", "all", "--preset", preset, "--seed", "5"])
+    begun = {name: own.weights for name, own in settings.items() if own.weights}
     chained = {"ae_fclstm": "ae_fclstm_cells", "ae_convlstm": "ae_convlstm_flow"}
-    assert begun == (chained if preset in SUITES else {})
+    assert begun == (chained if preset in GROUPS else {})
     order = list(settings)
     for name, first in begun.items():
         assert order.index(first) < order.index(name)
-        assert settings[first]["seed"] == 5 and settings[name]["seed"] == 6
+        assert settings[first].seed == 5 and settings[name].seed == 6
 
 
 def test_counts_are_the_papers():
     """AE-fcLSTM's are counted elsewhere; they take half a gigabyte."""
-    settings = settle(["--model", "all", "--preset", "quick"])[1]
+    settings = plan(["--model", "all", "--preset", "quick"])
     for name, count in COUNTS.items():
-        assert models.count_parameters(moving_mnist_experiment.build_model(settings[name], "cpu")) == count
+        assert models.count_parameters(MovingDigits(settings[name]).build_model("cpu")) == count
 
 
 def test_all_is_quick_unless_told_otherwise():
-    quick = settle(["--model", "all"])[1]
-    assert quick == settle(["--model", "all", "--preset", "quick"])[1]
-    assert quick["ae_conv"] == settle(["--model", "ae_conv", "--preset", "quick"])[1]
-    assert quick["ae_convlstm_flow"] == settle(["--preset", "quick"])[1]
+    quick = plan(["--model", "all"])
+    assert quick == plan(["--model", "all", "--preset", "quick"])
+    assert quick["ae_conv"] == plan(["--model", "ae_conv", "--preset", "quick"])
+    assert quick["ae_convlstm_flow"] == plan(["--preset", "quick"])
 
 
 def test_one_model_of_a_preset_begins_with_drawn_weights():
     for name in models.names():
-        own = settle(["--model", name, "--preset", "quick"])[1]
-        assert own["weights"] is None and own["sequences"] == PRESETS["quick"]["by_model"][name]["sequences"]
+        own = plan(["--model", name, "--preset", "quick"])
+        expected = {"ae_conv": 8000, "ae_fclstm": 1500, "ae_convlstm": 1200, "ae_convlstm_flow": 1200}
+        assert own.weights is None and own.sequences == expected[name]
 
 
 def test_batch_of_best_depends_on_the_device(monkeypatch):
     monkeypatch.setattr("nnlite.backend.resolve_device", lambda device: "cuda")
-    assert settle(["--preset", "best"])[1]["batch"] == 16
-    assert settle(["--preset", "best", "--batch", "2"])[1]["batch"] == 2
+    assert plan(["--preset", "best"]).batch == 16
+    assert plan(["--preset", "best", "--batch", "2"]).batch == 2
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -279,9 +296,9 @@ def test_options_of_one_model(name, tmp_path):
 
 def test_model_options_reach_those_that_have_them():
     given = ["untied=True", "n_memory=3", "forget_bias=0"]
-    settings = settle([*TOY, *(word for text in given for word in ("--model-option", text))])[1]
+    settings = plan([*TOY, *(word for text in given for word in ("--model-option", text))])
     preset = {"n_features": 4, "n_memory": 3, "kernel": 5}
-    assert {name: own["model_options"] for name, own in settings.items()} == {
+    assert {name: own.model_options for name, own in settings.items()} == {
         "ae_conv": preset,
         "ae_fclstm": preset | {"forget_bias": 0},
         "ae_convlstm": preset | {"forget_bias": 0, "untied": True},
@@ -292,10 +309,6 @@ def test_model_options_reach_those_that_have_them():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (
-            ["--model", "all", "--model-option", "n_memories=3"],
-            "--model-option n_memories: none of ae_conv, ae_fclstm, ae_convlstm, ae_convlstm_flow has such",
-        ),
         (["--figures", "run", "--lr", "1"], "--figures takes its settings from the run; leave out --lr"),
         (["--export", "run", "--data", "x"], "leave out --data"),
         (["--model", "ae"], "invalid choice: 'ae'"),
@@ -305,3 +318,9 @@ def test_bad_options(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:
         moving_mnist.main(arguments)
     assert stopped.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_an_option_that_no_model_has(capsys):
+    assert moving_mnist.main(["--model", "all", "--model-option", "n_memories=3"]) == 2
+    message = "--model-option n_memories: none of ae_conv, ae_fclstm, ae_convlstm, ae_convlstm_flow has such"
+    assert message in capsys.readouterr().err

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
-from nnlite.train import moving_mnist, moving_mnist_options, suite
-from nnlite.train.moving_mnist_run import Run
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist.settings import GROUPS
+from nnlite.train.runs import group
+from nnlite.train.runs.run import Run
 from toy_table1 import TOY, less_work
 
 from nnlite import checkpoint
@@ -24,7 +27,7 @@ FULL, CELLS = "ae_fclstm", "ae_fclstm_cells"
 def chains():
     """The tiny preset with such runs."""
     with less_work(), pytest.MonkeyPatch.context() as patch:
-        patch.setitem(moving_mnist_options.SUITES, "tiny", CHAINS)
+        patch.setitem(GROUPS, "tiny", CHAINS)
         yield
 
 
@@ -86,20 +89,21 @@ def test_resumed_where_the_second_has_not_begun(finished, tmp_path):
     folder = tmp_path / "all"
     shutil.copytree(finished, folder)
     shutil.rmtree(folder / FULL)
-    assert list(suite.results(folder)) == ["ae_convlstm_flow", CELLS, "ae_convlstm"]
+    assert list(group.results(folder)) == ["ae_convlstm_flow", CELLS, "ae_convlstm"]
     assert moving_mnist.main(["--resume", str(folder)]) == 0
     assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)]
 
 
 def test_it_does_not_begin_before_what_it_begins_with_has_ended(tmp_path, monkeypatch, capsys):
     """A run that diverges takes the one after it along, and no other."""
-    usual = Run.new
+    usual = Run.start
 
-    def diverging(settings, command):
-        bad = {"optimiser": "sgd", "learning_rate": 3e38, "clip": 1e30}
-        return usual(settings | (bad if "cell" in settings["model_options"] else {}), command)
+    def diverging(experiment, settings, command):
+        if "cell" in settings.model_options:
+            settings = replace(settings, optimiser="sgd", learning_rate=3e38, clip=1e30)
+        return usual(experiment, settings, command)
 
-    monkeypatch.setattr(Run, "new", diverging)
+    monkeypatch.setattr(Run, "start", diverging)
     folder = tmp_path / "all"
     with pytest.warns(RuntimeWarning):
         assert moving_mnist.main([*TOY, "--out", str(folder)]) == 2
@@ -119,17 +123,17 @@ def test_without_its_weights_a_run_does_not_begin(finished, tmp_path, capsys):
 
 
 def test_once_begun_it_needs_the_other_no_more(finished, tmp_path, monkeypatch, capsys):
-    folder, usual = tmp_path / "all", Run.resumed
+    folder, usual = tmp_path / "all", Run.resume
     shutil.copytree(finished, folder)
     for name in (CELLS, FULL):
         (folder / name / "result.json").unlink()
 
-    def unreadable(settings, command):
-        if settings["resume"].name == CELLS:
+    def unreadable(experiment, given, command):
+        if given["resume"].name == CELLS:
             raise OSError("cannot be read")
-        return usual(settings, command)
+        return usual(experiment, given, command)
 
-    monkeypatch.setattr(Run, "resumed", unreadable)
+    monkeypatch.setattr(Run, "resume", unreadable)
     assert moving_mnist.main(["--resume", str(folder)]) == 2
     assert f"error: {CELLS}: cannot be read" in capsys.readouterr().err
     assert [row["error"] for row in rows(folder)] == [row["error"] for row in rows(finished)[1:]]

@@ -7,10 +7,14 @@ import shutil
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.data.moving_mnist import MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import save_sequences
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment, suite
-from toy_table1 import TOY, less_work, train_all
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation
+from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.runs import group
+from nnlite.train.runs.experiment import load_trained
+from toy_table1 import TOY, less_work, plan, train_all
 
 from nnlite import checkpoint, models
 
@@ -73,25 +77,25 @@ def test_figures_of_one_model(finished):
 
 
 def test_figures_of_nothing(tmp_path, capsys):
-    assert moving_mnist.main(["--figures", str(tmp_path)]) == 2
+    assert moving_mnist.main(["--figures", str(tmp_path / "all")]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
-    suite.begin(tmp_path, "table1", {"ae_conv": {}})
-    assert moving_mnist.main(["--figures", str(tmp_path)]) == 2
-    assert f"no run in {tmp_path} is finished" in capsys.readouterr().err
+    group.begin(tmp_path / "all", MovingDigits, plan([*TOY[2:], "--model", "all"]))
+    assert moving_mnist.main(["--figures", str(tmp_path / "all")]) == 2
+    assert f"no run in {tmp_path / 'all'} is finished" in capsys.readouterr().err
 
 
 # ---- pretrained ---------------------------------------------------------------------------------------
 
 
 def test_exported_weights_are_loaded(finished, pretrained):
-    frames = MovingMNIST(np.full((3, 28, 28), 255, np.uint8), 32, 1).sequences(range(2)).frames[:10]
+    frames = MovingMNIST(np.full((3, 28, 28), 255, np.uint8), (32, 32), 1).batch(range(2)).frames[:10]
     assert models.pretrained_names() == models.names()
     for name in models.names():
         saved = checkpoint.load(pretrained / f"{name}.h5")
         assert {array.dtype for array in saved.parameters.values()} == {np.dtype(np.float32)}
         assert saved.optimiser == {} and saved.metadata["result"]["sequences_seen"] == 16
         assert saved.metadata["commands"][0].startswith("python -m train.moving_mnist --model all")
-        trained, _ = moving_mnist_experiment.load_trained(finished / name / "checkpoint.h5", {})
+        _, trained, _ = load_trained(MovingDigits, finished / name / "checkpoint.h5")
         np.testing.assert_array_equal(models.load_pretrained(name).forward(frames), trained.forward(frames))
         assert str(finished.parent) not in json.dumps(saved.metadata)
 
@@ -124,11 +128,12 @@ def test_curves_stay_those_of_the_training(pretrained, tmp_path):
 
 def test_weights_of_the_package():
     """Each is small and predicts digits that it has not seen better than a copy would."""
-    digits = moving_mnist_experiment.load_digits("drawn")[1]
+    digits = load_digits("drawn")[1]
     for name in models.pretrained_names():
         assert models.pretrained_path(name).stat().st_size < 6e6
         experiment = checkpoint.load(models.pretrained_path(name)).metadata["experiment"]
-        data = MovingMNIST(digits, experiment["size"], experiment["digits"], frames=experiment["frames"])
+        size = experiment["size"]
+        data = MovingMNIST(digits, (size, size), experiment["digits"], n_frames=experiment["frames"])
         scores = evaluation.evaluate(models.load_pretrained(name), data, 8, 8)
         assert scores["bce"]["last"] < evaluation.score_baselines(data, data, 8)["copy"]["last"]
 
@@ -153,7 +158,7 @@ def test_what_is_not_pretrained(pretrained, capsys):
 
 
 def test_too_large_to_export(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("nnlite.train.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
+    monkeypatch.setattr("nnlite.train.moving_mnist.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
     assert moving_mnist.main(["--export", str(finished), "--out", str(tmp_path)]) == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(models.names()) - {"ae_convlstm"}
     assert "ae_convlstm is left out" in capsys.readouterr().out
@@ -169,7 +174,7 @@ def test_unfinished_runs_are_not_exported(tmp_path, capsys):
 def test_weights_that_learned_from_mnist_need_mnist(finished, tmp_path, monkeypatch, capsys):
     """They know it by name only."""
     path = tmp_path / "checkpoint.h5"
-    model, saved = moving_mnist_experiment.load_trained(finished / "ae_conv" / "checkpoint.h5", {})
+    _, model, saved = load_trained(MovingDigits, finished / "ae_conv" / "checkpoint.h5")
     saved.metadata["experiment"]["data"] = "MNIST"
     checkpoint.save_parameters(path, model, architecture=saved.architecture, metadata=saved.metadata)
     monkeypatch.delenv("NNLITE_DATA", raising=False)
@@ -179,7 +184,7 @@ def test_weights_that_learned_from_mnist_need_mnist(finished, tmp_path, monkeypa
 
 def test_weights_that_learned_from_mnist_can_be_tried_on_drawn_digits(finished, tmp_path, capsys):
     path = tmp_path / "checkpoint.h5"
-    model, saved = moving_mnist_experiment.load_trained(finished / "ae_conv" / "checkpoint.h5", {})
+    _, model, saved = load_trained(MovingDigits, finished / "ae_conv" / "checkpoint.h5")
     saved.metadata["experiment"]["data"] = "MNIST"
     checkpoint.save_parameters(path, model, architecture=saved.architecture, metadata=saved.metadata)
     assert moving_mnist.main(["--evaluate", str(path), "--data", "drawn", "--out", str(tmp_path)]) == 0
@@ -202,9 +207,9 @@ def test_training_goes_on_with_the_digits_that_it_began_with(finished, tmp_path,
 def files(tmp_path_factory):
     """A .npy and a .t7 file of 20 sequences of 12 frames."""
     folder = tmp_path_factory.mktemp("files")
-    digits = moving_mnist_experiment.load_digits("drawn")[1]
+    digits = load_digits("drawn")[1]
     for name, seed in (("test.npy", 1), ("train.t7", 2)):
-        save_sequences(folder / name, MovingMNIST(digits, 32, 1, frames=12, seed=seed), 20)
+        save_sequences(folder / name, MovingMNIST(digits, (32, 32), 1, n_frames=12, seed=seed), 20)
     return folder
 
 
@@ -238,9 +243,9 @@ def test_evaluate_on_a_file(finished, files, capsys):
     [
         (["--sequences-file", "test.npy", "--test-sequences", "21"], "fewer than --test-sequences 21"),
         (["--sequences-file", "test.npy", "--size", "40"], "frames of 32x32, the model takes 40x40"),
-        (["--sequences-file", "test.npy", "--frames", "13"], "of 12 frames, fewer than the 13 asked for"),
+        (["--sequences-file", "test.npy", "--frames", "13"], "of 12 frames, fewer than the 13 requested"),
         (["--train-sequences-file", "train.t7"], "holds 20 sequences, fewer than --train-sequences 64"),
-        (["--sequences-file", "none.npy"], "there is no file of sequences none.npy"),
+        (["--sequences-file", "none.npy"], "there is no sequence file none.npy"),
     ],
 )
 def test_files_that_do_not_fit(options, message, files, tmp_path, monkeypatch, capsys):

@@ -122,7 +122,9 @@ def test_n_input_dims_leaves_single_inputs_alone():
 
 
 def test_join_and_split_are_inverse():
-    net = nn.Sequential(nn.SplitTable(1), nn.ParallelTable(*[nn.Reshape(2, 1, 4, batch_mode=False)] * 3))
+    net = nn.Sequential(
+        nn.SplitTable(1), nn.ParallelTable(*[nn.Reshape(2, 1, 4, batch_mode=False) for _ in range(3)])
+    )
     net.add(nn.JoinTable(1))
     np.testing.assert_array_equal(net.double().forward(A), A)
 

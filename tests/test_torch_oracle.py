@@ -3,12 +3,12 @@
 import golden_cases as golden
 import numpy as np
 import pytest
-from nnlite.train.loop import loss_and_gradient
+from nnlite.train.runs.loop import loss_and_gradient
 
 import nnlite as nn
 from nnlite import models, optim
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 F = torch.nn.functional
 from nnlite.benchmarks import torch_models  # noqa: E402
 

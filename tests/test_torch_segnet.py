@@ -7,7 +7,7 @@ from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 
 from nnlite import models
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 from nnlite.benchmarks import torch_models, torch_segnet  # noqa: E402
 
 RTOL = 1e-8

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from nnlite.train import moving_mnist, moving_mnist_experiment
-from nnlite.train.loop import LoopOptions, read_log
-from nnlite.train.moving_mnist_options import PRESETS, settle
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.moving_mnist.settings import PRESETS, settings_for
+from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.loop_options import LoopOptions
+from toy_table1 import plan
 
 from nnlite import checkpoint, models
 
@@ -29,11 +32,10 @@ TOY = [
     "--sequences",
     "128",
 ]
-pytestmark = pytest.mark.usefixtures("one_drawing")
 
 
 @pytest.fixture(scope="module")
-def finished(one_drawing, tmp_path_factory):
+def finished(tmp_path_factory):
     """The folder of a toy run of 128 sequences."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     assert moving_mnist.main([*TOY, "--out", str(folder)]) == 0
@@ -42,10 +44,8 @@ def finished(one_drawing, tmp_path_factory):
 
 def test_run_folder(finished):
     names = {entry.name for entry in finished.iterdir()}
-    assert names == {
-        *("checkpoint.h5", "log.jsonl", "result.json", "curves.png", "predictions.png", "inspect.html"),
-        ".lock",
-    }
+    pictures = {"curves.png", "predictions.png", "inspect.html"}
+    assert names == {"checkpoint.h5", "log.jsonl", "result.json", ".lock"} | pictures
     for name in ("curves.png", "predictions.png"):
         assert min(plt.imread(finished / name).shape[:2]) > 200
     log = read_log(finished)
@@ -66,7 +66,7 @@ def test_result(finished):
         result["ratios"]["bce_to_copy"]["last"] * result["baselines"]["copy"]["last"]
     )
     assert 0 < result["ratios"]["flow_to_zero_arriving"]["last"] < 3
-    LoopOptions(**result["options"])
+    LoopOptions.from_dict(result["options"])
     assert [point["sequences"] for point in result["curve"]] == [0, 8, 24, 40, 56, 64, 80, 96, 112, 128]
     assert result["curve"][-1]["bce"] == pytest.approx(result["scores"]["bce"])  # as many as are watched
 
@@ -180,7 +180,7 @@ def test_options_reach_the_run(tmp_path):
     [("False", False), ("TRUE", True), ("None", None), ("null", None), ("0.5", 0.5), ("paper", "paper")],
 )
 def test_values_of_model_options(text, value):
-    assert settle(["--model-option", f"penalty={text}"])[1]["model_options"] == {"penalty": value}
+    assert plan(["--model-option", f"penalty={text}"]).model_options == {"penalty": value}
 
 
 def test_digits_that_stand_still(tmp_path, capsys):
@@ -193,9 +193,8 @@ def test_digits_that_stand_still(tmp_path, capsys):
 
 
 def test_paper_preset_is_the_papers():
-    mode, settings = settle(["--preset", "paper"])
-    assert mode == "train"
-    model = moving_mnist_experiment.build_model(settings, "cpu")
+    settings = plan(["--preset", "paper"])
+    model = MovingDigits(settings).build_model("cpu")
     assert models.count_parameters(model) == 1_035_067
     expected = {"size": 64, "digits": 2, "frames": 11, "train_sequences": 10000, "test_sequences": 3000}
     expected |= {
@@ -205,10 +204,10 @@ def test_paper_preset_is_the_papers():
         "decay_epochs": 5,
         "loss_at": "all",
     }
-    assert {name: settings[name] for name in expected} == expected
+    assert {name: getattr(settings, name) for name in expected} == expected
     forget = [w for name, w, _ in model.named_parameters() if "forget" in name and name.endswith("bias")]
     assert all((bias == 1).all() for bias in forget)
-    assert settle([])[1]["size"] == PRESETS["default"]["size"]
+    assert plan([]) == settings_for("ae_convlstm_flow", "default")
 
 
 @pytest.mark.parametrize(
@@ -218,14 +217,12 @@ def test_paper_preset_is_the_papers():
         (["--batch", "0"], "--batch: must be at least 1, got 0"),
         (["--batch", "many"], "--batch: invalid whole number value: 'many'"),
         (["--speed", "-1"], "--speed"),
-        (["--speed", "1", "2", "3"], "--speed takes one number, or the two ends of a range"),
         (["--lr", "nan"], "--lr: must be a number from 0 on, got nan"),
         (["--model-option", "n_memory"], "must be NAME=VALUE, got n_memory"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--evaluate", "file", "--preset", "tiny"], "leave out --preset"),
         (["--resume", "somewhere", "--optimiser-option", "alpha=0"], "leave out --optimiser-option"),
         (["--resume", "a", "--evaluate", "b"], "leave out --evaluate"),
-        (["--model", "all", "--weights", "file"], "--weights are of one architecture; name it with --model"),
     ],
 )
 def test_bad_options(arguments, message, capsys):
@@ -237,9 +234,11 @@ def test_bad_options(arguments, message, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
+        (["--speed", "1", "2", "3"], "--speed takes one number, or the two ends of a range"),
+        (["--model", "all", "--weights", "file"], "--weights are of one architecture; name it with --model"),
         (["--data", "/no/such/folder"], "--data: there is no folder /no/such/folder"),
         (["--size", "33"], "height and width must be even, got 33x33"),
-        (["--size", "20"], "size must be above 28, the size of a digit, got 20"),
+        (["--size", "20"], "size must be above 28 x 28, the size of a digit, got 20 x 20"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max pixels a frame, got 3.0 and 1.0"),
         (["--model-option", "n_memories=3"], "n_memories"),
         (["--model-option", "n_memory=0"], "nn.SeqConvLSTM: n_out must be an integer >= 1, got 0"),
@@ -274,7 +273,7 @@ def test_broken_checkpoints(finished, tmp_path, capsys):
     (tmp_path / "checkpoint.h5").write_bytes((finished / "checkpoint.h5").read_bytes()[:5000])
     for arguments in (["--resume", str(tmp_path)], ["--evaluate", str(tmp_path / "checkpoint.h5")]):
         assert moving_mnist.main(arguments) == 2
-        assert "checkpoint.h5 is no checkpoint, or is truncated or damaged" in capsys.readouterr().err
+        assert "checkpoint.h5 is not a checkpoint, or is truncated or damaged" in capsys.readouterr().err
     assert moving_mnist.main(["--resume", str(tmp_path / "nowhere")]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
     model = models.build(

@@ -1,17 +1,24 @@
 """Predicting a video of any length: the stream of frames, the video written, the flow in files."""
 
 import weakref
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 from nnlite.data.flow import read_flo
-from nnlite.data.video import frames
-from nnlite.train import real_video
-from nnlite.train.real_video_experiment import build_model, load_trained
-from nnlite.train.real_video_figures import panels
-from nnlite.train.real_video_scores import predict
-from nnlite.train.video_prediction import Tally, predict_stream
+from nnlite.data.video import read_frames
+from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video.experiment import RealVideo
+from nnlite.train.real_video.panels import Panels
+from nnlite.train.real_video.prediction import (
+    PredictedFrame,
+    RunningError,
+    predict,
+    predicted_pictures,
+    streaming,
+)
+from nnlite.train.runs.experiment import load_trained
 from toy_real_video import SIZE, make_videos, scene, train_toy
 from video_files import cut, make_video
 
@@ -35,10 +42,10 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
     assert real_video.main([*arguments, "--save-flow", str(flow)]) == 0
     printed = capsys.readouterr().out
     assert "é.avi, 16 frames of 64x48, resized to 24x16 pixels: PSNR" in printed
-    assert len(list(frames(out))) == 15
-    model, _ = load_trained(finished / "checkpoint.h5", {"device": "cpu"})
+    assert len(list(read_frames(out))) == 15
+    _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
     model.evaluate()
-    expected = predict(model, np.stack(list(frames(video, SIZE)))[:, None])[1][:, 0]
+    expected = predict(model, np.stack(list(read_frames(video, SIZE)))[:, None])[1][:, 0]
     if place == "flow":
         written = np.stack([read_flo(flow / f"flow_{k:06d}.flo") for k in range(16)])
         assert len(list(flow.iterdir())) == 16
@@ -57,13 +64,14 @@ def test_predict_writes_gif_of_a_folder_at_another_rate(finished, videos, tmp_pa
     out = tmp_path / "out.gif"
     arguments = ["--predict", str(finished / "checkpoint.h5"), str(videos / "pictures" / "img")]
     assert real_video.main([*arguments, "--rate", "12.5", "--out", str(out)]) == 0
-    assert len(list(frames(out))) == 7  # every second of 16 frames, but the first
+    assert len(list(read_frames(out))) == 7  # every second of 16 frames, but the first
 
 
 def model_of(channels=1):
     options = {"n_features": 4, "n_memory": 4, "kernel": 3, "flow_kernel": 5}
     colour = "grey" if channels == 1 else "rgb"
-    model = build_model({"seed": 1, "size": SIZE, "colour": colour, "model_options": options}, "cpu")
+    settings = RealVideo.plan({"seed": 1, "size": SIZE, "colour": colour, "model_options": options})
+    model = RealVideo(replace(settings, crop=None)).build_model("cpu")
     model.regressor.modules[2].weight[...] = 5.0  # a flow to see
     return model
 
@@ -72,17 +80,28 @@ def model_of(channels=1):
 def test_streaming_equals_the_whole_sequence(channels):
     model = model_of(channels)
     video = np.random.default_rng(0).random((9, channels, *SIZE), dtype=np.float32)
-    streamed = list(predict_stream(model, iter(video)))
+    with streaming(model) as predict_next:
+        streamed = [predict_next(frame) for frame in video]
     assert model.train
     model.evaluate()
     predictions, flows = predict(model, video[:, None])
     assert np.abs(flows).max() > 0.1
-    for k, (frame, prediction, flow) in enumerate(streamed):
-        np.testing.assert_array_equal(frame, video[k])
-        np.testing.assert_allclose(prediction, predictions[k, 0], atol=1e-5)
-        np.testing.assert_allclose(flow, flows[k, 0], atol=1e-4)
-    again = list(predict_stream(model, iter(video)))  # starts from an empty memory
-    np.testing.assert_array_equal(again[0][1], streamed[0][1])
+    for k, predicted in enumerate(streamed):
+        np.testing.assert_array_equal(predicted.last, video[k])
+        np.testing.assert_allclose(predicted.prediction, predictions[k, 0], atol=1e-5)
+        np.testing.assert_allclose(predicted.flow, flows[k, 0], atol=1e-4)
+    with streaming(model) as predict_next:  # starts from an empty memory
+        np.testing.assert_array_equal(predict_next(video[0]).prediction, streamed[0].prediction)
+
+
+def test_errors_are_those_of_predictions_and_copies():
+    random, errors = np.random.default_rng(0), RunningError()
+    frames, predictions = random.random((2, 5, 1, *SIZE), dtype=np.float32)
+    for k in range(4):
+        errors.add(PredictedFrame(frames[k], predictions[k], np.zeros((*SIZE, 2))), frames[k + 1])
+    assert errors.count == 4
+    assert errors.model == pytest.approx(((predictions[:4] - frames[1:]) ** 2).mean())
+    assert errors.copy == pytest.approx(((frames[:4] - frames[1:]) ** 2).mean())
 
 
 class Tracked(np.ndarray):
@@ -98,18 +117,23 @@ def test_streaming_keeps_few_frames():
             made.append(weakref.ref(frame))
             yield frame
 
-    shown = panels(Tally("a video").compared(predict_stream(model_of(), long_video())))
-    for k, _ in enumerate(shown):
+    errors, flows = RunningError(), []
+    pictures = predicted_pictures(
+        model_of(), "a video", long_video(), errors, lambda flow: flows.append(flow.shape)
+    )
+    for k, _ in enumerate(pictures):
         assert len(made) <= k + 60
         assert sum(reference() is not None for reference in made) < 60
-    assert k == 298
+    assert k == 298 and errors.count == 299 and flows == [(*SIZE, 2)] * 300
 
 
 def test_panels():
     before, frame, prediction = (np.full((1, *SIZE), level, np.float32) for level in (0.2, 0.5, 0.6))
     flow = np.zeros((*SIZE, 2), np.float32)
     flow[..., 0] = 2
-    (picture,) = panels([(before, frame, prediction, flow)])
+    panels = Panels()
+    assert list(panels.add(PredictedFrame(before, prediction, flow), frame)) == []
+    (picture,) = panels.remaining()
     factor = 15  # to 240 rows
     assert picture.shape == (240 + 22, 4 * factor * 24 + 3 * 4, 3) and picture.dtype == np.uint8
     middle = [picture[150, k * (factor * 24 + 4) + 100].tolist() for k in range(4)]
@@ -123,7 +147,7 @@ def test_panels():
     [
         (lambda path: path.write_text("text"), "cannot be read as a video"),
         (lambda path: cut(make_video(path, scene(0)), 0.5), "video.avi"),
-        (lambda path: make_video(path, scene(0, 1)), "a video of 1 frame has none to compare"),
+        (lambda path: make_video(path, scene(0, 1)), "a video of one frame has none to compare"),
         (lambda path: None, "there is no such video file or folder"),
     ],
 )

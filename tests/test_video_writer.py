@@ -1,4 +1,4 @@
-"""Writing MP4 and GIF: what is read back, and that nothing is left when it fails."""
+"""Writing MP4 and GIF: what is read back, and that failing leaves nothing behind."""
 
 import os
 
@@ -57,7 +57,7 @@ def test_odd_sizes(tmp_path, height, width):
 
 
 def test_few_colours_are_kept_by_a_gif(tmp_path):
-    """Also when each frame has others, as frames have palettes of their own."""
+    """Even if each frame has different ones, since each frame has its own palette."""
     rng = np.random.default_rng(0)
     want = [rng.integers(0, 256, (200, 3), np.uint8)[rng.integers(0, 200, (30, 40))] for _ in range(4)]
     write_video(tmp_path / "a.gif", want, 10)
@@ -67,7 +67,7 @@ def test_few_colours_are_kept_by_a_gif(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif"])
 def test_frames_are_taken_one_by_one(tmp_path, name):
-    """While a frame is made the one before is all that is held, whatever the encoder keeps."""
+    """While a frame is made, only the one before is held, apart from what the encoder keeps."""
     import weakref
 
     alive = []
@@ -89,7 +89,7 @@ def test_frames_are_taken_one_by_one(tmp_path, name):
 def test_unusual_names(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_video(name, coloured(2), 25)
-    assert os.listdir() == [name] and video_info(name).frames == 2
+    assert os.listdir() == [name] and video_info(name).n_frames == 2
 
 
 def failing():
@@ -113,7 +113,7 @@ def growing():
         (lambda: [np.zeros((3, 4, 4), np.uint8)], ValueError, r"frame 0 must be .*, got \(3, 4, 4\)"),
     ],
 )
-def test_failing_leaves_what_was_there(tmp_path, name, frames, error, message):
+def test_failing_keeps_the_old_file(tmp_path, name, frames, error, message):
     (tmp_path / name).write_bytes(b"before")
     with pytest.raises(error, match=message):
         write_video(tmp_path / name, frames(), 25)
@@ -122,7 +122,7 @@ def test_failing_leaves_what_was_there(tmp_path, name, frames, error, message):
 
 
 def test_bad_arguments(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.avi: a video is written as \.mp4 or \.gif"):
+    with pytest.raises(ValueError, match=r"a\.avi: the name of a video must end in \.mp4 or \.gif"):
         write_video(tmp_path / "a.avi", coloured(1), 25)
     with pytest.raises(ValueError, match=r"a\.mp4: rate must be a positive number"):
         write_video(tmp_path / "a.mp4", coloured(1), 0)

@@ -12,8 +12,10 @@ from nnlite.data.frame_pairs import Pair
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
-from nnlite.train import warping, warping_report
-from nnlite.train.warping import measure, warp, warp_both_ways
+from nnlite.train.report.tables import psnr
+from nnlite.train.warping import __main__ as warping
+from nnlite.train.warping import report as warping_report
+from nnlite.train.warping.experiment import chosen, measure, warp, warp_both_ways
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
@@ -30,7 +32,7 @@ def constant(u, v, height, width):
 
 def write_sintel(root):
     """Write a drawn pair as frames 1 and 2 of two scenes of Sintel, the second without occlusions."""
-    pair = MovingDisc((48, 32), (4.5, -2), (-1, 1.25)).read()
+    pair = MovingDisc((32, 48), (4.5, -2), (-1, 1.25)).read()
     training = root / "training"
     for scene in ("market_2", "zoë_1"):
         for folder in ("clean", "flow", "occlusions"):
@@ -116,7 +118,7 @@ def test_directions():
 
 def test_artefacts_of_the_negated_flow():
     """What the module's text says: the front of the disc is cut off, the flow at the right pixels has it."""
-    disc = MovingDisc((80, 60), (6, 0), (0, 0))
+    disc = MovingDisc((60, 80), (6, 0), (0, 0))
     pair = disc.read()
     covered = pair.flow[..., 0] == 6
     came = np.roll(covered, 6, axis=1)  # where the disc is in frame t + 1
@@ -160,7 +162,7 @@ def test_what_cannot_count():
     assert measure(pair, warp_both_ways(pair)) == {
         use: dict.fromkeys(("all", "inside", "visible")) for use in ("current", "next")
     }
-    found = measure(*(lambda pair: (pair, warp_both_ways(pair)))(MovingDisc((32, 24)).read()))
+    found = measure(*(lambda pair: (pair, warp_both_ways(pair)))(MovingDisc((24, 32)).read()))
     assert found["current"]["visible"] and found["next"]["visible"] is None
 
 
@@ -173,7 +175,7 @@ def test_pooling_is_by_pixel():
     assert pooled["pixels"] == 400 and pooled["sampled"]["absolute"] == pytest.approx(0.4)
     assert pooled["copied"]["squared"] == pytest.approx((0.01 + 3 * 0.25) / 4)
     assert warping_report.pool([errors(100, 0.1)], "current", "visible") is None
-    assert warping_report.psnr(0.001) == pytest.approx(30) and warping_report.psnr(0) == math.inf
+    assert psnr(0.001) == pytest.approx(30) and psnr(0) == math.inf
 
 
 # ---- the command --------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def test_sintel_in_full(sintel, tmp_path, capsys, no_data):
     out = tmp_path / "run"
     assert warping.main(["--sintel", str(sintel), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert f"left out for want of {sintel / 'training/flow/market_2/frame_0002.flo'}" in printed
+    assert f"left out, because {sintel / 'training/flow/market_2/frame_0002.flo'} is missing" in printed
     page = (out / "warping.md").read_text()
     result = json.loads((out / "warping.json").read_text())
     assert page == warping_report.format_page(result) and page in printed
@@ -221,8 +223,8 @@ def test_sintel_in_full(sintel, tmp_path, capsys, no_data):
 def test_chosen_figures(sintel):
     pairs, _ = sintel_pairs(find_sintel(sintel))
     pairs = [*pairs, *pairs]
-    assert warping.chosen(pairs, "all") == pairs and warping.chosen(pairs, "none") == []
-    assert [pair.sequence for pair in warping.chosen(pairs, "sequence")] == ["market_2", "zoë_1"]
+    assert chosen(pairs, "all") == pairs and chosen(pairs, "none") == []
+    assert [pair.sequence for pair in chosen(pairs, "sequence")] == ["market_2", "zoë_1"]
 
 
 @pytest.mark.parametrize("option", ["--sintel", "--middlebury"])
@@ -260,8 +262,8 @@ def test_real_pairs(name, selection, copied, sampled):
         pytest.skip(f"{name} is not below NNLITE_DATA")
     pair = pairs[name].read()
     errors = measure(pair, warp_both_ways(pair))["current"][selection]
-    assert round(warping_report.psnr(errors["copied"]["squared"]), 1) == copied
-    assert round(warping_report.psnr(errors["sampled"]["squared"]), 1) == sampled
+    assert round(psnr(errors["copied"]["squared"]), 1) == copied
+    assert round(psnr(errors["sampled"]["squared"]), 1) == sampled
 
 
 def test_results_page_is_that_of_the_numbers():
@@ -269,4 +271,4 @@ def test_results_page_is_that_of_the_numbers():
     assert (RESULTS / "warping.md").read_text().startswith(warping_report.format_page(result))
     by_name = {pair["name"]: pair for pair in result["pairs"] if pair["dataset"] == "Sintel clean"}
     errors = by_name["alley_1 2->3"]["current"]["visible"]
-    assert warping_report.psnr(errors["sampled"]["squared"]) == pytest.approx(36.96, abs=0.01)
+    assert psnr(errors["sampled"]["squared"]) == pytest.approx(36.96, abs=0.01)

@@ -4,7 +4,7 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nnlite.train import camvid, camvid_run
+from nnlite.train.camvid import experiment
 
 TOY = ["--preset", "tiny", "--device", "cpu"]
 #: Less of everything, where nothing depends on it.
@@ -13,12 +13,8 @@ QUICK = ["--sequences", "8", "--test-sequences", "4"]
 
 def draw_nothing(monkeypatch):
     """Leave out the pictures, which take most of a toy run's time."""
-    for module, names in (
-        (camvid_run, ("draw_curves", "draw_confusions", "draw_results")),
-        (camvid, ("draw_confusions", "draw_results")),
-    ):
-        for name in names:
-            monkeypatch.setattr(module, name, lambda *_: None)
+    for name in ("draw_curves", "draw_confusions", "draw_results", "page_of_run"):
+        monkeypatch.setattr(experiment, name, lambda *_: None)
 
 
 def result_of(folder):

@@ -1,7 +1,7 @@
 """A toy run on small videos of moving patterns, for the tests of the experiment on real video."""
 
 import numpy as np
-from nnlite.train import real_video
+from nnlite.train.real_video import __main__ as real_video
 from video_files import make_folder, make_video
 
 TOY = ["--preset", "tiny", "--device", "cpu", "--test-clips", "3", "--sequences", "16"]

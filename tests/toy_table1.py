@@ -1,9 +1,10 @@
 """A toy run of Table 1's four models, for the tests of what is done with such a run."""
 
 import contextlib
-import functools
 
-from nnlite.train import evaluation, moving_mnist, moving_mnist_experiment
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import evaluation
+from nnlite.train.moving_mnist.experiment import MovingDigits
 
 TOY = ["--model", "all", "--preset", "tiny", "--data", "drawn", "--device", "cpu"]
 TOY += ["--sequences", "16", "--test-sequences", "8"]
@@ -11,12 +12,16 @@ TOY += ["--sequences", "16", "--test-sequences", "8"]
 
 @contextlib.contextmanager
 def less_work():
-    """Within this context digits are drawn once, and baselines are estimated from few sequences."""
-    load_digits, calibration = moving_mnist_experiment.load_digits, evaluation.CALIBRATION
-    moving_mnist_experiment.load_digits = functools.cache(load_digits)
+    """Within this context baselines are estimated from few sequences."""
+    calibration = evaluation.CALIBRATION
     evaluation.CALIBRATION = 60
     yield
-    moving_mnist_experiment.load_digits, evaluation.CALIBRATION = load_digits, calibration
+    evaluation.CALIBRATION = calibration
+
+
+def plan(argv):
+    """Return the settings of the run that a command line asks for, or {name: settings} of a group of runs."""
+    return MovingDigits.plan(MovingDigits.parse(argv, "a program")[1])
 
 
 def train_all(folder):

@@ -1,7 +1,8 @@
 """A toy that draws random numbers, and its trainer, for tests of the training loop."""
 
 import numpy as np
-from nnlite.train.loop import CHECKPOINT, LoopOptions, Trainer, read_log
+from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import checkpoint
@@ -32,7 +33,7 @@ class Toy(nn.Module):
         self.grad_bias += scale * inner.sum()
 
 
-def toy_batch(indices):
+def toy_batch(step, indices):
     """Return input and target (2, N, 1, 4, 4), each sequence a function of its number."""
     frames = np.stack([np.random.default_rng(i).random((3, 1, 4, 4)) > 0.5 for i in indices], axis=1)
     frames = frames.astype(np.float32)
@@ -42,9 +43,11 @@ def toy_batch(indices):
 def trainer(folder, make_batch=toy_batch, model=None, **options):
     """Return a trainer of a toy on ten sequences."""
     nn.manual_seed(7)
-    options = {"sequences": 30, "epoch": 10, "batch": 3, "log_every": 3, "save_every": 0.0} | options
+    epoch = options.pop("epoch", 10)
+    options = {"sequences": 30, "batch": 3, "log_every": 3, "save_every": 0.0} | options
     criterion = nn.BCECriterion(size_average=False)
-    return Trainer(model or Toy(), criterion, make_batch, LoopOptions(**options), folder, {"note": "a toy"})
+    options, note = LoopOptions(**options), {"note": "a toy"}
+    return Trainer(model or Toy(), criterion, make_batch, options, folder, epoch=epoch, metadata=note)
 
 
 def outcome(folder):

@@ -1,4 +1,4 @@
-"""What `python -m nnlite.gradcheck` checks: for every module a small input away from its kinks.
+"""The cases of `python -m nnlite.gradcheck`: for every module a small input away from its kinks.
 
 A case is (label, function returning checks); the label starts with the class name. A class may have
 several. One file a family of modules.

@@ -1,4 +1,4 @@
-"""Inputs and shorthands that the case files share."""
+"""Inputs and shorthands shared by the case files."""
 
 import numpy as np
 

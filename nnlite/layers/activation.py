@@ -12,7 +12,7 @@ class Tanh(Module):
     Shapes: input of any shape, output the same.
     Forward: y = tanh x.
     Backward: grad_input = g (1 - y²).
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Tanh.
     """
 
@@ -35,7 +35,7 @@ class Sigmoid(Module):
     Shapes: input of any shape, output the same.
     Forward: y = σ(x) = 1 / (1 + e⁻ˣ).
     Backward: grad_input = g y (1 - y).
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Sigmoid.
     """
 
@@ -56,7 +56,7 @@ class LogSigmoid(Module):
     Shapes: input of any shape, output the same.
     Forward: y = log σ(x) = min(x, 0) - log(1 + e^(-|x|)), finite for every finite x.
     Backward: grad_input = g (1 - σ(x)) = g σ(-x).
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.LogSigmoid.
     """
 
@@ -75,12 +75,12 @@ class LogSigmoid(Module):
 class ReLU(Module):
     """Positive part of every element.
 
-    `inplace` is there for Torch7's sake and changes nothing: no module writes to its input here.
+    `inplace` is accepted as in Torch7 and has no effect: no module here writes to its input.
 
     Shapes: input of any shape, output the same.
     Forward: y = max(x, 0), and 0 where x is NaN.
     Backward: grad_input = g where x > 0, else 0 (also at exactly 0).
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.ReLU.
     """
 
@@ -140,7 +140,7 @@ class Abs(Module):
     Shapes: input of any shape, output the same.
     Forward: y = |x|.
     Backward: grad_input = g where x >= 0, else -g.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Abs.
     """
 
@@ -161,7 +161,7 @@ class Square(Module):
     Shapes: input of any shape, output the same.
     Forward: y = x².
     Backward: grad_input = 2 g x.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Square.
     """
 
@@ -182,7 +182,7 @@ class Sqrt(Module):
     Shapes: input of any shape, output the same.
     Forward: y = √x, NaN where x < 0.
     Backward: grad_input = g / 2y, and 0 where y = 0.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Sqrt.
     """
 
@@ -236,7 +236,7 @@ class LogSoftMax(Module):
     Shapes: input (K,), (N, K), (K, H, W) or (N, K, H, W), output the same.
     Forward: y_k = x_k - log Σ_j e^(x_j).
     Backward: grad_input_k = g_k - e^(y_k) Σ_j g_j.
-    Errors: ValueError when the input has a number of dimensions that is not allowed.
+    Errors: ValueError when the input has another number of dimensions.
     Source: nn.LogSoftMax.
     """
 

@@ -11,7 +11,7 @@ class Mul(Module):
     Shapes: input of any shape, output the same; weight (1,).
     Forward: y = w x.
     Backward: grad_input = w g; grad_weight += scale · Σ g x.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Mul.
     """
 
@@ -117,7 +117,7 @@ class Add(Module):
     `scalar` bias (1,) and input of any shape. Output as the input.
     Forward: y = x + b.
     Backward: grad_input = g; grad_bias += scale · g, summed over the batch (over everything with `scalar`).
-    Errors: ValueError when the entries of the input have not n components.
+    Errors: ValueError unless the entries of the input have n components.
     Source: nn.Add.
     """
 
@@ -150,7 +150,7 @@ class Add(Module):
         self.grad_bias += scale * grad_output.reshape(-1, self.bias.size).sum(axis=0)
 
     def _entry_shape(self, input):
-        """Return the shape of one entry of the batch `input`, or of `input` when it is no batch."""
+        """Return the shape of one entry of the batch `input`, or of `input` itself when it is not a batch."""
         entry = input.shape if input.shape == self.bias.shape else input.shape[1:]
         if math.prod(entry) != self.bias.size:
             raise ValueError(
@@ -166,7 +166,7 @@ class AddConstant(Module):
     Shapes: input of any shape, output the same.
     Forward: y = x + c.
     Backward: grad_input = g.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.AddConstant.
     """
 
@@ -191,7 +191,7 @@ class MulConstant(Module):
     Shapes: input of any shape, output the same.
     Forward: y = c x.
     Backward: grad_input = c g.
-    Errors: TypeError when the input is no array of the module's dtype and device.
+    Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.MulConstant.
     """
 

@@ -7,7 +7,7 @@ from .sliding_window import SlidingWindow, as_batch
 
 
 class _Kernels(SlidingWindow):
-    """What both directions have in common: learnt kernels, one bias a map, their initial values."""
+    """Base of both directions: learnt kernels, one bias a map, their initial values."""
 
     def __init__(self, n_in, n_out, kw, kh, dw, dh, padw, padh, weight_shape, algorithm):
         super().__init__(kw, kh, dw, dh, padw, padh)
@@ -65,8 +65,8 @@ class SpatialConvolution(_Kernels):
     p·dh + i - padh = r and q·dw + j - padw = s;
     grad_weight[o, c, i, j] += scale · Σ_{p,q} g[o, p, q] · x[c, p·dh + i - padh, q·dw + j - padw];
     grad_bias[o] += scale · Σ_{p,q} g[o, p, q]; both are summed over the batch.
-    Errors: ValueError when n_in or n_out is no integer of at least 1, or when the input has not n_in maps or
-    is, padded, smaller than the kernel.
+    Errors: ValueError unless n_in and n_out are integers of at least 1 and the input has n_in maps that are,
+    padded, at least as large as the kernel.
     Source: nn.SpatialConvolution.
     """
 
@@ -182,8 +182,8 @@ class SpatialFullConvolution(_Kernels):
     Backward: grad_input[c, p, q] = Σ_{o,i,j} weight[c, o, i, j] · g[o, p·dh + i - padh, q·dw + j - padw];
     grad_weight[c, o, i, j] += scale · Σ_{p,q} x[c, p, q] · g[o, p·dh + i - padh, q·dw + j - padw];
     grad_bias[o] += scale · Σ_{r,s} g[o, r, s]; both are summed over the batch.
-    Errors: ValueError when n_in or n_out is no integer of at least 1, adj reaches the stride, the input has
-    not n_in maps or the output would be empty.
+    Errors: ValueError unless n_in and n_out are integers of at least 1, adj is below the stride, the input
+    has n_in maps and the output is not empty.
     Source: nn.SpatialFullConvolution (with a single array as input).
     """
 

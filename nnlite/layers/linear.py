@@ -3,7 +3,7 @@
 import math
 
 from ..module import Module
-from ..ops.threads import matmul
+from ..ops import get_ops
 
 
 class Linear(Module):
@@ -12,8 +12,8 @@ class Linear(Module):
     Shapes: input (n_in,) or (N, n_in), output (n_out,) or (N, n_out); weight (n_out, n_in), bias (n_out,).
     Forward: y = W x + b.
     Backward: grad_input = Wᵀ g; grad_weight += scale · g xᵀ; grad_bias += scale · g, summed over the batch.
-    Errors: ValueError when n_in or n_out is no integer of at least 1, or the last dimension of the input is
-    not n_in.
+    Errors: ValueError unless n_in and n_out are integers of at least 1 and the last dimension of the input is
+    n_in.
     Source: nn.Linear.
     """
 
@@ -34,7 +34,7 @@ class Linear(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=(1, 2), sizes={-1: self.n_in})
-        y = matmul(input.reshape(-1, self.n_in), self.weight.T, self.xp)
+        y = get_ops(input).parallel_matmul(input.reshape(-1, self.n_in), self.weight.T)
         self.output = y.reshape(*input.shape[:-1], self.n_out)
         if self.bias is not None:
             self.output += self.bias
@@ -43,12 +43,12 @@ class Linear(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         g = grad_output.reshape(-1, self.n_out)
-        self.grad_input = matmul(g, self.weight, self.xp).reshape(input.shape)
+        self.grad_input = get_ops(g).parallel_matmul(g, self.weight).reshape(input.shape)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         x, g = input.reshape(-1, self.n_in), grad_output.reshape(-1, self.n_out)
-        self.grad_weight += scale * matmul(g.T, x, self.xp)
+        self.grad_weight += scale * get_ops(g).parallel_matmul(g.T, x)
         if self.bias is not None:
             self.grad_bias += scale * g.sum(axis=0)
 

@@ -80,7 +80,7 @@ class SpatialDivisiveNormalization(Module):
         std, divisor = self.adjustedstds, self.thresholdedstds
         grad_std = -(grad_output * input).sum(-3, keepdims=True) / (divisor * divisor)
         above = std > self.threshold
-        # Where a deviation is not above the threshold, 1 stands in for it: it may be zero.
+        # Where a deviation is not above the threshold it may be zero, and 1 takes its place.
         grad_square = grad_std * above / (2 * self.xp.where(above, std, 1) * self.coef * self.coef)
         grad_square = local_average_backward(grad_square, self.kernels)
         self.grad_input = grad_output / divisor + 2 * input * grad_square

@@ -2,8 +2,9 @@
 
 from .. import backend
 from ..module import Module
+from ..ops import get_ops
 from ..ops.stencils import channel_window_sum
-from ..ops.threads import in_cache, split_alone
+from ..ops.threads import cache_items
 from ..random import default_generator
 
 
@@ -54,11 +55,11 @@ class BatchNormalization(Module):
         self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
         output = self.xp.empty_like(input)
 
-        def write(some, at):
-            y = self._normalized(input, some, at)
+        def write(features, at):
+            y = self._normalized(input, features, at)
             if self.weight is not None:
-                y *= self._spread(self.weight[some])
-                y += self._spread(self.bias[some])
+                y *= self._spread(self.weight[features])
+                y += self._spread(self.bias[features])
             output[at] = y
 
         self._by_features(write, input)
@@ -70,14 +71,14 @@ class BatchNormalization(Module):
         factor = self.save_std if self.weight is None else self.save_std * self.weight
         axes, grad_input = self._reduced_axes(input), self.xp.empty_like(input)
 
-        def write(some, at):
+        def write(features, at):
             grad = grad_output[at]
             if self.train:
-                normalized = self._normalized(input, some, at)
+                normalized = self._normalized(input, features, at)
                 grad = grad - grad.mean(axes, keepdims=True)
                 normalized *= (grad_output[at] * normalized).mean(axes, keepdims=True)
                 grad -= normalized
-            self.xp.multiply(grad, self._spread(factor[some]), out=grad_input[at])
+            self.xp.multiply(grad, self._spread(factor[features]), out=grad_input[at])
 
         self._by_features(write, input)
         self.grad_input = grad_input
@@ -88,14 +89,16 @@ class BatchNormalization(Module):
             return
         axes = self._reduced_axes(input)
 
-        def accumulate(some, at):
-            self.grad_weight[some] += scale * (grad_output[at] * self._normalized(input, some, at)).sum(axes)
+        def accumulate(features, at):
+            self.grad_weight[features] += scale * (
+                grad_output[at] * self._normalized(input, features, at)
+            ).sum(axes)
 
         self._by_features(accumulate, input)
         self.grad_bias += scale * grad_output.sum(axes)
 
     def _train_statistics(self, input):
-        """Return mean and biased variance of each feature, and let the running statistics follow them."""
+        """Return mean and biased variance of each feature, and update the running statistics."""
         count = input.size // self.n
         if count < 2:
             raise ValueError(
@@ -104,9 +107,9 @@ class BatchNormalization(Module):
         axes = self._reduced_axes(input)
         mean, var = input.mean(axes), self.xp.empty(self.n, self.dtype)
 
-        def measure(some, at):
-            centred = input[at] - self._spread(mean[some])
-            var[some] = self.xp.multiply(centred, centred, out=centred).mean(axes)
+        def measure(features, at):
+            centred = input[at] - self._spread(mean[features])
+            var[features] = self.xp.multiply(centred, centred, out=centred).mean(axes)
 
         self._by_features(measure, input)
         for running, new in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
@@ -115,20 +118,21 @@ class BatchNormalization(Module):
         return mean, var
 
     def _by_features(self, work, input):
-        """Call work(some, at) until all features are through: a slice of them, and where they are in `input`.
+        """Call work(features, at) for all features, a slice of them at a time, with its index in `input`.
 
-        Not all at once, because what is needed on the way would then take as much memory as several inputs.
+        All at once, the intermediate arrays would take as much memory as several inputs.
         """
         before = (slice(None),) * (input.ndim + 1 - self.batch_ndim)
 
-        def piece(some):
-            work(some, (*before, some))
+        def piece(features):
+            work(features, (*before, features))
 
-        split_alone(in_cache(piece, max(input.nbytes // self.n, 1), self.xp), self.n, self.xp)
+        feature_bytes = max(input.nbytes // self.n, 1)
+        get_ops(input).parallel_for(piece, self.n, cache_items(feature_bytes))
 
-    def _normalized(self, input, some, at):
+    def _normalized(self, input, features, at):
         """Return x̂ of some features, for the statistics of the last forward pass."""
-        return (input[at] - self._spread(self.save_mean[some])) * self._spread(self.save_std[some])
+        return (input[at] - self._spread(self.save_mean[features])) * self._spread(self.save_std[features])
 
     def _spread(self, values):
         """Return one value a feature in a shape that broadcasts over the input."""

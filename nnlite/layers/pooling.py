@@ -6,7 +6,7 @@ from .sliding_window import SlidingWindow, as_batch
 
 
 class _Pooling(SlidingWindow):
-    """What both poolings have in common: the checks, and how many windows fit."""
+    """Base of both poolings: the checks, and the number of windows that fit."""
 
     def __init__(self, kw, kh, dw, dh, padw, padh):
         super().__init__(kw, kh, dw, dh, padw, padh)
@@ -78,7 +78,7 @@ class SpatialAveragePooling(_Pooling):
     Shapes: as in `SpatialMaxPooling`, but the steps dw, dh are 1 when not given.
     Forward: y[p, q] = 1/n[p, q] · Σ_{i,j} x[p·dh + i - padh, q·dw + j - padw], x zero outside. n counts the
     window's entries in the input and its padding, or, after `set_count_exclude_pad()`, in the input alone;
-    what reaches beyond the padding never counts. (A window with nothing in it gives 0.)
+    entries beyond the padding never count. (An empty window gives 0.)
     Backward: grad_input = Σ of g / n over the windows that an entry is in.
     Errors: ValueError when padding exceeds half the window or no window fits.
     Source: nn.SpatialAveragePooling.
@@ -102,7 +102,7 @@ class SpatialAveragePooling(_Pooling):
         return self.grad_input
 
     def set_count_include_pad(self):
-        """Let padding count in the mean, as zeros (the default); return self."""
+        """Count padding in the mean, as zeros (the default); return self."""
         self.count_include_pad = True
         return self
 
@@ -113,13 +113,13 @@ class SpatialAveragePooling(_Pooling):
 
 
 class SpatialMaxUnpooling(Module):
-    """Put every entry back where a `SpatialMaxPooling` module found its last maxima.
+    """Put every entry back to the position where a `SpatialMaxPooling` module found its last maximum.
 
     Shapes: input as the pooling module's last output, output as its last input.
     Forward: y[indices[p, q]] = x[p, q], zero elsewhere. (Nothing is put where a window had no winner.)
     Backward: grad_input[p, q] = g[indices[p, q]], 0 for a window without a winner.
-    Errors: TypeError when given no SpatialMaxPooling, ValueError when its window is not as large as its
-    steps or the input not of its last output's shape, RuntimeError when it has not run.
+    Errors: TypeError unless given a SpatialMaxPooling, ValueError unless its window is as large as its steps
+    and the input has the shape of its last output, RuntimeError when it has not run.
     Source: nn.SpatialMaxUnpooling.
     """
 

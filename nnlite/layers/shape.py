@@ -1,4 +1,4 @@
-"""Layers that rearrange, pad or crop and compute nothing.
+"""Layers that rearrange, pad or crop.
 
 Where no element moves in memory (`Reshape`, `View`), `output` is a view of the input and `grad_input` a
 view of grad_output.
@@ -60,7 +60,7 @@ class View(Module):
 
     def __init__(self, *sizes):
         super().__init__()
-        self.sizes = checked_sizes(self.name, sizes, others=(-1,))
+        self.sizes = checked_sizes(self.name, sizes, allowed=(-1,))
         if self.sizes.count(-1) > 1:
             raise ValueError(f"{self.name}: only one size can be -1, got {sizes}")
         self.num_input_dims = None
@@ -75,7 +75,8 @@ class View(Module):
         count = math.prod(batch)
         if -1 not in self.sizes:
             count *= math.prod(entry) // known
-        self.output = input.reshape((count, *self.sizes) if batch or count != 1 else self.sizes)
+        sizes = tuple(math.prod(entry) // known if size == -1 else size for size in self.sizes)
+        self.output = input.reshape((count, *sizes) if batch or count != 1 else sizes)
         return self.output
 
     def update_grad_input(self, input, grad_output):
@@ -84,7 +85,7 @@ class View(Module):
         return self.grad_input
 
     def set_num_input_dims(self, num_input_dims):
-        """Say how many dimensions one entry of the input has, so that the rest is the batch; return self."""
+        """Set how many dimensions one entry of the input has; those before are the batch. Return self."""
         self.num_input_dims = num_input_dims
         return self
 
@@ -148,7 +149,7 @@ class SpatialZeroPadding(Module):
         self.check_array(input, ndim=(3, 4))
         height, width = input.shape[-2:]
         kept, placed = self._windows(height, width)
-        if input[kept].size == 0:
+        if 0 in input[kept].shape[-2:]:
             raise ValueError(f"{self.name}: cropping leaves nothing of an input of shape {input.shape}")
         shape = (*input.shape[:-2], height + self.pad_t + self.pad_b, width + self.pad_l + self.pad_r)
         self.output = self.xp.zeros(shape, self.dtype)
@@ -163,7 +164,7 @@ class SpatialZeroPadding(Module):
         return self.grad_input
 
     def _windows(self, height, width):
-        """Return the index of what is kept of the input and that of its place in the output."""
+        """Return the index of the part of the input that is kept, and that of its place in the output."""
         kept, placed = [...], [...]
         for size, before, after in ((height, self.pad_t, self.pad_b), (width, self.pad_l, self.pad_r)):
             start, stop = max(0, -before), max(0, size - max(0, -after))
@@ -175,10 +176,10 @@ class SpatialZeroPadding(Module):
         return f"(l={self.pad_l}, r={self.pad_r}, t={self.pad_t}, b={self.pad_b})"
 
 
-def checked_sizes(name, sizes, others=()):
-    """Return `sizes` as a tuple; ValueError unless each is a positive integer or one of `others`."""
+def checked_sizes(name, sizes, allowed=()):
+    """Return `sizes` as a tuple; ValueError unless each is a positive integer or one of `allowed`."""
     for size in sizes:
         # True is an int in Python, and the last argument of Torch7's nn.Reshape is a flag.
-        if isinstance(size, bool) or not isinstance(size, int) or (size < 1 and size not in others):
+        if isinstance(size, bool) or not isinstance(size, int) or (size < 1 and size not in allowed):
             raise ValueError(f"{name}: sizes must be positive integers, got {size!r} in {sizes}")
     return tuple(sizes)

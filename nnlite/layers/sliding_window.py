@@ -1,4 +1,4 @@
-"""What convolution and pooling layers have in common: a window that slides over maps."""
+"""Base of the convolution and pooling layers: a window that slides over maps."""
 
 from ..module import Module
 
@@ -11,8 +11,8 @@ class SlidingWindow(Module):
 
     def __init__(self, kw, kh, dw, dh, padw, padh):
         super().__init__()
-        given = {"kw": kw, "kh": kh, "dw": dw, "dh": dh, "padw": padw, "padh": padh}
-        for argument, value in given.items():
+        sizes = {"kw": kw, "kh": kh, "dw": dw, "dh": dh, "padw": padw, "padh": padh}
+        for argument, value in sizes.items():
             least = 0 if argument in ("padw", "padh") else 1
             if value != int(value) or value < least:
                 raise ValueError(f"{self.name}: {argument} must be an integer >= {least}, got {value}")
@@ -42,7 +42,7 @@ class SlidingWindow(Module):
             )
 
     def describe_window(self, with_stride):
-        """Return "3x3, 2,2, 1,1": the window, the stride where asked for or padded, the padding if any."""
+        """Return "3x3, 2,2, 1,1": the window, the stride if requested or padded, the padding if any."""
         text = f"{self.kw}x{self.kh}"
         if with_stride or any(self.padding):
             text += f", {self.dw},{self.dh}"
@@ -52,5 +52,5 @@ class SlidingWindow(Module):
 
 
 def as_batch(maps):
-    """Return (C, H, W) as (1, C, H, W), and a batch as it is."""
+    """Return (C, H, W) as (1, C, H, W), and a batch unchanged."""
     return maps if maps.ndim == 4 else maps[None]

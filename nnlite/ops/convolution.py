@@ -1,17 +1,16 @@
-"""Convolution of maps, its gradients by the input and by the weight, and the choice of an algorithm.
+"""Convolution, its gradients with respect to the input and the weight, and the choice of an algorithm.
 
-As in the whole field "convolution" means cross-correlation: kernels are not flipped. Arrays are x
+As is conventional, "convolution" means cross-correlation: kernels are not flipped. Arrays are x
 (N, n_in, H, W), weight (n_out, n_in, kh, kw) and y or its gradient g (N, n_out, H', W'); x is zero outside.
 
     y[n, o, p, q] = Σ_{c,i,j} weight[o, c, i, j] · x[n, c, p·dh + i - ph, q·dw + j - pw]
 
 Pairs are height first: padding (ph, pw), stride (dh, dw), kernel (kh, kw). Two algorithms compute it: "gemm"
 (`gemm`: matrix products, the reference) and "spectral" (`spectral_rows`: in the frequency domain, for stride
-1). "auto" takes, for each of the three operations, the one with the lower estimate of `cost` in the two
-files: a number of multiplications that follows from the shapes alone.
+1). "auto" takes, for each of the three operations, the one that `cost` estimates to be faster.
 """
 
-from . import gemm, spectral_rows
+from . import cost, gemm, spectral_rows
 
 ALGORITHMS = ("auto", "gemm", "spectral")
 
@@ -24,10 +23,10 @@ def conv2d(x, weight, padding=(0, 0), stride=(1, 1), algorithm="auto"):
 
 
 def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1), algorithm="auto"):
-    """Return the gradient by x, (N, n_in, H, W) with (H, W) = `size`, of `conv2d`; g is that of its output.
+    """Return the gradient of `conv2d` with respect to x, (N, n_in, H, W); g is that of its output.
 
-    grad[n, c, y] = Σ_{o,i} weight[o, c, i] · g[n, o, (y + ph - i) / dh], over the i that dh divides, and so
-    for columns.
+    size: (H, W). With rows alone, grad[n, c, y] = Σ_{o,i} weight[o, c, i] · g[n, o, (y + ph - i) / dh], over
+    all i for which dh divides y + ph - i; columns likewise.
     """
     shape = len(g), weight.shape[1], *size
     if choose("grad_input", shape, weight.shape, padding, stride, algorithm) == "spectral":
@@ -36,9 +35,9 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1), algorithm=
 
 
 def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1), algorithm="auto"):
-    """Return the gradient by the weight, (n_out, n_in, kh, kw) with (kh, kw) = `kernel`, summed over images.
+    """Return the gradient of `conv2d` with respect to the weight, (n_out, n_in, kh, kw), summed over images.
 
-    grad[o, c, i, j] = Σ_{n,p,q} g[n, o, p, q] · x[n, c, p·dh + i - ph, q·dw + j - pw].
+    kernel: (kh, kw). grad[o, c, i, j] = Σ_{n,p,q} g[n, o, p, q] · x[n, c, p·dh + i - ph, q·dw + j - pw].
     """
     weight_shape = g.shape[1], x.shape[1], *kernel
     if choose("grad_weight", x.shape, weight_shape, padding, stride, algorithm) == "spectral":
@@ -47,12 +46,12 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1), algorithm="a
 
 
 def output_size(size, kernel, padding, stride):
-    """Return (H', W') of `conv2d`; a number below 1 says that the kernel does not fit."""
+    """Return (H', W') of `conv2d`; a number below 1 means that the kernel does not fit."""
     return gemm.output_size(size, kernel, padding, stride)
 
 
 def choose(operation, shape, weight_shape, padding, stride, algorithm="auto"):
-    """Return "gemm" or "spectral": what `algorithm` stands for; a stride other than 1 is always "gemm".
+    """Return "gemm" or "spectral", which `algorithm` resolves to; a stride other than 1 is always "gemm".
 
     operation: "forward", "grad_input" or "grad_weight". shape: that of x.
     """
@@ -62,12 +61,5 @@ def choose(operation, shape, weight_shape, padding, stride, algorithm="auto"):
         return "gemm"
     if algorithm == "spectral":
         return "spectral"
-    (images, n_in, *size), (n_out, _, *kernel) = shape, weight_shape
-    out_size = output_size(size, kernel, padding, stride)
-    if operation == "forward":
-        plain = gemm.cost(images, n_in, n_out, kernel, out_size)
-    elif operation == "grad_input":
-        plain = gemm.cost(images, n_out, n_in, kernel, size)
-    else:
-        plain = gemm.cost(images, min(n_in, n_out), max(n_in, n_out), kernel, out_size)
-    return "spectral" if spectral_rows.cost(shape, weight_shape, padding) < plain else "gemm"
+    gemm_seconds = cost.gemm_seconds(operation, shape, weight_shape, padding)
+    return "spectral" if cost.rows_seconds(shape, weight_shape, padding) < gemm_seconds else "gemm"

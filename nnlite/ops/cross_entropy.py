@@ -1,14 +1,15 @@
-"""Cross-entropies: sums (in float64, whatever the dtype) and gradients (in the dtype of the input)."""
+"""Cross-entropies: sums (always in float64) and gradients (in the dtype of the input)."""
 
 import numpy as np
 
-from ..backend import device_of, get_array_module
+from ..backend import get_array_module
+from . import get_ops
 
 #: Torch7's guard against log 0 and 1/0.
 EPSILON = 1e-12
 
-#: How many entries of the binary cross-entropy are worked on at a time on the CPU: their temporaries stay
-#: in the cache (and come from the heap, not from fresh pages), three times as fast as whole arrays.
+#: How many entries of the binary cross-entropy are processed at a time on the CPU: their temporaries stay in
+#: the cache (and come from the heap, not from fresh pages), which is three times as fast as whole arrays.
 BLOCK = 1 << 14
 
 
@@ -31,7 +32,7 @@ def binary_gradient(x, t, w, norm):
 
 def label_sum(scores, labels, w):
     """Return -Σ w s_label over positions: scores (N, K, P), labels and weights (N, P)."""
-    # A score of -inf where the weight is 0 must not make a NaN.
+    # A score of -inf must not become NaN where the weight is 0.
     picked = get_array_module(w).where(w > 0, scores[_at(labels)], 0)
     return -(w * picked).sum(dtype=np.float64)
 
@@ -46,9 +47,8 @@ def label_gradient(scores, labels, w, norm):
 def _blocks(*arrays):
     """Yield the flat arrays BLOCK entries at a time (on the GPU all at once)."""
     flat = [x.reshape(-1) for x in arrays]
-    step = BLOCK if device_of(flat[0]) == "cpu" else flat[0].size
-    for start in range(0, flat[0].size, step):
-        yield [x[start : start + step] for x in flat]
+    for block in get_ops(flat[0]).blocked(slice(0, flat[0].size), BLOCK):
+        yield [x[block] for x in flat]
 
 
 def _at(labels):

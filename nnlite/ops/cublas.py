@@ -1,12 +1,12 @@
-"""Matrix products of CuPy arrays by cuBLAS itself, on the operands as they lie in memory.
+"""Matrix products of CuPy arrays straight from cuBLAS, on the operands as they lie in memory.
 
-`cupy.matmul` copies operands that are transposed, rounds to TF32 between two matrices only, and refuses to
-work while a stream is captured. cuBLAS does not mind: it is called here through `ctypes`, by a handle of our
-own.
+`cupy.matmul` copies transposed operands, rounds to TF32 only between two matrices, and refuses to work while
+a stream is being captured. cuBLAS has none of these limits. It is called here through `ctypes`, with a handle
+of our own.
 
-cuBLAS counts down the columns. The rows of a matrix are the columns of its transpose, so what it is asked
-for is Cᵀ = Bᵀ Aᵀ, and C comes out row by row. A whole batch of products is one call if one distance in
-memory leads from each matrix to the next; other leading axes are looped over.
+cuBLAS stores matrices column by column. The rows of a matrix are the columns of its transpose, so the product
+requested is Cᵀ = Bᵀ Aᵀ, and C comes out row by row. A whole batch of products is one call if consecutive
+matrices are equally far apart in memory; other leading axes are looped over.
 """
 
 import ctypes
@@ -17,7 +17,8 @@ import numpy as np
 
 from .. import backend
 
-#: Scratch memory of the handle, what NVIDIA recommends for Hopper. A captured product cannot ask for any.
+#: Scratch memory of the handle, of the size that NVIDIA recommends for Hopper; a captured product cannot
+#: allocate any.
 WORKSPACE_BYTES = 32 << 20
 
 #: For each dtype the cudaDataType, the cublasComputeType_t, and alpha = 1 and beta = 0 as C has them.
@@ -30,7 +31,7 @@ GEMM_DEFAULT = -1
 POINTER_MODE_HOST = 0
 
 _INT, _LONG, _POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-#: The arguments of the functions of cublas_api.h that are used here; all return a cublasStatus_t.
+#: The argument types of the functions of cublas_api.h used here; all return a cublasStatus_t.
 SIGNATURES = {
     "cublasCreate_v2": [ctypes.POINTER(_POINTER)],
     "cublasSetPointerMode_v2": [_POINTER, _INT],
@@ -38,7 +39,7 @@ SIGNATURES = {
     "cublasSetWorkspace_v2": [_POINTER, _POINTER, ctypes.c_size_t],
     "cublasGemmStridedBatchedEx_64": [
         *(_POINTER, _INT, _INT, _LONG, _LONG, _LONG, _POINTER),  # handle, transposed?, m, n, k, alpha
-        *(_POINTER, _INT, _LONG, ctypes.c_longlong),  # A, its type, leading dimension, step of the batch
+        *(_POINTER, _INT, _LONG, ctypes.c_longlong),  # A, its type, leading dimension, stride of the batch
         *(_POINTER, _INT, _LONG, ctypes.c_longlong),  # B
         _POINTER,  # beta
         *(_POINTER, _INT, _LONG, ctypes.c_longlong),  # C
@@ -50,8 +51,8 @@ SIGNATURES = {
 def matmul(a, b, out=None):
     """Return a @ b of arrays (..., m, k) and (..., k, n), leading axes broadcast; into `out` when given.
 
-    `out` must not overlap with a or b. ValueError and TypeError for shapes and dtypes that do not fit,
-    RuntimeError when cuBLAS fails.
+    `out` must not overlap with a or b. Raises ValueError or TypeError for shapes or dtypes that do not fit,
+    and RuntimeError if cuBLAS fails.
     """
     shape = _result_shape(a, b)
     if out is None:
@@ -89,7 +90,7 @@ def _multiply(a, b, out):
     kind, compute, one, zero = TYPES[out.dtype]
     if out.dtype == np.float32 and backend.uses_tf32():
         compute = COMPUTE_32F_FAST_TF32
-    (count, steps), others = _batch(out.shape[:-2], operands)
+    (count, strides), others = _batch(out.shape[:-2], operands)
     handle = _handle()
     for place in itertools.product(*(range(size) for size, _ in others)):
         at = [x.data.ptr for x in operands]
@@ -98,9 +99,9 @@ def _multiply(a, b, out):
         handle.call(
             "cublasGemmStridedBatchedEx_64",
             *(b_transposed, a_transposed, b.shape[-1], a.shape[-2], a.shape[-1], ctypes.byref(one)),
-            *(at[0], kind, b_leading, steps[0]),
-            *(at[1], kind, a_leading, steps[1], ctypes.byref(zero)),
-            *(at[2], kind, out_leading, steps[2]),
+            *(at[0], kind, b_leading, strides[0]),
+            *(at[1], kind, a_leading, strides[1], ctypes.byref(zero)),
+            *(at[2], kind, out_leading, strides[2]),
             *(count, compute, GEMM_DEFAULT),
         )
 
@@ -108,10 +109,10 @@ def _multiply(a, b, out):
 def _layout(x):
     """Return whether matrices (..., rows, columns) must be transposed, 0 or 1, and their leading dimension.
 
-    Those not to transpose lie row by row in memory, the others column by column; the leading dimension is the
-    distance of two rows, or columns, in entries. None for matrices that lie in neither way.
+    Matrices stored row by row need no transposition, those stored column by column do; the leading dimension
+    is the distance between two rows, or columns, in entries. None for matrices stored in neither way.
     """
-    (rows, columns), (down, across) = x.shape[-2:], (step // x.itemsize for step in x.strides[-2:])
+    (rows, columns), (down, across) = x.shape[-2:], (stride // x.itemsize for stride in x.strides[-2:])
     if (across == 1 or columns == 1) and (down >= columns or rows == 1):
         return 0, down if rows > 1 else columns
     if (down == 1 or rows == 1) and (across >= rows or columns == 1):
@@ -122,8 +123,8 @@ def _layout(x):
 def _batch(shape, operands):
     """Return (size, distances) of the longest leading axis, and a list of these for the other axes.
 
-    distances: from one matrix to the next along the axis, in entries of each operand. Axes that all operands
-    run through without a gap are taken together first.
+    distances: from one matrix to the next along the axis, in entries of each operand. Neighbouring axes that
+    are contiguous in all operands are merged first.
     """
     axes = []
     for axis, size in enumerate(shape):
@@ -137,12 +138,12 @@ def _batch(shape, operands):
 
 
 def _distance(x, axis):
-    """Return how far apart the entries of an axis (counted from the end) are, 0 where it is broadcast."""
+    """Return the stride of an axis (counted from the end) in entries, 0 where it is broadcast."""
     return x.strides[axis] // x.itemsize if x.ndim >= -axis and x.shape[axis] > 1 else 0
 
 
 class _Handle:
-    """A handle of cuBLAS with a workspace of its own, for streams that take turns."""
+    """A cuBLAS handle with its own workspace, for streams that take turns."""
 
     def __init__(self):
         import cupy
@@ -153,13 +154,13 @@ class _Handle:
         self._set("cublasSetPointerMode_v2", POINTER_MODE_HOST)
 
     def call(self, name, *arguments):
-        """Call the function `name` on CuPy's current stream; RuntimeError unless it succeeds."""
+        """Call the function `name` on CuPy's current stream; raise RuntimeError unless it succeeds."""
         import cupy
 
         stream = cupy.cuda.get_current_stream().ptr
         if stream != self.stream:
             self._set("cublasSetStream_v2", stream)
-            # After, because setting the stream takes the workspace away.
+            # Afterwards, because setting the stream resets the workspace.
             self._set("cublasSetWorkspace_v2", self.workspace.data.ptr, WORKSPACE_BYTES)
             self.stream = stream
         self._set(name, *arguments)
@@ -179,9 +180,9 @@ def _handle():
 
 
 def _library():
-    """Return the cuBLAS that CuPy works with; RuntimeError when it cannot be loaded."""
+    """Return the cuBLAS that CuPy uses; raise RuntimeError if it cannot be loaded."""
     import cupy
-    from cupy import cublas  # noqa: F401  CuPy loads it now, from wherever it is; below only its name counts
+    from cupy import cublas  # noqa: F401  CuPy loads it here, wherever it is, so that its name suffices below
 
     name = f"libcublas.so.{cupy.cuda.runtime.runtimeGetVersion() // 1000}"
     try:

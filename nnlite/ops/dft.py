@@ -1,12 +1,12 @@
-"""The two-dimensional DFT of many small real maps as matrix products.
+"""The two-dimensional DFT of many small real images as matrix products.
 
-A map lies in memory as (rows, columns, maps) with everything that is not transformed in `maps`. With
-ω = e^{-2πi/L}, the transform over rows is one product with a (2F, rows) matrix, F = L/2 + 1 (a real map
+Images lie in memory as (rows, columns, batch), where `batch` holds all axes that are not transformed. With
+ω = e^{-2πi/L}, the transform over rows is one product with a (2F, rows) matrix, F = L/2 + 1 (a real image
 needs only half the spectrum), and the transform over columns, complex in and out, one with a
 (2L, 2·columns) matrix per row frequency. Real and imaginary parts are interleaved in the matrices' rows
 and columns so that every product reads and writes contiguous arrays and nothing is ever transposed:
 
-    (rows, columns, maps) -> (F, 2, columns, maps) -> (F, L, 2, maps)
+    (rows, columns, batch) -> (F, 2, columns, batch) -> (F, L, 2, batch)
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ def columns_forward(length, columns, offset=0):
 
 
 def columns_forward_twice(length, columns, offset=0):
-    """Return the (L·4, 2·columns) matrix that gives x̂ as `columns_forward` does, and -i x̂ after it.
+    """Return the (L·4, 2·columns) matrix that yields x̂ like `columns_forward`, and then -i x̂.
 
     Rows are (frequency, re/im/im/-re).
     """
@@ -36,9 +36,9 @@ def columns_forward_twice(length, columns, offset=0):
 
 
 def rows_inverse(length, rows, offset=0):
-    """Return the (rows, 2F) matrix that takes a half spectrum back to real rows offset.. offset + rows - 1.
+    """Return the (rows, 2F) matrix that turns a half spectrum into the real rows offset.. offset + rows - 1.
 
-    The other half is the complex conjugate: every frequency but 0 and L/2 counts twice.
+    The other half is the complex conjugate: every frequency except 0 and L/2 counts twice.
     """
     phase = _phase(offset + np.arange(rows), np.arange(length // 2 + 1), length)
     twice = np.full(length // 2 + 1, 2.0)
@@ -59,5 +59,5 @@ def columns_inverse(length, columns, offset=0):
 
 
 def _phase(a, b, length):
-    """Return the angles 2π a b / L, with the product reduced modulo L while it is still an integer."""
+    """Return the angles 2π a b / L, the product reduced modulo L while it is still an integer."""
     return 2.0 * np.pi * (np.outer(a, b) % length) / length

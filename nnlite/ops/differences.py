@@ -1,4 +1,4 @@
-"""Central differences of maps: the fixed stencil [-1/2, 0, 1/2] with zero padding."""
+"""Central differences of feature maps: the fixed stencil [-1/2, 0, 1/2] with zero padding."""
 
 from ..backend import get_array_module
 

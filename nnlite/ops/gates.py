@@ -1,4 +1,4 @@
-"""The gates of eq. 1 and their derivatives, in place; on the GPU each pass is one kernel (`gates_cuda`).
+"""The gates of eq. 1 and their gradients, in place, for NumPy; `gates_cuda` does each pass in one kernel.
 
 The four pre-activations lie in one array a (..., 4C, B) in the order input, cell, forget, output. The
 rows of the three sigmoid gates arrive halved, because σ(z) = (1 + tanh(z/2)) / 2: one tanh serves all
@@ -10,9 +10,7 @@ four, and it is ten times faster than an exponential. With a = tanh(...) in plac
 
 import numpy as np
 
-from . import gates_cuda
-
-#: What the rows of the gates input, cell, forget, output are multiplied by before `forward`.
+#: The factors that scale the rows of the gates input, cell, forget, output before `forward`.
 SCALES = (0.5, 1.0, 0.5, 0.5)
 
 
@@ -21,14 +19,12 @@ def row_scales(n_out, dtype, xp):
     return xp.concatenate([xp.full(n_out, scale, dtype) for scale in SCALES])
 
 
-def forward(a, c_prev, c, h, xp):
-    """Compute c and h (..., C, B) from the scaled pre-activations a, which become their tanh.
+def forward(a, c_prev, c, h):
+    """Compute c and h (..., C, B) from the scaled pre-activations a, which are overwritten with their tanh.
 
-    c_prev: the cell of the step before, or None for zero.
+    c_prev: the cell of the previous step, or None for zero.
     """
-    i, g, f, o = _blocks(a)
-    if xp is not np:
-        return gates_cuda.forward(i, g, f, o, c_prev, c, h)
+    i, g, f, o = split_rows(a)
     np.tanh(a, out=a)
     np.multiply(i, g, out=c)
     c += g
@@ -43,18 +39,17 @@ def forward(a, c_prev, c, h, xp):
     h *= 0.5
 
 
-def backward(a, c_prev, c, dh, dc, xp):
-    """Turn a (the tanh of the scaled pre-activations) into the derivative by those pre-activations.
+def backward(a, c_prev, c, dh, dc):
+    """Overwrite a, the tanh of the scaled pre-activations, with the gradient with respect to these.
 
-    dh: d loss / d hₜ. dc: d loss / d cₜ that comes from step t + 1; becomes d loss / d cₜ₋₁. With
+    dh: d loss / d hₜ. dc: the part of d loss / d cₜ that comes from step t + 1, overwritten with that of
+    d loss / d cₜ₋₁. With
     δc = dc + dh ⊙ o ⊙ (1 - tanh²cₜ):
 
         daₒ = ½ dh ⊙ tanh cₜ ⊙ (1 - aₒ²)      da_f = ½ δc ⊙ cₜ₋₁ ⊙ (1 - a_f²)      dcₜ₋₁ = δc ⊙ f
         daᵢ = ½ δc ⊙ c̃ ⊙ (1 - aᵢ²)            da_c = δc ⊙ i ⊙ (1 - c̃²)
     """
-    i, g, f, o = _blocks(a)
-    if xp is not np:
-        return gates_cuda.backward(i, g, f, o, c_prev, c, dh, dc)
+    i, g, f, o = split_rows(a)
     tanh_c = np.tanh(c)
     half_dh = 0.5 * dh
     work = np.multiply(tanh_c, tanh_c)
@@ -89,7 +84,7 @@ def _times_one_minus_square(a, left, right, work):
     a *= work
 
 
-def _blocks(a):
+def split_rows(a):
     """Return the input, cell, forget and output rows of a (..., 4C, B) as views."""
     n = a.shape[-2] // 4
     return a[..., :n, :], a[..., n : 2 * n, :], a[..., 2 * n : 3 * n, :], a[..., 3 * n :, :]

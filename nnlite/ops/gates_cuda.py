@@ -1,10 +1,12 @@
-"""The passes of `gates` as one CUDA kernel each: every number is read and written once.
+"""The passes of `gates` as one CUDA kernel each, so that every number is read and written once.
 
 The bodies are plain C over one element, in the names of `gates`; the tests compile them for the host and
 compare them with the NumPy passes.
 """
 
 from functools import cache
+
+from .gates import split_rows
 
 FORWARD = """
     a_i = tanh(a_i); a_c = tanh(a_c); a_f = tanh(a_f); a_o = tanh(a_o);
@@ -24,14 +26,14 @@ BACKWARD = """
 """
 
 
-def forward(i, g, f, o, c_prev, c, h):
-    """Do as `gates.forward` does, on CuPy arrays; the rows of a come as four views."""
-    _kernels()[0](_or_zero(c_prev, c), i, g, f, o, c, h)
+def forward(a, c_prev, c, h):
+    """Do the same as `gates.forward`, on CuPy arrays."""
+    _kernels()[0](_or_zero(c_prev, c), *split_rows(a), c, h)
 
 
-def backward(i, g, f, o, c_prev, c, dh, dc):
-    """Do as `gates.backward` does, on CuPy arrays; the rows of a come as four views."""
-    _kernels()[1](_or_zero(c_prev, c), c, dh, i, g, f, o, dc)
+def backward(a, c_prev, c, dh, dc):
+    """Do the same as `gates.backward`, on CuPy arrays."""
+    _kernels()[1](_or_zero(c_prev, c), c, dh, *split_rows(a), dc)
 
 
 def _or_zero(c_prev, like):
@@ -42,7 +44,7 @@ def _or_zero(c_prev, like):
 def _kernels():
     import cupy
 
-    # CuPy keeps the names i, n and those that begin with an underscore for itself.
+    # CuPy reserves the names i, n and those that begin with an underscore.
     rows = "T a_i, T a_c, T a_f, T a_o"
     return (
         cupy.ElementwiseKernel("T c_prev", f"{rows}, T c, T h", FORWARD, "nnlite_gates_forward"),

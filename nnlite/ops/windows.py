@@ -1,13 +1,13 @@
-"""Cut rectangles out of maps that go on for ever."""
+"""Rectangles of feature maps padded with a constant."""
 
 from ..backend import get_array_module
 
 
 def window(x, rows, columns, fill=0.0):
-    """Return the rows and columns of the maps x (..., H, W), which have the value `fill` outside.
+    """Return some rows and columns of the maps x (..., H, W), which have the value `fill` outside.
 
-    rows, columns: (start, stop); start may be negative and stop beyond the size. A view of x where nothing
-    has to be filled in, and a new array otherwise.
+    rows, columns: (start, stop); start may be negative and stop beyond the size. The result is a view of x if
+    nothing has to be filled in, and a new array otherwise.
     """
     (top, bottom), (left, right) = rows, columns
     height, width = x.shape[-2:]
@@ -21,7 +21,7 @@ def window(x, rows, columns, fill=0.0):
 
 
 def add_window(x, rows, columns, values):
-    """Add values to the rows and columns of the maps x, without what is outside: the adjoint of `window`."""
+    """Add values to some rows and columns of the maps x, dropping those outside: the adjoint of `window`."""
     (top, bottom), (left, right) = rows, columns
     inside = x[..., max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     down, across = max(-top, 0), max(-left, 0)

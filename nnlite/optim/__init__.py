@@ -4,11 +4,11 @@
 
 feval(x) returns (f, dfdx). x is the flat parameter array of `Module.get_parameters` and is updated in
 place; dfdx is its flat gradient. config is a dict of options, read at every call, so that a training loop
-may change `config["learning_rate"]` between steps. state is the dict that keeps the moving averages and
-the step count; without one they are kept in config. fs is [f], f before the update.
+may change `config["learning_rate"]` between steps. state is the dict that holds the moving averages and
+the step count; without one they are kept in config. fs is [f], with f from before the update.
 
-An option that is missing or None takes its default; 0.0 is a value. A key that the optimiser does not
-know raises ValueError. As in Torch7 weight decay is added to the array that feval returned.
+An option that is missing or None takes its default; 0.0 is a value. An unknown key raises ValueError. As in
+Torch7, weight decay is added to the array that feval returned.
 Recorded vectors: `tests/golden/e_optim.h5`. Source: torch/optim (2017-11); `muon` is of 2024.
 """
 

@@ -1,16 +1,13 @@
-"""Optimisers that give every parameter a step size of its own."""
+"""Optimisers with a step size of its own for every parameter."""
 
 import math
 
-import numpy as np
-
-from .. import backend
-from . import steps_cuda
-from .step import Step, decay_weights, pieces
+from ..ops import get_ops
+from .step import Step, blocks, decay_weights
 
 
 def rmsprop(feval, x, config, state=None):
-    """Divide the gradient by a moving root mean square of itself.
+    """Divide the gradient by its moving root mean square.
 
     m ← α m + (1 - α) g²,  x ← x - η g / (√m + ε).
     Options: learning_rate η = 0.01, alpha = 0.99, epsilon = 1e-8, initial_mean = 0 (m before the first
@@ -28,7 +25,7 @@ def rmsprop(feval, x, config, state=None):
     o, sqrt = step.options, step.xp.sqrt
     f, g = step.evaluate(feval)
     m = step.buffer("m", o.initial_mean)
-    for x_, g_, m_ in pieces(x, g, m):
+    for x_, g_, m_ in blocks(x, g, m):
         decay_weights(x_, g_, o.weight_decay)
         m_ *= o.alpha
         m_ += (1 - o.alpha) * g_ * g_
@@ -37,7 +34,7 @@ def rmsprop(feval, x, config, state=None):
 
 
 def adam(feval, x, config, state=None):
-    """Step along the bias-corrected moving mean of the gradient over the root of that of its square.
+    """Divide the bias-corrected moving mean of the gradient by the root of that of its square.
 
     t ← t + 1,  m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,
     x ← x - η √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε).
@@ -66,17 +63,10 @@ def adam(feval, x, config, state=None):
 
 
 def adam_step(x, g, m, v, earlier, rate, options):
-    """Take the step of `adam` of learning rate `rate` with the gradient g, after so many `earlier` ones."""
-    o, xp = options, backend.get_array_module(x)
+    """Take the step of `adam` with learning rate `rate` and gradient g, after `earlier` other steps."""
+    o = options
     rate *= math.sqrt(1 - o.beta2 ** (earlier + 1)) / (1 - o.beta1 ** (earlier + 1))
-    if xp is not np:
-        return steps_cuda.adam(x, g, m, v, rate, o)
-    for x_, g_, m_, v_ in pieces(x, g, m, v):
-        m_ *= o.beta1
-        m_ += (1 - o.beta1) * g_
-        v_ *= o.beta2
-        v_ += (1 - o.beta2) * g_ * g_
-        x_ -= rate * m_ / (np.sqrt(v_) + o.epsilon)
+    get_ops(x).adam_update(x, g, m, v, rate, o)
 
 
 def adamax(feval, x, config, state=None):
@@ -92,7 +82,7 @@ def adamax(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     m, u = step.buffer("m"), step.buffer("u")
     rate = o.learning_rate / (1 - o.beta1 ** (step.count("t") + 1))
-    for x_, g_, m_, u_ in pieces(x, g, m, u):
+    for x_, g_, m_, u_ in blocks(x, g, m, u):
         m_ *= o.beta1
         m_ += (1 - o.beta1) * g_
         u_ *= o.beta2
@@ -115,7 +105,7 @@ def adagrad(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     v = step.buffer("param_variance")
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_ in pieces(x, g, v):
+    for x_, g_, v_ in blocks(x, g, v):
         decay_weights(x_, g_, o.weight_decay)
         v_ += g_ * g_
         x_ -= rate * g_ / (sqrt(v_) + 1e-10)
@@ -136,7 +126,7 @@ def adadelta(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     v, d = step.buffer("param_variance"), step.buffer("acc_delta")
     step.count("eval_counter")
-    for x_, g_, v_, d_ in pieces(x, g, v, d):
+    for x_, g_, v_, d_ in blocks(x, g, v, d):
         decay_weights(x_, g_, o.weight_decay)
         v_ *= o.rho
         v_ += (1 - o.rho) * g_ * g_

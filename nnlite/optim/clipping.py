@@ -3,11 +3,11 @@
 import math
 
 from .. import backend
-from .step import pieces
+from .step import blocks
 
 
 def clip_by_value(grad, bound):
-    """Limit every entry of the array `grad` to -bound..bound, in place.
+    """Clip every entry of the array `grad` to -bound..bound, in place.
 
     NaN stays NaN. ValueError unless bound >= 0. Source: torch.clamp as in the published main-mnist.lua.
     """
@@ -19,15 +19,15 @@ def clip_by_value(grad, bound):
 def clip_by_norm(grad, max_norm):
     """Scale the array `grad` by max_norm / ‖grad‖₂ where that is below 1, in place.
 
-    Returns ‖grad‖₂ before, a float (on the GPU this waits). It is summed in float64, so that a large
-    float32 gradient does not overflow. A gradient that holds infinity or NaN is left as it is: no factor
-    makes it usable, and the returned norm says so. ValueError unless max_norm >= 0.
+    Returns ‖grad‖₂ before clipping as a float (which waits for the GPU). It is summed in float64, so that a
+    large float32 gradient does not overflow. A gradient that contains infinity or NaN is left unchanged: no
+    factor makes it usable, and the returned norm reveals it. ValueError unless max_norm >= 0.
     Source: Pascanu, Mikolov & Bengio 2013, Algorithm 1.
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_by_norm: max_norm must not be negative, got {max_norm}")
-    wide = (piece.astype("float64") for (piece,) in pieces(grad.reshape(-1)))
-    norm = math.sqrt(sum(float(piece @ piece) for piece in wide))
+    wide = (block.astype("float64") for (block,) in blocks(grad.reshape(-1)))
+    norm = math.sqrt(sum(float(block @ block) for block in wide))
     if max_norm < norm < math.inf:
         grad *= float(max_norm / norm)
     return norm

@@ -1,16 +1,16 @@
-"""Gradient descent with plain and with Nesterov momentum."""
+"""Gradient descent with classical and with Nesterov momentum."""
 
-from .step import Step, decay_weights, pieces
+from .step import Step, blocks, decay_weights
 
 
 def sgd(feval, x, config, state=None):
-    """Gradient descent with momentum, Nesterov momentum, weight decay and single learning rates.
+    """Gradient descent with momentum, Nesterov momentum, weight decay and a learning rate per parameter.
 
     v ← μ v + (1 - d) g (v = g at the first step),  x ← x - η / (1 + k decay) · v, k the number of earlier
-    steps; with nesterov g + μ v in place of v; with learning_rates every entry times its own.
+    steps; nesterov uses g + μ v in place of v; learning_rates multiply every entry by its own.
     Options: learning_rate η = 0.001, learning_rate_decay = 0, weight_decay = 0 or weight_decays (an array
-    like x), momentum μ = 0, dampening d = momentum (nesterov and the textbook's momentum need an explicit
-    0), nesterov = False, learning_rates (an array like x). State: eval_counter k, dfdx v.
+    like x), momentum μ = 0, dampening d = momentum (nesterov and textbook momentum need an explicit 0),
+    nesterov = False, learning_rates (an array like x). State: eval_counter k, dfdx v.
     Source: optim.sgd.
     """
     options = {
@@ -37,7 +37,7 @@ def sgd(feval, x, config, state=None):
     kept = 1.0 if step.state.get("dfdx") is None else 1.0 - damping
     v = step.buffer("dfdx") if o.momentum else g
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_, decay, own_rate in pieces(x, g, v, decays, rates):
+    for x_, g_, v_, decay, own_rate in blocks(x, g, v, decays, rates):
         decay_weights(x_, g_, decay)
         if o.momentum:
             v_ *= o.momentum
@@ -47,7 +47,7 @@ def sgd(feval, x, config, state=None):
 
 
 def nag(feval, x, config, state=None):
-    """Nesterov's accelerated gradient: step along the momentum and take the gradient there.
+    """Nesterov's accelerated gradient: step along the momentum and evaluate the gradient there.
 
     x ← x + μ v,  g = ∂f/∂x at that point,  v ← μ v - η / (1 + k decay) · g,  x ← x - η / (1 + k decay) · g,
     k the number of earlier steps. fs is f at the moved point.
@@ -69,12 +69,12 @@ def nag(feval, x, config, state=None):
     rates = 1.0 if o.learning_rates is None else o.learning_rates
 
     v = step.buffer("dfdx")
-    for x_, v_ in pieces(x, v):
+    for x_, v_ in blocks(x, v):
         v_ *= o.momentum
         x_ += v_
     f, g = step.evaluate(feval)
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_, own_rate in pieces(x, g, v, rates):
+    for x_, g_, v_, own_rate in blocks(x, g, v, rates):
         decay_weights(x_, g_, o.weight_decay)
         descent = rate * own_rate * g_
         v_ -= descent

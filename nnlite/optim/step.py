@@ -1,17 +1,12 @@
-"""What every optimiser step does besides its formula: options, state, evaluation, cache-sized pieces."""
+"""What every optimiser step does besides its formula: options, state, evaluation, blocks."""
 
 import math
 import numbers
 import operator
 from types import SimpleNamespace
 
-import numpy as np
-
-from .. import backend
-
-#: Entries a piece on the CPU. The pieces of all arrays of an update, and the temporaries of its
-#: formulas, stay in the cache then: half the time of whole-array formulas on 33 million parameters.
-PIECE = 1 << 16
+from .. import backend, parameters
+from ..ops import get_ops, updates
 
 #: Options that hold one number for every parameter.
 ARRAYS = ("learning_rates", "weight_decays")
@@ -20,10 +15,10 @@ ARRAYS = ("learning_rates", "weight_decays")
 class Step:
     """One call of an optimiser.
 
-    method: its name, for messages. options: its options and their defaults; those of ARRAYS may be arrays
-    like x, one with a bool default is a switch, "shapes" is a list of shapes that make up x, all others are
-    numbers. keeps: the keys of its state.
-    Attributes: `options` (a namespace, config over defaults), `state`, `x`, `xp`.
+    method: its name, for messages. options: its options and their defaults; those in ARRAYS may be arrays
+    like x, one with a bool default is a switch, "shapes" is a list of shapes that make up x, and all others
+    are numbers. keeps: the keys of its state.
+    Attributes: `options` (a namespace of the defaults updated by config), `state`, `x`, `xp`.
     """
 
     def __init__(self, method, x, config, state, options, keeps):
@@ -31,6 +26,7 @@ class Step:
         if not backend.is_array(x) or x.ndim != 1 or x.dtype not in backend.FLOAT_DTYPES:
             got = f"{x.dtype} of shape {x.shape}" if backend.is_array(x) else type(x).__name__
             raise TypeError(f"optim.{method}: x must be a flat float32 or float64 array, got {got}")
+        parameters.check_connected(x, f"optim.{method}: x")
         self.x, self.xp = x, backend.get_array_module(x)
         self.state = config if state is None else state
         for where, entries in (("config", config), ("state", self.state)):
@@ -44,7 +40,7 @@ class Step:
         self.options = SimpleNamespace(**given)
 
     def _option(self, key, default, value):
-        """Return the option `key`: the default for None, else a float, a bool, shapes or an array like x."""
+        """Return the option `key`: the default for None, or a float, a bool, shapes or an array like x."""
         if key == "shapes":
             return self._shapes(value)
         if value is None or isinstance(default, bool):
@@ -72,7 +68,7 @@ class Step:
         return shapes
 
     def buffer(self, key, fill=0.0):
-        """Return the state array `key`, of the shape, dtype and device of x; made of `fill` at first."""
+        """Return the state array `key`, of the shape, dtype and device of x; initially filled with `fill`."""
         if self.state.get(key) is None:
             self.state[key] = self.xp.full_like(self.x, fill)
         kept = self.state[key]
@@ -85,7 +81,7 @@ class Step:
         return self.state[key]
 
     def count(self, key):
-        """Return the number of earlier steps in state[key], and count this one."""
+        """Return the number of earlier steps from state[key], and count this one."""
         earlier = int(self.state.get(key) or 0)
         self.state[key] = earlier + 1
         return earlier
@@ -94,6 +90,7 @@ class Step:
         """Return (f, gradient) at x."""
         f, grad = feval(self.x)
         x = self.x
+        parameters.check_connected(grad, f"optim.{self.method}: the gradient")
         if not backend.is_array(grad) or (grad.shape, grad.dtype) != (x.shape, x.dtype):
             got = f"{grad.dtype} of shape {grad.shape}" if backend.is_array(grad) else type(grad).__name__
             raise ValueError(
@@ -103,15 +100,14 @@ class Step:
         return f, grad
 
 
-def pieces(*entries):
-    """Walk flat arrays together: yield matching views, cache-sized on the CPU, everything at once on a GPU.
+def blocks(*entries):
+    """Iterate over flat arrays together: yield matching views that fit in the cache, or on a GPU all at once.
 
-    An entry that is a number is passed on with every piece.
+    An entry that is a number is passed on with every block.
     """
     first = entries[0]
-    size = PIECE if isinstance(first, np.ndarray) else max(first.size, 1)
-    for start in range(0, first.size, size):
-        yield [e[start : start + size] if backend.is_array(e) else e for e in entries]
+    for block in get_ops(first).blocked(slice(0, first.size), updates.BLOCK):
+        yield [e[block] if backend.is_array(e) else e for e in entries]
 
 
 def decay_weights(x, grad, decay):

@@ -1,4 +1,4 @@
-"""What all modules share that see one time step a call and remember the steps before."""
+"""Base of the modules that take one time step per call and remember the previous steps."""
 
 import copy
 
@@ -7,27 +7,27 @@ from ..module import Module
 
 
 class AbstractRecurrent(Module):
-    """Base of the recurrent modules: counts steps and keeps what back-propagation through time needs.
+    """Base of the recurrent modules: counts steps and keeps the state for back-propagation through time.
 
     Each `forward(x_t)` computes the next step. In training mode every step runs on its own copy of
     `recurrent_module`; all copies share their parameters and gradients, so that gradients sum over time.
     Each `backward(x_t, g_t)` goes one step back: the first call after a forward pass is for the last step,
-    the next for the one before. What a step sends back in time is kept and added by the step it is for.
-    `forget()` starts a new sequence.
+    the next for the one before. The gradient with respect to the state before a step is kept, and the step
+    that computed this state adds it. `forget()` starts a new sequence.
 
-    Truncation: of the steps behind the last one, only `rho` (all together) can be gone back through.
-    Older ones are let go, so that sequences may be as long as they like. The gradient of the last `rho` steps
-    is then exactly that of a sequence which starts with the state before them as a constant; what would
-    flow further back is not computed, and one more `backward` raises RuntimeError.
+    Truncation: backward reaches the last `rho` steps. Older ones are dropped, so that sequences can have any
+    length. The gradient of the last `rho` steps is then exactly that of a sequence that starts with the
+    state before them as a constant; gradients further back are not computed, and one more `backward` raises
+    RuntimeError.
 
-    In evaluation mode nothing is kept but the last state, `recurrent_module` itself computes every step
-    and its output is valid until the next one. Changing between the modes forgets.
+    In evaluation mode only the last state is kept, and `recurrent_module` itself computes every step.
+    Changing between the modes forgets.
 
     A subclass builds `recurrent_module`, names in `part_names` the attributes under which parameters are
     known (they, not the places inside the assembled containers, make the dotted paths), in `per_step`
     its dicts of arrays by step, and writes `update_output`, `backward_step` and `accumulate_step`.
 
-    Attributes: `step`, how many steps there were since `forget()`; `outputs` and `grad_inputs`, dicts
+    Attributes: `step`, the number of steps since `forget()`; `outputs` and `grad_inputs`, dicts
     keyed by the step, 0 the first; `rho`.
     Errors: RuntimeError for backward without forward, in evaluation mode, or further back than is kept.
     Source: nn.AbstractRecurrent (rnn), whose steps start at 1.
@@ -50,11 +50,13 @@ class AbstractRecurrent(Module):
         return ("output", "grad_input", "_step_modules", "_spare_modules", *self.per_step)
 
     def children(self):
-        """Return the assembled module; everything trainable is somewhere inside."""
+        """Return the assembled module; it contains everything trainable."""
         return [("recurrent_module", self.recurrent_module)]
 
     def named_parameters(self, prefix=""):
         """Yield (path, weight, grad) under the names of the parts, such as "input_gate.input2gate.weight"."""
+        for name, weight, grad in self.own_parameters():
+            yield prefix + name, weight, grad
         for name in self.part_names:
             yield from getattr(self, name).named_parameters(f"{prefix}{name}.")
 
@@ -69,7 +71,7 @@ class AbstractRecurrent(Module):
         """Make room for the next step and return its number; `update_output` starts with this."""
         if self.outputs is None:  # after clear_state()
             self.forget()
-        self._let_go(self.step - (self.rho if self.train else 1) + 1)
+        self._drop_steps_before(self.step - (self.rho if self.train else 1) + 1)
         return self.step
 
     def end_step(self, step, output):
@@ -94,7 +96,7 @@ class AbstractRecurrent(Module):
         self.acc_grad_parameters_step = step
 
     def backward_step(self, step, input, grad_output):
-        """Return d loss / d input of one step; the steps after it have been gone through."""
+        """Return d loss / d input of one step; backward has been called for the steps after it."""
         raise NotImplementedError(f"{self.name} has no backward_step")
 
     def accumulate_step(self, step, input, grad_output, scale):
@@ -102,7 +104,7 @@ class AbstractRecurrent(Module):
         raise NotImplementedError(f"{self.name} has no accumulate_step")
 
     def step_module(self, step):
-        """Return the module that computes a step: in training mode a copy of its own."""
+        """Return the module that computes a step, in training mode a copy for this step."""
         if not self.train:
             return self.recurrent_module
         if step not in self._step_modules:
@@ -122,7 +124,7 @@ class AbstractRecurrent(Module):
         return self
 
     def max_bptt_step(self, rho):
-        """Set over how many steps gradients flow back, here and in recurrent modules inside; return self."""
+        """Set how many steps gradients flow back, here and in recurrent modules inside; return self."""
         for module in (self, *self._recurrent_inside()):
             module.rho = _checked_rho(self, rho)
         return self
@@ -138,7 +140,7 @@ class AbstractRecurrent(Module):
         return self
 
     def show_step(self, step):
-        """Set `output` and `grad_input` to those of a step: containers read them on their way back."""
+        """Set `output` and `grad_input` to those of a step: containers read them during backward."""
         if self.outputs:
             self.output, self.grad_input = self.outputs.get(step), self.grad_inputs.get(step)
 
@@ -162,26 +164,29 @@ class AbstractRecurrent(Module):
         for name in self.per_step:
             setattr(self, name, {})
 
-    def _let_go(self, first_step):
-        """Let go of the steps before `first_step`, but for the output that `first_step` started from."""
+    def _drop_steps_before(self, first_step):
+        """Drop the steps before `first_step`, except the output that `first_step` started from."""
         self._first_step = max(self._first_step, first_step)
         for old in [step for step in self._step_modules if step < self._first_step]:
             self._spare_modules.append(self._step_modules.pop(old))
         for name in self.per_step:
-            kept = getattr(self, name)
-            for old in [step for step in kept if step < self._first_step - 1]:
-                del kept[old]
+            arrays = getattr(self, name)
+            for old in [step for step in arrays if step < self._first_step - 1]:
+                del arrays[old]
 
     def _step_before(self, step):
-        """Return the step before `step`, the one that backward goes through now, or say why it cannot."""
+        """Return the step that backward is for now, the one before `step`, or raise with the reason."""
         if not self.outputs:
-            raise RuntimeError(f"{self.name}: call forward before backward")
+            raise RuntimeError(
+                f"{self.name}: call forward before backward (get_parameters, share and conversions move "
+                "parameters and forget the sequence)"
+            )
         if not self.train:
             raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
         if step == 0:
             raise RuntimeError(
                 f"{self.name}: backward was called more often than forward ({self.step} steps); "
-                "go back through a sequence once after each forward pass, the last step first"
+                "call backward once for each step of a forward pass, the last step first"
             )
         if step == self._first_step:
             raise RuntimeError(
@@ -201,10 +206,10 @@ def step_clone(module):
 
     Recurrent modules inside are not copied: they count their steps themselves.
     """
-    same = [array for triple in module.named_parameters() for array in triple[1:]]
-    same += [array for _, array in module.named_buffers()]
-    same += [below for below in module.list_modules() if isinstance(below, AbstractRecurrent)]
-    return copy.deepcopy(module, {id(item): item for item in same})
+    shared = [array for triple in module.named_parameters() for array in triple[1:]]
+    shared += [array for _, array in module.named_buffers()]
+    shared += [inner for inner in module.list_modules() if isinstance(inner, AbstractRecurrent)]
+    return copy.deepcopy(module, {id(item): item for item in shared})
 
 
 def _checked_rho(module, rho):

@@ -10,8 +10,8 @@ class ConvLSTM(LSTM):
 
     The gates are `input_gate`, `forget_gate`, `cell_gate` and `output_gate`, each with `input2gate`
     (convolution of xₜ, kernel kc, with bias) and `output2gate` (convolution of hₜ₋₁, kernel km, no bias),
-    both padded by half a kernel. `stride` is that of the input's convolution; the state is as large as
-    what comes out of it. `batch_size` is accepted as in Torch7 and not needed: the input tells.
+    both padded by half a kernel. `stride` is that of the input's convolution; the state has the
+    size of its output. `batch_size` is accepted as in Torch7 and not needed: the input determines it.
 
     Shapes: input of one step (n_in, H, W) or (N, n_in, H, W), output, for odd kc and stride 1, (n_out, H, W)
     or (N, n_out, H, W); input2gate.weight (n_out, n_in, kc, kc), output2gate.weight (n_out, n_out, km, km).
@@ -66,8 +66,8 @@ class UntiedConvLSTM(ConvLSTM):
     """ConvLSTM whose first step has parameters of its own.
 
     The first step's gates `input_gate_untied`, `cell_gate_untied` and `output_gate_untied` see only x₁
-    (`input2gate`, with bias): there is nothing to forget and nothing to look back at, so `user_prev_output`
-    and `user_prev_cell` are without effect. All of them are trained and zeroed like the others.
+    (`input2gate`, with bias): there is no earlier state, so `user_prev_output` and `user_prev_cell` have no
+    effect. All of them are trained and zeroed like the others.
     `initial_module` is the first step's (x, h, c) -> (h', c').
 
     Shapes: as `ConvLSTM`.

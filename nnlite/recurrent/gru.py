@@ -13,18 +13,19 @@ class GRU(AbstractRecurrent):
     reset and update; `i2h` and `o2h` those of the candidate. `recurrent_module` maps the table (x, h)
     to h'.
 
-    `user_prev_output` is the state before the first step, zero when None; backward through the first
-    step leaves its gradient in `user_grad_prev_output`.
+    `user_prev_output` is the state before the first step, zero when None; backward through the first step
+    leaves its gradient in `user_grad_prev_output`. In the other direction `grad_prev_output` is a gradient
+    with respect to the last output that comes from elsewhere. As in `LSTM` it is to be set between forward
+    and backward, for every forward step sets it to None.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out); i2g.weight (2 n_out, n_in),
     i2g.bias (2 n_out,), o2g.weight (2 n_out, n_out), i2h.weight (n_out, n_in), i2h.bias (n_out,), o2h.weight
     (n_out, n_out).
     Forward: (rₜ, zₜ) = σ(W xₜ + U hₜ₋₁ + b) with i2g for W and b and o2g for U,
         h̃ₜ = tanh(W_h xₜ + U_h (rₜ ⊙ hₜ₋₁) + b_h) with i2h and o2h,    hₜ = (1 - zₜ) ⊙ h̃ₜ + zₜ ⊙ hₜ₋₁.
-    Backward, for t = T..1: dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁, without the second term for t = T. The
-    assembled module
-        turns dhₜ into grad_inputₜ, the term for step t - 1, and parameter gradients, which sum over the
-        steps.
+    Backward, for t = T..1: dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁, for t = T with `grad_prev_output` in place of the
+        second term. The assembled module turns dhₜ into grad_inputₜ, the term for step t - 1, and parameter
+        gradients, which sum over the steps.
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.GRU (rnn), without its dropout; Cho et al. 2014, arXiv:1406.1078.
@@ -36,7 +37,7 @@ class GRU(AbstractRecurrent):
     def __init__(self, n_in, n_out, rho=9999):
         super().__init__(rho)
         self.n_in, self.n_out = n_in, n_out
-        self.user_prev_output = self.user_grad_prev_output = None
+        self.user_prev_output = self.user_grad_prev_output = self.grad_prev_output = None
         self.recurrent_module = self.build_module()
 
     def build_module(self):
@@ -79,21 +80,29 @@ class GRU(AbstractRecurrent):
                 f"{self.name}: input of shape {input.shape} does not continue a sequence whose state has "
                 f"shape {self.outputs[step - 1].shape}; call forget() first"
             )
-        return self.end_step(step, self.step_module(step).update_output(self._fed(step, input)))
+        self.grad_prev_output = None
+        return self.end_step(step, self.step_module(step).update_output(self._step_input(step, input)))
 
     def backward_step(self, step, input, grad_output):
         self.check_array(grad_output, "grad_output", shape=self.outputs[step].shape)
-        if step in self.grad_from_later:
+        if step < self.step - 1:
             grad_output = grad_output + self.grad_from_later[step]
+        elif self.grad_prev_output is not None:
+            self.check_array(self.grad_prev_output, "grad_prev_output", shape=grad_output.shape)
+            grad_output = grad_output + self.grad_prev_output
         self.grad_states[step] = grad_output
-        grad_input, to_earlier = self.step_module(step).update_grad_input(self._fed(step, input), grad_output)
+        grad_input, to_earlier = self.step_module(step).update_grad_input(
+            self._step_input(step, input), grad_output
+        )
         self.grad_from_later[step - 1] = to_earlier
         if step == 0:
             self.user_grad_prev_output = to_earlier
         return grad_input
 
     def accumulate_step(self, step, input, grad_output, scale):
-        self.step_module(step).acc_grad_parameters(self._fed(step, input), self.grad_states[step], scale)
+        self.step_module(step).acc_grad_parameters(
+            self._step_input(step, input), self.grad_states[step], scale
+        )
 
     def describe(self):
         return f"({self.n_in} -> {self.n_out}, 0.00)"  # the last is the dropout that Torch7's may have
@@ -105,6 +114,6 @@ class GRU(AbstractRecurrent):
         self.check_array(self.user_prev_output, "user_prev_output", shape=shape)
         return self.user_prev_output
 
-    def _fed(self, step, input):
+    def _step_input(self, step, input):
         """Return the table (xₜ, hₜ₋₁)."""
         return [input, self.outputs[step - 1]]

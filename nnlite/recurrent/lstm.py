@@ -10,8 +10,8 @@ class Gate(Sequential):
     """One gate of a memory cell: a nonlinearity of the sum of its connections.
 
     Shapes: input a table that starts with as many entries as there are connections, in the order x, h, c;
-    output of the shape of what each connection makes of its entry.
-    Forward: y = activation(input2gate(x) + output2gate(h) + cell2gate(c)), without those that are None.
+    output of the shape that every connection gives.
+    Forward: y = activation(input2gate(x) + output2gate(h) + cell2gate(c)), without terms that are None.
     Backward: that of the layers; zeros for entries that the gate does not use.
     Errors: those of the layers.
     Source: buildGate in nn.LSTM (rnn) and nn.ConvLSTM.
@@ -29,6 +29,8 @@ class Gate(Sequential):
 
     def named_parameters(self, prefix=""):
         """Yield (path, weight, grad) under the names of the connections."""
+        for name, weight, grad in self.own_parameters():
+            yield prefix + name, weight, grad
         for name in self.parts:
             yield from getattr(self, name).named_parameters(f"{prefix}{name}.")
 
@@ -41,17 +43,22 @@ class LSTM(AbstractRecurrent):
     hidden layer has none). `recurrent_module` maps the table (x, h, c) to (h', c').
 
     `user_prev_output` and `user_prev_cell` are the state before the first step, zero when None; backward
-    through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`.
+    through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`. In
+    the other direction `grad_prev_output` and `user_next_grad_cell` are the gradients with respect to the
+    output and the cell of the last step that come from elsewhere, such as a second memory which continues
+    from this state; zero when None. As in Torch7 the first is to be set between forward and backward, for
+    every forward step sets it to None, and the other stays.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out).
     Forward:
         iₜ = σ(W_xi xₜ + W_hi hₜ₋₁ + w_ci ⊙ cₜ₋₁ + b_i)      fₜ = σ(W_xf xₜ + W_hf hₜ₋₁ + w_cf ⊙ cₜ₋₁ + b_f)
         c̃ₜ = tanh(W_xc xₜ + W_hc hₜ₋₁ + b_c)                cₜ = fₜ ⊙ cₜ₋₁ + iₜ ⊙ c̃ₜ
         oₜ = σ(W_xo xₜ + W_ho hₜ₋₁ + w_co ⊙ cₜ + b_o)        hₜ = oₜ ⊙ tanh cₜ
-    Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss by the state after step t:
+    Backward, for t = T..1, (dhₜ, dcₜ) the derivatives of the loss with respect to the state after step t:
         dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂hₜ)ᵀ dcₜ₊₁,    dcₜ = (∂hₜ₊₁/∂cₜ)ᵀ dhₜ₊₁ + (∂cₜ₊₁/∂cₜ)ᵀ dcₜ₊₁,
-        without the terms of step T + 1 for t = T. The assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the
-        terms for step t - 1, and parameter gradients, which sum over the steps.
+        for t = T with `grad_prev_output` and `user_next_grad_cell` in place of the terms of step T + 1. The
+        assembled module turns (dhₜ, dcₜ) into grad_inputₜ, the terms for step t - 1, and parameter gradients,
+        which sum over the steps.
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.LSTM (rnn); Graves 2013, arXiv:1303.5778, eqs. 7-11.
@@ -67,10 +74,11 @@ class LSTM(AbstractRecurrent):
         self.has_peepholes = cell2gate
         self.user_prev_output = self.user_prev_cell = None
         self.user_grad_prev_output = self.user_grad_prev_cell = None
+        self.grad_prev_output = self.user_next_grad_cell = None
         self.recurrent_module = self.build_module()
 
     def build_module(self):
-        """Build the gates (in Torch7's order: it decides which random numbers they get) and assemble them."""
+        """Build the gates in Torch7's order, which determines their random numbers, and assemble them."""
         self.input_gate = self._gate(Sigmoid(), self.has_peepholes)
         self.forget_gate = self._gate(Sigmoid(), self.has_peepholes)
         self.hidden_layer = self._gate(Tanh(), False)
@@ -88,19 +96,21 @@ class LSTM(AbstractRecurrent):
                 f"{self.name}: input of shape {input.shape} does not continue a sequence whose state has "
                 f"shape {self.outputs[step - 1].shape}; call forget() first"
             )
-        output, self.cells[step] = self.step_module(step).update_output(self._fed(step, input))
+        self.grad_prev_output = None
+        output, self.cells[step] = self.step_module(step).update_output(self._step_input(step, input))
         return self.end_step(step, output)
 
     def backward_step(self, step, input, grad_output):
         self.check_array(grad_output, "grad_output", shape=self.outputs[step].shape)
-        if step in self.grad_from_later:
-            later_output, grad_cell = self.grad_from_later[step]
-            grad_output = grad_output + later_output
+        if step < self.step - 1:
+            grad_hidden, grad_cell = self.grad_from_later[step]
         else:
-            grad_cell = self.xp.zeros_like(self.cells[step])
+            grad_hidden, grad_cell = self._from_elsewhere(self.outputs[step].shape)
+        if grad_hidden is not None:
+            grad_output = grad_output + grad_hidden
         self.grad_states[step] = [grad_output, grad_cell]
         grad_input, *to_earlier = self.step_module(step).update_grad_input(
-            self._fed(step, input), self.grad_states[step]
+            self._step_input(step, input), self.grad_states[step]
         )
         self.grad_from_later[step - 1] = to_earlier
         if step == 0:
@@ -108,11 +118,11 @@ class LSTM(AbstractRecurrent):
         return grad_input
 
     def accumulate_step(self, step, input, grad_output, scale):
-        fed = self._fed(step, input)
-        self.step_module(step).acc_grad_parameters(fed, self.grad_states[step], scale)
+        step_input = self._step_input(step, input)
+        self.step_module(step).acc_grad_parameters(step_input, self.grad_states[step], scale)
 
     def init_bias(self, forget=1.0, other=0.0):
-        """Set the forget gate's bias and that of the other gates; return self."""
+        """Set the bias of the forget gate and that of the other gates; return self."""
         for name in self.part_names:
             getattr(self, name).input2gate.bias.fill(forget if name == "forget_gate" else other)
         return self
@@ -138,14 +148,22 @@ class LSTM(AbstractRecurrent):
         )
 
     def _initial(self, name, input):
-        """Return what the user gave as `name`, or zeros."""
-        given = getattr(self, name)
-        if given is None:
+        """Return the state that the user set as `name`, or zeros."""
+        state = getattr(self, name)
+        if state is None:
             return self.xp.zeros(self.state_shape(input), self.dtype)
-        self.check_array(given, name, shape=self.state_shape(input))
-        return given
+        self.check_array(state, name, shape=self.state_shape(input))
+        return state
 
-    def _fed(self, step, input):
+    def _from_elsewhere(self, shape):
+        """Return the user's gradients of the last output, or None, and of the last cell, or zeros."""
+        for name in ("grad_prev_output", "user_next_grad_cell"):
+            if getattr(self, name) is not None:
+                self.check_array(getattr(self, name), name, shape=shape)
+        grad_cell = self.user_next_grad_cell
+        return self.grad_prev_output, self.xp.zeros(shape, self.dtype) if grad_cell is None else grad_cell
+
+    def _step_input(self, step, input):
         """Return the table (xₜ, hₜ₋₁, cₜ₋₁)."""
         return [input, self.outputs[step - 1], self.cells[step - 1]]
 
@@ -211,5 +229,5 @@ def read_out(cell, output_gate):
 
 
 def product(a, b):
-    """Return a module that multiplies what modules `a` and `b` make of the same input."""
+    """Return a module that multiplies the outputs of modules `a` and `b` for the same input."""
     return Sequential(ConcatTable(a, b), CMulTable())

@@ -1,5 +1,6 @@
 """The simple recurrent network, assembled from modules of the user's choice."""
 
+from .. import table
 from ..containers import ParallelTable, Sequential
 from ..layers import Add, Sigmoid
 from ..module import Module
@@ -8,10 +9,10 @@ from .abstract_recurrent import AbstractRecurrent, step_clone
 
 
 class Recurrent(AbstractRecurrent):
-    """Simple recurrent network: the output is fed back into the next step.
+    """Simple recurrent network: the output is an input of the next step.
 
-    `start` is a module, or a number n for Add(n): a trainable vector in place of the feedback of a step
-    that does not exist.
+    `start` is a module, or a number n for Add(n): a trainable vector in place of the feedback that the
+    first step lacks.
 
     Shapes: input of one step that of `input`, output that of `transfer`; `input`, `feedback` and `start`
     give the same shape.
@@ -19,7 +20,8 @@ class Recurrent(AbstractRecurrent):
     the sum. The step counter decides: after `forget()` comes a first step.
     Backward: with dhₜ = gₜ + (∂hₜ₊₁/∂hₜ)ᵀ dhₜ₊₁ for t = T..1: grad_inputₜ = (∂hₜ/∂xₜ)ᵀ dhₜ; every parameter's
     gradient is the sum of its (∂hₜ/∂w)ᵀ dhₜ.
-    Errors: ValueError for a grad_output unlike the output; see also `AbstractRecurrent`.
+    Errors: ValueError for an input of another shape within a sequence, and for a grad_output unlike the
+    output; see also `AbstractRecurrent`.
     Source: nn.Recurrent (rnn).
     """
 
@@ -35,7 +37,7 @@ class Recurrent(AbstractRecurrent):
         self.recurrent_module = Sequential(
             ParallelTable(input, feedback), self.merge_module, self.transfer_module
         )
-        self._initial_module = None
+        self._initial_module = self._input_shapes = None
 
     @property
     def state_names(self):
@@ -46,24 +48,31 @@ class Recurrent(AbstractRecurrent):
 
     def update_output(self, input):
         step = self.begin_step()
-        return self.end_step(step, self.step_module(step).update_output(self._fed(step, input)))
+        shapes = [x.shape for x in table.leaves(input)]
+        if step > 0 and shapes != self._input_shapes:
+            raise ValueError(
+                f"{self.name}: input of shape {shapes} does not continue a sequence whose input has shape "
+                f"{self._input_shapes}; call forget() first"
+            )
+        self._input_shapes = shapes
+        return self.end_step(step, self.step_module(step).update_output(self._step_input(step, input)))
 
     def backward_step(self, step, input, grad_output):
         self.check_array(grad_output, "grad_output", shape=self.outputs[step].shape)
         if step in self.grad_from_later:
             grad_output = grad_output + self.grad_from_later[step]
         self.grad_outputs[step] = grad_output
-        grad_input = self.step_module(step).update_grad_input(self._fed(step, input), grad_output)
+        grad_input = self.step_module(step).update_grad_input(self._step_input(step, input), grad_output)
         if step > 0:
             grad_input, self.grad_from_later[step - 1] = grad_input
         return grad_input
 
     def accumulate_step(self, step, input, grad_output, scale):
-        fed = self._fed(step, input)
-        self.step_module(step).acc_grad_parameters(fed, self.grad_outputs[step], scale)
+        step_input = self._step_input(step, input)
+        self.step_module(step).acc_grad_parameters(step_input, self.grad_outputs[step], scale)
 
     def step_module(self, step):
-        """Return the module that computes a step; the first step's is another one."""
+        """Return the module that computes a step; the first step has another one."""
         if step > 0:
             return super().step_module(step)
         if not self.train:
@@ -84,6 +93,6 @@ class Recurrent(AbstractRecurrent):
         super().drop_clones()
         self._initial_module = None
 
-    def _fed(self, step, input):
-        """Return what the module of a step gets: xₜ and, but for the first step, hₜ₋₁."""
+    def _step_input(self, step, input):
+        """Return the input of the module of a step: xₜ and, except for the first step, hₜ₋₁."""
         return [input, self.outputs[step - 1]] if step > 0 else input

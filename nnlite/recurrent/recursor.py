@@ -1,13 +1,13 @@
-"""Any module as a recurrent one: its steps are told apart."""
+"""Any module as a recurrent one."""
 
 from .abstract_recurrent import AbstractRecurrent
 
 
 class Recursor(AbstractRecurrent):
-    """Run a module step by step, so that its steps can be gone back through.
+    """Run a module step by step, so that backward can go through its steps.
 
     The module may contain recurrent modules anywhere inside, as in Recursor(Sequential(Linear, LSTM)): these
-    carry the memory, the Recursor keeps what every step of the rest has computed.
+    hold the memory, the Recursor keeps the arrays that the other modules computed at every step.
 
     Shapes: input and output of one step those of the module.
     Forward: yₜ = f(xₜ), f with the state of the recurrent modules inside.

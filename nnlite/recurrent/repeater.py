@@ -1,5 +1,9 @@
 """A module that is given the same input again and again."""
 
+import operator
+from functools import reduce
+
+from .. import table
 from ..decorators import Decorator
 from .abstract_recurrent import AbstractRecurrent
 from .recursor import Recursor
@@ -29,7 +33,7 @@ class Repeater(Decorator):
     def update_grad_input(self, input, grad_output):
         self.check_table(grad_output, "grad_output", size=self.rho)
         grads = [self.module.update_grad_input(input, g) for g in grad_output[::-1]]
-        self.grad_input = _sum(grads)
+        self.grad_input = reduce(lambda a, b: table.map(operator.add, a, b), grads)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
@@ -47,10 +51,3 @@ class Repeater(Decorator):
         self.rho = rho
         self.module.max_bptt_step(rho)
         return self
-
-
-def _sum(grads):
-    """Return the sum of arrays, or of tables entry by entry."""
-    if isinstance(grads[0], list | tuple):
-        return [_sum(list(entries)) for entries in zip(*grads, strict=True)]
-    return sum(grads[1:], grads[0])

@@ -3,28 +3,29 @@
 import numpy as np
 
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
-from ..ops import convolution, gemm, spectral, threads
-from .gemm_steps import GemmSteps
-from .spectral_steps import SpectralSteps
-from .whole_sequence import WholeSequence
+from ..ops import convolution, cost, threads
+from .gemm_conv_lstm import GemmConvLSTM
+from .sequence_module import LSTMSequence
+from .spectral_conv_lstm import SpectralConvLSTM
 
 
-class SeqConvLSTM(WholeSequence):
+class SeqConvLSTM(LSTMSequence):
     """Convolutional LSTM (eq. 1) run over all steps of a sequence, its backward pass through time by hand.
 
-    Same parameters and numbers as a Sequencer over `ConvLSTM`; made to be trained. i2g holds the four
+    Same parameters and numbers as a Sequencer over `ConvLSTM`, but faster to train. i2g holds the four
     convolutions of the input (with bias), o2g those of the output (without), as row blocks in the order
     input, cell (tanh), forget, output.
 
     Shapes: input (T, N, n_in, H, W) or (T, n_in, H, W), output (T, N, n_out, H, W) or (T, n_out, H, W);
     i2g.weight (4 n_out, n_in, kc, kc), o2g.weight (4 n_out, n_out, km, km). Kernels are odd, "same" padded.
-    `algorithm` says how the steps convolve: "gemm" (`GemmSteps`, the reference), "spectral" (`SpectralSteps`)
-    or "auto", the faster of the two by an estimate (`choose`); both give the same up to rounding.
-    Forward, h₀ = c₀ = 0 or, with `remember`, those of the sequence before:
+    `algorithm` selects the implementation: "gemm" (`GemmConvLSTM`, the reference), "spectral"
+    (`SpectralConvLSTM`) or "auto", the one with the lower estimated time (`choose`); both give the same up to
+    rounding.
+    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence:
         (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W * xₜ + U * hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
-    Backward, for t = T..1 with dh = gₜ + (what step t + 1 sent to hₜ) and dz the pre-activations' derivative
+    Backward, for t = T..1 with dhₜ = gₜ + Uᵀ dzₜ₊₁ and dz the gradient with respect to the pre-activations
     (`nnlite.ops.gates.backward`):
-        dxₜ = Wᵀ dzₜ;  (sent to hₜ₋₁) = Uᵀ dzₜ;
+        dxₜ = Wᵀ dzₜ;
         grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
     No gradient reaches into an earlier sequence.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward, or in evaluation
@@ -32,7 +33,7 @@ class SeqConvLSTM(WholeSequence):
     Source: eq. 1; nn.ConvLSTM for the parameters, nn.SeqLSTM (rnn) for the idea.
     """
 
-    state_names = ("output", "grad_input", "last_output", "last_cell", "_steps", "_weight_grads")
+    state_names = ("output", "grad_input", "last_output", "last_cell", "_implementation", "_weight_grads")
 
     def __init__(self, n_in, n_out, kc, km=None, *, algorithm="auto"):
         self.check_counts(n_in=n_in, n_out=n_out)
@@ -46,16 +47,18 @@ class SeqConvLSTM(WholeSequence):
         i2g = SpatialConvolution(n_in, 4 * n_out, kc, kc, 1, 1, kc // 2, kc // 2)
         o2g = SpatialConvolutionNoBias(n_out, 4 * n_out, km, km, 1, 1, km // 2, km // 2)
         super().__init__(n_in, n_out, i2g, o2g)
-        self._steps = self._made_for = self._weight_grads = None
+        self._implementation = self._made_for = self._weight_grads = None
 
     def update_output(self, input):
         self.check_array(input, ndim=(4, 5), sizes={-3: self.n_in})
         x = input if input.ndim == 5 else input[:, None]
+        if not x.shape[1]:
+            raise ValueError(f"{self.name}: input must have at least one image, got shape {input.shape}")
         self.begin_sequence(input, (x.shape[1], self.n_out, *x.shape[3:]))
         with threads.single_blas_thread():
-            steps = self._prepare(x.shape)
-            steps.set_weight(self.i2g.weight, self.o2g.weight, self.i2g.bias)
-            output, cell = steps.forward(x, self.last_output, self.last_cell)
+            implementation = self._prepare(x.shape)
+            implementation.set_weight(self.i2g.weight, self.o2g.weight, self.i2g.bias)
+            output, cell = implementation.forward(x, self.last_output, self.last_cell)
         self.last_output, self.last_cell = output[-1].copy(), cell
         self._weight_grads = None
         self.output = output if input.ndim == 5 else output[:, 0]
@@ -63,15 +66,20 @@ class SeqConvLSTM(WholeSequence):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        if self._steps is None:  # in a copy
+        if self._implementation is None:  # in a copy
             raise RuntimeError(f"{self.name}: call forward before backward")
-        if not (self.train and self._steps.train):
+        if not (self.train and self._implementation.train):
             raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
         g = grad_output if grad_output.ndim == 5 else grad_output[:, None]
         if self._weight_grads is not None:
-            raise RuntimeError(f"{self.name}: one backward pass a forward pass; it works in place")
+            raise RuntimeError(f"{self.name}: only one backward pass per forward pass: it works in place")
         with threads.single_blas_thread():
-            grad_input, *self._weight_grads = self._steps.backward(g)
+            g, grad_cell = self.user_gradients(input, g, (g.shape[1], self.n_out, *g.shape[3:]))
+            grad_input, *self._weight_grads = self._implementation.backward(
+                g, grad_cell, self.starts_from_user
+            )
+        if self.starts_from_user:
+            self.set_user_gradients(*self._implementation.grad_state, input)
         self.grad_input = grad_input if input.ndim == 5 else grad_input[:, 0]
         return self.grad_input
 
@@ -83,40 +91,39 @@ class SeqConvLSTM(WholeSequence):
             total += scale * grad
 
     def __getstate__(self):
-        # A copy makes buffers of its own at its next forward pass.
-        return {**self.__dict__, "_steps": None}
+        # A copy allocates its own buffers at its next forward pass.
+        return {**self.__dict__, "_implementation": None}
 
     def describe(self):
         return f"({self.n_in} -> {self.n_out}, {self.kc}x{self.kc}, {self.km}x{self.km})"
 
     def _prepare(self, shape):
-        """Return the buffers for this input shape and mode, made anew only when these change."""
+        """Return the implementation for this input shape and mode, a new one only if these have changed."""
         wanted = (shape, self.train, self.dtype, self.device, self.algorithm)
-        if self._steps is None or self._made_for != wanted:
-            self._steps = None
-            self._steps, self._made_for = self._new_steps(shape), wanted
-        return self._steps
+        if self._implementation is None or self._made_for != wanted:
+            self._implementation = None
+            self._implementation, self._made_for = self._new_implementation(shape), wanted
+        return self._implementation
 
-    def _new_steps(self, shape):
+    def _new_implementation(self, shape):
         kernels = self.kc, self.km
         algorithm = choose(shape, self.n_out, kernels) if self.algorithm == "auto" else self.algorithm
-        steps = GemmSteps if algorithm == "gemm" else SpectralSteps
-        return steps(shape, self.n_out, kernels, self.train, np.dtype(self.dtype), self.xp)
+        implementation = GemmConvLSTM if algorithm == "gemm" else SpectralConvLSTM
+        return implementation(shape, self.n_out, kernels, self.train, np.dtype(self.dtype), self.xp)
 
 
 def choose(shape, n_out, kernels):
-    """Return "gemm" or "spectral", by the estimated time of one step forward and backward.
+    """Return "gemm" or "spectral", whichever `nnlite.ops.cost` estimates to be faster for one step both ways.
 
-    shape: (T, N, n_in, H, W) of the input. kernels: (kc, km). The estimates, of `nnlite.ops.gemm` and
-    `nnlite.ops.spectral`, follow from the shapes alone.
+    shape: (T, N, n_in, H, W) of the input. kernels: (kc, km).
     """
     _, images, n_in, height, width = shape
     wide = 4 * n_out
-    plain = 0
-    for maps, k in zip((n_in, n_out), kernels):
-        # Forward, gradient by the input, gradient by the weight.
-        for n, m in ((maps, wide), (wide, maps), (min(maps, wide), max(maps, wide))):
-            plain += gemm.cost(images, n, m, (k, k), (height, width)) / gemm.RATE
+    gemm_seconds = sum(
+        cost.gemm_seconds(operation, (images, n, height, width), (wide, n, k, k), (k // 2, k // 2))
+        for n, k in zip((n_in, n_out), kernels)
+        for operation in cost.OPERATIONS
+    )
     sizes = height, width, images, max(kernels), n_in + n_out, wide
-    tile = spectral.choose_tile(*sizes)
-    return "spectral" if spectral.step_seconds(tile, *sizes) < plain else "gemm"
+    tile = cost.choose_tile(*sizes)
+    return "spectral" if cost.spectral_step_seconds(tile, *sizes) < gemm_seconds else "gemm"

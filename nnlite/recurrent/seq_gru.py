@@ -5,19 +5,18 @@ import math
 from .. import backend
 from ..layers.activation import sigmoid
 from ..random import default_generator
-from .whole_sequence import Remembering
+from .sequence_module import SequenceModule
 
 
-class SeqGRU(Remembering):
+class SeqGRU(SequenceModule):
     """Gated recurrent unit over all steps of a sequence, its backward pass through time by hand.
 
-    The same function as a Sequencer over `GRU`. Columns of weight and bias are the blocks reset,
-    update, candidate; rows of the weight are those for xₜ, then those for hₜ₋₁. By default every
-    sequence starts from zero. It starts from `user_prev_output` when that is not None (once: every
-    forward pass sets it to None), and a table [h₀, x] as input gives the start too. After backward
-    `user_grad_prev_output` is the gradient of the start. `batch_first` says that the batch comes before
-    time; after `mask_zero()` steps whose xₜ is all zero have output zero, and what follows them starts
-    anew.
+    The same function as a Sequencer over `GRU`. Columns of weight and bias are the blocks reset, update,
+    candidate; rows of the weight are those for xₜ, then those for hₜ₋₁. By default every sequence starts from
+    zero; it starts from `user_prev_output` when that is set, or from h₀ when the input is the table [h₀, x].
+    Backward leaves the gradient of the start in `user_grad_prev_output`, and `grad_prev_output` is a
+    gradient of the last output from elsewhere. `batch_first` says that the batch comes before time; after
+    `mask_zero()` steps whose xₜ is all zero have output zero, and what follows them starts anew.
 
     Shapes: input (T, N, n_in) or (T, n_in), output (T, N, n_out) or (T, n_out); weight (n_in + n_out, 3
     n_out), bias (3 n_out,).
@@ -35,12 +34,12 @@ class SeqGRU(Remembering):
     """
 
     state_names = ("output", "grad_input", "last_output", "user_grad_prev_output", "_a", "_h", "_dz")
+    mode_names = ("train", "batch_first", "maskzero")
 
     def __init__(self, n_in, n_out):
         self.check_counts(n_in=n_in, n_out=n_out)
         super().__init__(n_in, n_out)
         self.batch_first = self.maskzero = False
-        self.user_prev_output = self.user_grad_prev_output = None
         self.add_parameter("weight", (n_in + n_out, 3 * n_out))
         self.add_parameter("bias", (3 * n_out,))
         self._a = self._h = self._dz = None
@@ -55,17 +54,16 @@ class SeqGRU(Remembering):
         self.bias[self.n_out : 2 * self.n_out] = 1
 
     def update_output(self, input):
-        start, x = self._unpacked(input)
+        start, given, x = self._unpacked(input)
         steps, batch, _ = x.shape
         xp, n = self.xp, self.n_out
-        self.begin_sequence(x, (batch, n))
+        self.begin_sequence(given, (batch, n))
         h = xp.zeros((steps + 1, batch, n), self.dtype)  # row 0 is the state before the first step
-        for given in (start, self.user_prev_output, self.last_output):
-            if given is not None:
-                self.check_array(given, "the state before the first step", shape=(batch, n))
-                h[0] = given
-                break
-        self.user_prev_output = None
+        if start is not None:
+            self.check_array(start, "h₀", shape=(n,) if given.ndim == 2 else (batch, n))
+            h[0] = start
+        elif self.last_output is not None:
+            h[0] = self.last_output
         from_h = self.weight[self.n_in :]
         a = x @ self.weight[: self.n_in] + self.bias
         zero = self._zero_rows(x)
@@ -79,14 +77,14 @@ class SeqGRU(Remembering):
                 h[t + 1][zero[t]] = 0
         self._a, self._h, self._dz = a, h, None
         self.last_output = h[-1].copy()
-        self.output = self._like(input, h[1:])
+        self.output = self._like(given, h[1:])
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        start, x = self._unpacked(input)
+        start, given, x = self._unpacked(input)
         xp, n, h = self.xp, self.n_out, self._h
-        g = self._time_first(grad_output)
+        g, _ = self.user_gradients(given, self._time_first(grad_output), h[0].shape)
         zero = self._zero_rows(x)
         from_h = self.weight[self.n_in :]
         dz, sent = xp.empty_like(self._a), xp.zeros_like(h[0])
@@ -100,16 +98,16 @@ class SeqGRU(Remembering):
             dz[t, :, :n] = from_candidate * h[t] * r * (1 - r)
             dz[t, :, n : 2 * n] = dh * (h[t] - candidate) * u * (1 - u)
             sent = dh * u + dz[t, :, : 2 * n] @ from_h[:, : 2 * n].T + from_candidate * r
-        self._dz, self.user_grad_prev_output = dz, sent
-        grad_x = self._like(input, dz @ self.weight[: self.n_in].T)
-        self.grad_input = grad_x if start is None else [sent, grad_x]
+        self._dz, self.user_grad_prev_output = dz, sent[0] if given.ndim == 2 else sent
+        grad_x = self._like(given, dz @ self.weight[: self.n_in].T)
+        self.grad_input = grad_x if start is None else [self.user_grad_prev_output, grad_x]
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         if self._dz is None:
             self.update_grad_input(input, grad_output)
         n, h = self.n_out, self._h[:-1].reshape(-1, self.n_out)
-        x = self._unpacked(input)[1].reshape(-1, self.n_in)
+        x = self._unpacked(input)[2].reshape(-1, self.n_in)
         dz = self._dz.reshape(-1, 3 * n)
         reset = h * self._a[:, :, :n].reshape(-1, n)
         self.grad_weight[: self.n_in] += scale * (x.T @ dz)
@@ -126,13 +124,13 @@ class SeqGRU(Remembering):
         return f"({self.n_in} -> {self.n_out})"
 
     def _unpacked(self, input):
-        """Return the given start, or None, and x as (T, N, n_in)."""
+        """Return the given h₀ or None, x as it is given, and x as (T, N, n_in)."""
         start = None
         if isinstance(input, list | tuple):
             self.check_table(input, size=2)
             start, input = input
         self.check_array(input, ndim=(2, 3), sizes={-1: self.n_in})
-        return start, self._time_first(input)
+        return start, input, self._time_first(input)
 
     def _time_first(self, x):
         """Return a sequence as (T, N, ...)."""
@@ -140,9 +138,8 @@ class SeqGRU(Remembering):
             return x[:, None]
         return x.swapaxes(0, 1) if self.batch_first else x
 
-    def _like(self, input, x):
-        """Return a sequence (T, N, ...) in the form that the sequence in `input` has."""
-        given = input[1] if isinstance(input, list | tuple) else input
+    def _like(self, given, x):
+        """Return a sequence (T, N, ...) in the form of the one that was given."""
         if given.ndim == 2:
             return x[:, 0]
         return x.swapaxes(0, 1) if self.batch_first else x

@@ -1,23 +1,23 @@
 """Long short-term memory over a whole sequence, in one module."""
 
 from ..layers import Linear, LinearNoBias
-from ..ops import gates
-from .whole_sequence import WholeSequence
+from ..ops import gates, get_ops
+from .sequence_module import LSTMSequence
 
 
-class SeqLSTM(WholeSequence):
+class SeqLSTM(LSTMSequence):
     """Long short-term memory without peepholes over all steps of a sequence, its BPTT by hand.
 
-    Same parameters and numbers as a Sequencer over `FastLSTM`; made to be trained: what need not wait for
-    another step (all of W x, its gradient, parameter gradients) is one matrix product for the sequence.
+    Same parameters and numbers as a Sequencer over `FastLSTM`, but faster to train: whatever depends on
+    no other step (all of W x, its gradient, parameter gradients) is one matrix product for the sequence.
 
     Shapes: input (T, N, n_in) or (T, n_in), output (T, N, n_out) or (T, n_out); i2g.weight (4 n_out, n_in),
     i2g.bias (4 n_out,), o2g.weight (4 n_out, n_out).
-    Forward, h₀ = c₀ = 0 or, with `remember`, those of the sequence before:
+    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence:
         (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W xₜ + U hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
-    Backward, for t = T..1 with dh = gₜ + (what step t + 1 sent to hₜ) and dz the pre-activations' derivative
+    Backward, for t = T..1 with dhₜ = gₜ + Uᵀ dzₜ₊₁ and dz the gradient with respect to the pre-activations
     (`nnlite.ops.gates.backward`):
-        dxₜ = Wᵀ dzₜ;  (sent to hₜ₋₁) = Uᵀ dzₜ;
+        dxₜ = Wᵀ dzₜ;
         grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
     No gradient reaches into an earlier sequence. After `mask_zero()`, h and c are zero at steps whose
     xₜ is all zero, and what follows them starts anew.
@@ -26,6 +26,7 @@ class SeqLSTM(WholeSequence):
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
+    mode_names = ("train", "maskzero")
 
     def __init__(self, n_in, n_out):
         self.check_counts(n_in=n_in, n_out=n_out)
@@ -38,8 +39,8 @@ class SeqLSTM(WholeSequence):
         x = input if input.ndim == 3 else input[:, None]
         steps, batch, _ = x.shape
         self.begin_sequence(input, (batch, self.n_out))
-        xp, scales = self.xp, self._scales()
-        # Rows of c and h are t = 0..T, 0 the state before the first step.
+        xp, ops, scales = self.xp, get_ops(input), self._scales()
+        # Rows of c and h are t = 0..T, where 0 is the state before the first step.
         c, h = (xp.empty((steps + 1, batch, self.n_out), self.dtype) for _ in range(2))
         c[0] = 0 if self.last_cell is None else self.last_cell
         h[0] = 0 if self.last_output is None else self.last_output
@@ -48,7 +49,7 @@ class SeqLSTM(WholeSequence):
         for t in range(steps):  # the gates take (4 n_out, N): transposed views
             a[t] += self.o2g.update_output(h[t])
             a[t] *= scales
-            gates.forward(a[t].T, c[t].T, c[t + 1].T, h[t + 1].T, xp)
+            ops.gates_forward(a[t].T, c[t].T, c[t + 1].T, h[t + 1].T)
             if zero is not None:
                 a[t][zero[t]] = 2 * scales - 2  # gates 0 and c̃ = 0: no gradient gets through either
                 c[t + 1][zero[t]] = h[t + 1][zero[t]] = 0
@@ -59,15 +60,19 @@ class SeqLSTM(WholeSequence):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        xp, scales, c = self.xp, self._scales(), self._c
-        g = grad_output.reshape(c[1:].shape)
+        ops, scales, c = get_ops(grad_output), self._scales(), self._c
+        g, grad_cell = self.user_gradients(input, grad_output.reshape(c[1:].shape), c[0].shape)
         dz = self._a.copy()
-        sent, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
+        grad_hidden, dc = self.xp.zeros_like(c[0]), self.xp.zeros_like(c[0])
+        if grad_cell is not None:
+            dc += grad_cell
         for t in reversed(range(len(g))):
-            gates.backward(dz[t].T, c[t].T, c[t + 1].T, (g[t] + sent).T, dc.T, xp)
+            ops.gates_backward(dz[t].T, c[t].T, c[t + 1].T, (g[t] + grad_hidden).T, dc.T)
             dz[t] *= scales
             if t:
-                sent = self.o2g.update_grad_input(self._h[t], dz[t])
+                grad_hidden = self.o2g.update_grad_input(self._h[t], dz[t])
+        if self.starts_from_user:
+            self.set_user_gradients(self.o2g.update_grad_input(self._h[0], dz[0]), dc, input)
         self._dz = dz.reshape(-1, 4 * self.n_out)
         self.grad_input = self.i2g.update_grad_input(input.reshape(-1, self.n_in), self._dz)
         self.grad_input = self.grad_input.reshape(input.shape)
@@ -88,5 +93,5 @@ class SeqLSTM(WholeSequence):
         return f"({self.n_in} -> {self.n_out})"
 
     def _scales(self):
-        """Return what `nnlite.ops.gates` wants the pre-activations multiplied by."""
+        """Return the factors by which `nnlite.ops.gates` expects the pre-activations to be scaled."""
         return gates.row_scales(self.n_out, self.dtype, self.xp)

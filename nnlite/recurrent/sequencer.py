@@ -1,5 +1,6 @@
 """Whole sequences through a module that takes one step at a time."""
 
+from .. import table
 from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
 from .recursor import Recursor
@@ -8,20 +9,20 @@ MODES = ("neither", "train", "eval", "both")
 
 
 class Sequencer(Module):
-    """Apply a module to every step of a sequence; a module that is not recurrent is put in a `Recursor`.
+    """Apply a module to every step of a sequence; a module that is not recurrent is wrapped in a `Recursor`.
 
-    By default every sequence starts from the beginning. `remember(mode)` lets it go on where the one before
-    ended. Only the state goes on, the gradient of a sequence stops at its start. Changing between training
-    and evaluation mode always forgets. The length of the sequence is the module's `rho`: to truncate a
-    longer one, feed it in pieces and remember.
+    By default every sequence starts from the beginning. After `remember(mode)` it continues the previous one:
+    the state is carried over, the gradient stops at the start of the sequence. Changing between training and
+    evaluation mode always forgets. The length of the sequence is the module's `rho`: to truncate a longer
+    one, pass it in pieces and remember.
 
     Shapes: input an array (T, ...) or a list of T inputs of the module; output accordingly an array (T, ...)
     or a list of T outputs. T may change from call to call.
     Forward: yₜ = f(xₜ, state after xₜ₋₁) for t = 1..T.
-    Backward: grad_inputₜ for t = T..1, with the gradients that later steps send back; parameter gradients are
+    Backward: grad_inputₜ for t = T..1, including the gradients from later steps; parameter gradients are
     sums over the steps.
-    Errors: TypeError or ValueError when input is no sequence or grad_output does not match it; those of the
-    module.
+    Errors: TypeError or ValueError when input is not a sequence or grad_output does not match it; those of
+    the module.
     Source: nn.Sequencer (rnn).
     """
 
@@ -48,7 +49,7 @@ class Sequencer(Module):
         for x in input:
             y = self.module.update_output(x)
             # The module computes all steps in one place when it evaluates.
-            outputs.append(y if self.train else _copy(y))
+            outputs.append(y if self.train else table.map(lambda leaf: leaf.copy(), y))
         self.output = self._like(input, outputs)
         return self.output
 
@@ -63,14 +64,14 @@ class Sequencer(Module):
             self.module.acc_grad_parameters(x, g, scale)
 
     def remember(self, mode="both"):
-        """Go on from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
+        """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
         if mode not in MODES:
             raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
         self._remember = mode
         return self
 
     def forget(self):
-        """Let the next sequence start from the beginning; return self."""
+        """Start the next sequence from the beginning; return self."""
         self.module.forget()
         return self
 
@@ -112,8 +113,3 @@ def joined(xp, steps):
     for t, step in enumerate(steps):
         array[t] = step
     return array
-
-
-def _copy(y):
-    """Return a copy of an array or of a table of arrays."""
-    return [_copy(entry) for entry in y] if isinstance(y, list | tuple) else y.copy()

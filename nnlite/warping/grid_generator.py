@@ -6,7 +6,7 @@ from ..ops.sampling import base_grid
 
 
 class AffineGridGeneratorOpticalFlow2D(Module):
-    """Add the flow to the grid of pixel positions: where the sampler shall read for each output pixel.
+    """Add the flow to the grid of pixel positions: the position that the sampler reads for each output pixel.
 
     Positions are normalised: -1 and +1 are the centres of the first and the last pixel. Channel 0 is y,
     channel 1 is x.
@@ -14,7 +14,7 @@ class AffineGridGeneratorOpticalFlow2D(Module):
     Shapes: input (2, height, width) or (N, 2, height, width), output the same.
     Forward: (y_s, x_s) = (y_o + t_y, x_o + t_x) (eq. 3; the per-pixel transformation is a translation).
     Backward: grad_input = g.
-    Errors: ValueError when the input is not of the height and width given to the constructor.
+    Errors: ValueError unless the input has the height and width of the constructor.
     Source: nn.AffineGridGeneratorOpticalFlow2D of the published code; Pătrăucean et al. 2015, section 3.2.3.
     """
 
@@ -23,7 +23,7 @@ class AffineGridGeneratorOpticalFlow2D(Module):
     def __init__(self, height, width):
         super().__init__()
         self.height, self.width = height, width
-        # Not a buffer: it must be rounded from float64 anew for each dtype, never converted back and forth.
+        # Not a buffer: for each dtype it must be rounded from float64, never converted back and forth.
         self.base_grid = None
 
     def update_output(self, input):

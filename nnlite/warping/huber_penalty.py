@@ -9,15 +9,15 @@ FORMS = ("paper", "isotropic", "published")
 
 
 class SmoothHuberPenalty(Module):
-    """Pass the flow T on and, on the way back, add the gradient of a penalty P(T) on its local differences.
+    """Pass the flow T on and, in backward, add the gradient of a penalty P(T) on its local differences.
 
-    Shapes: input (2, h, w) or (N, 2, h, w), output the same.
+    Shapes: input (C, h, w) or (N, C, h, w), of a flow C = 2, output the same.
     Forward: output = T; value = P(T). With g_y, g_x the central differences of each channel of T (stencil
         [-1/2, 0, 1/2], zero padding, so that a constant flow is penalised at the borders) and H_δ the Huber
-        function of eq. 2, `form` says which P:
+        function of eq. 2, `form` selects P:
         "paper"       w Σ H_δ(g_y) + H_δ(g_x), the term w_H H(∇T) of eq. 4
-        "isotropic"   w Σ H_δ(√(g_y² + g_x²)) / (number of elements of T): what the published code means
-        "published"   ½ Σ g_y² + g_x², whatever w and δ, but 0 when w = 0: what the published code does,
+        "isotropic"   w Σ H_δ(√(g_y² + g_x²)) / (number of elements of T): the intention of the published code
+        "published"   ½ Σ g_y² + g_x², whatever w and δ, but 0 when w = 0: what the published code computes,
                       because its buffers overwrite each other
         `size_average` divides by the number of elements (of the whole batch); by default only "isotropic"
         does. "published" ignores it, as the original does.
@@ -25,7 +25,7 @@ class SmoothHuberPenalty(Module):
         "paper"       a_y = H'_δ(g_y), a_x = H'_δ(g_x)
         "isotropic"   (a_y, a_x) = (g_y, g_x) · min(1, δ / √(g_y² + g_x²)), divided like P
         "published"   a_y = g_y, a_x = g_x, with 1 in place of w
-    Errors: ValueError for another number of channels, an unknown form, weight < 0 or delta <= 0.
+    Errors: ValueError for an input of another shape, an unknown form, weight < 0 or delta <= 0.
     Source: SmoothHuberPenalty of the published code; Pătrăucean et al. 2015, section 3.2.2.
     """
 
@@ -45,7 +45,7 @@ class SmoothHuberPenalty(Module):
         self._value = None
 
     def update_output(self, input):
-        self.check_array(input, ndim=(3, 4), sizes={-3: 2})
+        self.check_array(input, ndim=(3, 4))
         self.output = input.copy()
         self._value = self._scale(input) * self._penalty(*_differences(input))
         return self.output
@@ -83,15 +83,15 @@ class SmoothHuberPenalty(Module):
         return gy, gx
 
     def _scale(self, input):
-        """Return the number that P(T) has in front of the sum."""
+        """Return the factor in front of the sum in P(T)."""
         if self.form == "published":
             return float(self.penalty_weight != 0)
-        return self.penalty_weight / input.size if self.size_average else self.penalty_weight
+        return self.penalty_weight / max(input.size, 1) if self.size_average else self.penalty_weight
 
     def describe(self):
         return f"({self.form}, weight {self.penalty_weight:g}, delta {self.delta:g})"
 
 
 def _differences(flow):
-    """Return (g_y, g_x), the central differences of both channels."""
+    """Return (g_y, g_x), the central differences of every channel."""
     return central_difference(flow, -2), central_difference(flow, -1)

@@ -80,16 +80,17 @@ def is_installed():
 
 def _forget():
     """Drop what nnlite keeps of whichever CuPy there was."""
-    from nnlite.ops import cublas, gates_cuda, products, spectral_rows, tiles_cuda
-    from nnlite.optim import steps_cuda
+    from nnlite import ops
+    from nnlite.ops import cublas, cupy_ops, gates_cuda, spectral_rows, tiles_cuda, updates_cuda
 
     for function in (
-        steps_cuda._kernels,
+        ops._ops,
+        updates_cuda._kernels,
         tiles_cuda._kernels,
         gates_cuda._kernels,
         cublas._handle,
         spectral_rows._matrices,
     ):
         function.cache_clear()
-    products.use_cublas(False)
+    cupy_ops.use_cublas(False)
     streams.reset()

@@ -16,16 +16,24 @@ STATUS = {
     7: b"CUBLAS_STATUS_INVALID_VALUE",
     14: b"CUBLAS_STATUS_INTERNAL_ERROR",
 }
+#: Types of arguments. Of a matrix: address, data type, leading dimension, stride between matrices.
 MATRIX = (c_void_p, c_int, c_int64, c_longlong)
+#: Of the batched product: handle, two transpositions, m, n, k, alpha, before A, B, beta and C ...
+HANDLE_AND_SIZES = (c_void_p, c_int, c_int, c_int64, c_int64, c_int64, c_void_p)
+#: ... and the number of products, compute type and algorithm after them.
+COUNT_AND_MODES = (c_int64, c_int, c_int)
 PROTOTYPES = {
     "cublasCreate_v2": (POINTER(c_void_p),),
     "cublasSetPointerMode_v2": (c_void_p, c_int),
     "cublasSetStream_v2": (c_void_p, c_void_p),
     "cublasSetWorkspace_v2": (c_void_p, c_void_p, c_size_t),
     "cublasGemmStridedBatchedEx_64": (
-        *(c_void_p, c_int, c_int, c_int64, c_int64, c_int64, c_void_p),
-        *(*MATRIX, *MATRIX, c_void_p, *MATRIX),
-        *(c_int64, c_int, c_int),
+        *HANDLE_AND_SIZES,
+        *MATRIX,
+        *MATRIX,
+        c_void_p,
+        *MATRIX,
+        *COUNT_AND_MODES,
     ),
 }
 HANDLE = 4711

@@ -1,0 +1,84 @@
+"""Array operations on the CPU: two threads, blocks that fit in the cache, sparse matrices."""
+
+import numpy as np
+
+from . import gates, threads, tiles, updates
+
+#: Multiplications from which on a product is worth two threads.
+LARGE_PRODUCT = 1 << 20
+
+
+class NumpyOps:
+    """What differs by device, for NumPy arrays. `CupyOps` has the same names with the same meaning.
+
+    xp: the array library.
+    patch_bytes, spectra_bytes: how much memory the patches of `gemm` and the spectra of `spectral_rows` may
+    take at a time. Here they stay in the cache; on a GPU they are worth the kernel launches.
+    stacked_rows: the most rows of matrices that are worth stacking, for one batched product in place of
+    several small ones.
+    """
+
+    xp = np
+    patch_bytes = 1 << 20
+    spectra_bytes = 1 << 20
+    stacked_rows = 0
+
+    #: matmul(a, b, out=None) returns a @ b of (..., m, k) and (..., k, n), leading axes broadcast.
+    matmul = staticmethod(np.matmul)
+    #: On a GPU one call gets all of the range, whatever `block`.
+    parallel_for = staticmethod(threads.parallel_for)
+    #: On a GPU one slice holds all `items`, whatever `size`.
+    blocked = staticmethod(threads.slices)
+    gates_forward = staticmethod(gates.forward)
+    gates_backward = staticmethod(gates.backward)
+    to_tiles = staticmethod(tiles.to_tiles)
+    from_tiles = staticmethod(tiles.from_tiles)
+    gather_halo = staticmethod(tiles.gather_halo)
+    overlap_add = staticmethod(tiles.overlap_add)
+    adam_update = staticmethod(updates.adam)
+    nesterov_update = staticmethod(updates.nesterov)
+
+    @staticmethod
+    def parallel_matmul(a, b):
+        """Return a @ b of two matrices, the longer side of the result divided among the workers.
+
+        On a GPU there may be leading axes, as in `matmul`.
+        """
+        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+        if a.shape[0] * a.shape[1] * b.shape[1] < LARGE_PRODUCT:
+            return np.matmul(a, b, out=out)
+        if out.shape[0] > out.shape[1]:
+            threads.parallel_for(lambda rows: np.matmul(a[rows], b, out=out[rows]), out.shape[0])
+        else:
+            threads.parallel_for(
+                lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), out.shape[1]
+            )
+        return out
+
+    @staticmethod
+    def weighted_gather(pixels, index, weights):
+        """Return (P, D) rows Σ_k weights[p, k] · pixels[index[p, k]]; an entry of weight 0 is not read."""
+        return _sparse(index, weights, len(pixels)) @ pixels
+
+    @staticmethod
+    def weighted_scatter(rows, index, weights, count):
+        """Return (count, D): rows[p] times weights[p, k] added to row index[p, k]; 0 where the weight is 0.
+
+        The adjoint of `weighted_gather`.
+        """
+        return _sparse(index, weights, count).T @ rows
+
+    @staticmethod
+    def dot_rows(a, b):
+        """Return Σ_d a[p, d] · b[p, d]."""
+        return np.einsum("pd,pd->p", a, b)
+
+
+def _sparse(index, weights, columns):
+    """Return the sparse matrix with weights[p, k] at (p, index[p, k]): products are faster than indexing."""
+    from scipy.sparse import csr_array  # here, because it takes longer to import than the whole package
+
+    starts = np.arange(0, index.size + 1, index.shape[1])
+    matrix = csr_array((weights.flatten(), index.flatten(), starts), shape=(len(index), columns))
+    matrix.eliminate_zeros()  # in place, hence the copies: an entry of weight 0 is not read
+    return matrix

@@ -1,0 +1,166 @@
+"""A convolutional LSTM computed in the frequency domain: one convolution of [xₜ, hₜ₋₁] per step.
+
+Between the first and the last step everything stays in tiles (m, m, C, B), the layout in which each stage of
+`nnlite.ops.spectral` reads and writes contiguous memory; the gates are independent of the order of pixels.
+"""
+
+from ..ops import gates, get_ops
+from ..ops.cost import choose_tile
+from ..ops.spectral import SpectralConvolution, transform_length, whole_map_padding
+from ..ops.threads import cache_items
+from ..ops.tiles import Tiling
+
+#: Bytes of output-gradient spectra to accumulate before they are turned into weight gradients.
+CHUNK_BYTES = 72 << 20
+
+
+class SpectralConvLSTM:
+    """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
+
+    All buffers but the arrays handed out are allocated here and reused at every call. Of xₜ and hₜ the
+    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx
+    and those of h with dh.
+    """
+
+    def __init__(self, shape, n_out, kernels, train, dtype, xp):
+        self.steps, images, self.n_in, height, width = shape
+        self.n_out, self.kernels, self.train, self.ops = n_out, kernels, train, get_ops(xp)
+        kernel = max(kernels)
+        n_all = self.n_in + n_out
+        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
+        padding = whole_map_padding(m, height, width, kernel)
+        halo = kernel // 2 if padding is None else 0
+        self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
+        batch, length = self.tiling.batch, transform_length(m, kernel, padding)
+        wide, kernel_size, kept = 4 * n_out, (kernel, kernel), self.steps if train else 0
+        chunk = _even_chunk(self.steps, (length // 2 + 1) * length * 2 * wide * batch * dtype.itemsize)
+        self.convolution = SpectralConvolution(
+            n_all, wide, kernel_size, m, batch, kept, dtype, xp, chunk, padding
+        )
+        self.scales = gates.row_scales(n_out, dtype, xp)
+        slots = self.steps if train else 1
+        self.x = xp.empty((self.steps, m, m, self.n_in, batch), dtype)
+        self.u = xp.zeros((m + 2 * halo, m + 2 * halo, n_all, batch), dtype)
+        self.a = xp.empty((slots, m, m, wide, batch), dtype)
+        self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
+        self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
+        self.grad_hidden, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
+        self.c_first = self.transformed = None
+        self.input_shape, self.output_shape = shape, (self.steps, images, n_out, height, width)
+
+    def set_weight(self, input_weight, hidden_weight, bias):
+        """Transform Wₓ (4 n_out, n_in, kc, kc), Wₕ (4 n_out, n_out, km, km) and the bias (4 n_out,).
+
+        In evaluation, perhaps frame by frame, weights seldom change: there they are compared first.
+        """
+        given = input_weight, hidden_weight, bias
+        if not self.train:
+            if self.transformed and not _differ(self.transformed, given):
+                return
+            self.transformed = [array.copy() for array in given]
+        joined = self.ops.xp.zeros(
+            (4 * self.n_out, self.n_in + self.n_out, *self.convolution.kernel), bias.dtype
+        )
+        for part, weight in zip(self._parts(joined), given):
+            part[...] = weight
+        joined *= self.scales[:, None, None, None]
+        self.convolution.set_weight(joined, bias * self.scales)
+
+    def forward(self, x, hidden, cell):
+        """Return all h, (T, N, n_out, H, W), and the last cell; start from the given state or from zero."""
+        ops, tiling = self.ops, self.tiling
+        ops.to_tiles(tiling, x, self.x)
+        self.u.fill(0)
+        h_before, self.c_first = self._start(hidden), self._start(cell)
+        for t in range(self.steps):
+            a, c, h = self.a[t % len(self.a)], self.c[t % len(self.c)], self.h[t]
+            c_before = self._cell_before(t)
+            ops.gather_halo(tiling, self.x[t], self.u[:, :, : self.n_in])
+            if h_before is not None:
+                ops.gather_halo(tiling, h_before, self.u[:, :, self.n_in :])
+
+            def apply_gates(w, a=a, c=c, h=h, c_before=c_before):
+                before = None if c_before is None else c_before[:, w]
+                ops.gates_forward(a[:, w], before, c[:, w], h[:, w])
+
+            self.convolution.forward(self.u, a, t, epilogue=apply_gates)
+            tiling.clear_outside(h)
+            h_before = h
+        output = ops.xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
+        ops.from_tiles(tiling, self.h, output)
+        return output, self._state_of(c)
+
+    def backward(self, grad_output, grad_cell=None, to_state=False):
+        """Return the gradients with respect to the input, the two weights and the bias.
+
+        grad_cell, to_state: as in `GemmConvLSTM.backward`.
+        """
+        ops, tiling, n_in, dx, du = self.ops, self.tiling, self.n_in, self.x, self.u
+        grad_hidden, dc = self.grad_hidden, self.dc
+        ops.to_tiles(tiling, grad_output, self.h)
+        grad_hidden.fill(0)
+        dc.fill(0)
+        if grad_cell is not None:
+            ops.to_tiles(tiling, grad_cell, dc)
+        weight = bias = 0
+        for t in range(self.steps - 1, -1, -1):
+            a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
+            dh = self.h[t]
+            dh += grad_hidden
+            self._gates_backward(a, c_before, c, dh, dc)
+            self.convolution.backward(a, du, t)
+            ops.overlap_add(tiling, du[:, :, :n_in], dx[t])
+            if t or to_state:
+                ops.overlap_add(tiling, du[:, :, n_in:], grad_hidden)
+            if t % self.convolution.chunk == 0:
+                d_weight, d_bias = self.convolution.weight_gradient(t)
+                weight, bias = weight + d_weight, bias + d_bias
+        self.grad_state = [self._state_of(tiles) for tiles in (grad_hidden, dc)] if to_state else None
+        grad_input = ops.xp.empty(self.input_shape, dx.dtype)
+        ops.from_tiles(tiling, dx, grad_input)
+        rows = self.scales[:, None, None, None]
+        return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+
+    def _state_of(self, tiles):
+        """Return the state (N, n_out, H, W) of one step from its tiles."""
+        state = self.ops.xp.empty(self.output_shape[1:], tiles.dtype)
+        self.ops.from_tiles(self.tiling, tiles, state)
+        return state
+
+    def _parts(self, joined):
+        """Return the views of Wₓ and Wₕ in one weight for [xₜ, hₜ₋₁], where the smaller kernel is padded."""
+        channels = joined[:, : self.n_in], joined[:, self.n_in :]
+        margins = [(max(self.kernels) - k) // 2 for k in self.kernels]
+        return [part[:, :, m : m + k, m : m + k] for part, m, k in zip(channels, margins, self.kernels)]
+
+    def _gates_backward(self, a, c_before, c, dh, dc):
+        """Run the gates' backward pass in slabs that stay in the cache of one worker."""
+
+        def slab(rows):
+            before = None if c_before is None else c_before[rows]
+            self.ops.gates_backward(a[rows], before, c[rows], dh[rows], dc[rows])
+
+        self.ops.parallel_for(slab, len(a), cache_items(a[0].nbytes))
+
+    def _cell_before(self, t):
+        """Return the cell before step t, None for zero."""
+        return self.c[(t - 1) % len(self.c)] if t else self.c_first
+
+    def _start(self, state):
+        """Return a remembered state as tiles, None for zero."""
+        if state is None:
+            return None
+        tiles = self.ops.xp.empty_like(self.h[0])
+        self.ops.to_tiles(self.tiling, state, tiles)
+        return tiles
+
+
+def _even_chunk(steps, step_bytes):
+    """Return how many steps at once fit into CHUNK_BYTES, for chunks of about equal length."""
+    chunks = -(-steps // max(1, CHUNK_BYTES // step_bytes))
+    return -(-steps // chunks)
+
+
+def _differ(some, others):
+    """Return whether any of the arrays differs from its counterpart; this waits for the GPU once."""
+    return bool(sum((a != b).any() for a, b in zip(some, others)))

@@ -1,0 +1,161 @@
+"""Installed, the names `data`, `models` and `train` are left to users; wheel, sdist and clone are whole."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+from pathlib import Path
+
+import pytest
+
+import nnlite
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--preset", "tiny", "--data", "drawn", "--sequences", "8", "--test-sequences", "4", "--device", "cpu"]
+#: A user's own modules, whose names are those of folders of this project.
+OWN = {
+    "train.py": "mine = 1",
+    "models.py": "mine = 2",
+    "data/__init__.py": "mine = 3",
+    "benchmarks.py": "mine = 4",
+}
+
+
+def run(*command, cwd):
+    """Run a command; return what it prints. Nothing of this process' environment leads to the source tree."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NNLITE"))
+    }
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A copy of the source tree without what git ignores."""
+    folder = tmp_path_factory.mktemp("source") / "nnlite"
+    ignored = shutil.ignore_patterns(
+        "*.egg-info", "__pycache__", ".git", ".venv", "runs", "build", "dist", ".*_cache"
+    )
+    names = [
+        entry for entry in ROOT.iterdir() if entry.name not in (".git", ".venv", "build", "dist", "runs")
+    ]
+    folder.mkdir()
+    for entry in names:
+        if entry.is_file():
+            shutil.copy(entry, folder)
+        elif not entry.name.endswith((".egg-info", "_cache")):
+            keep_runs = shutil.ignore_patterns("*.egg-info", "__pycache__")
+            shutil.copytree(
+                entry, folder / entry.name, ignore=keep_runs if entry.name == "train" else ignored
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def distributions(source, tmp_path_factory):
+    """The folder of the wheel and the sdist."""
+    pytest.importorskip("build", reason="the extra `test` is not installed")
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", str(folder), str(source), cwd=folder)
+    return folder
+
+
+def environment(folder, *installed):
+    """Make a virtual environment that has the dependencies of this one and what pip is told to install."""
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    here = sysconfig.get_path(
+        "purelib"
+    )  # as a plain path: links to an editable install in it are not followed
+    there = run(
+        str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder
+    ).strip()
+    Path(there, "dependencies.pth").write_text(here + "\n")
+    run(str(python), "-m", "pip", "install", "-q", "--no-deps", *installed, cwd=folder)
+    return python
+
+
+@pytest.fixture(scope="module", params=["wheel", "editable"])
+def python(request, distributions, source, tmp_path_factory):
+    """The interpreter of a fresh environment in which the package is installed."""
+    folder = tmp_path_factory.mktemp("environments") / request.param
+    what = ["-e", str(source)] if request.param == "editable" else [str(next(distributions.glob("*.whl")))]
+    return environment(folder, *what)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A user's folder with modules of the same names."""
+    for name, text in OWN.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_beside_a_users_own_modules(python, elsewhere):
+    code = (
+        "import train, models, data, benchmarks, nnlite.train.runs.loop, nnlite.models, nnlite.data.clips\n"
+    )
+    code += "print(train.mine, models.mine, data.mine, benchmarks.mine, nnlite.__version__)"
+    assert run(str(python), "-c", code, cwd=elsewhere).split() == ["1", "2", "3", "4", nnlite.__version__]
+
+
+def test_commands_from_anywhere(python, elsewhere):
+    module = [str(python), "-m", "nnlite.train.moving_mnist"]
+    printed = run(*module, *TINY, "--out", "one", cwd=elsewhere)
+    assert "python -m" not in printed and (elsewhere / "one" / "inspect.html").stat().st_size > 1e5
+    command = str(python.parent / "nnlite")
+    run(command, "moving-mnist", "--resume", "one", "--sequences", "16", cwd=elsewhere)
+    listed = run(command, "--help", cwd=elsewhere)
+    for name in ("ablations", "camvid", "inspect", "moving-mnist", "real-video", "warping"):
+        assert f"\n  {name} " in listed
+    assert run(command, "runs", ".", cwd=elsewhere).count("finished") == 1
+    assert run(command, "--version", cwd=elsewhere) == f"nnlite {nnlite.__version__}\n"
+    result = (elsewhere / "one" / "result.json").read_text()
+    assert f'"nnlite": "{nnlite.__version__}"' in result and "nnlite moving-mnist --resume one" in result
+
+
+def test_pretrained_weights_come_along(python, elsewhere):
+    code = (
+        "from nnlite import models; print(*models.pretrained_names()); models.load_pretrained('ae_convlstm')"
+    )
+    assert run(str(python), "-c", code, cwd=elsewhere).split() == [
+        "ae_conv",
+        "ae_fclstm",
+        "ae_convlstm",
+        "ae_convlstm_flow",
+    ]
+
+
+def test_no_class_exists_twice(python, source):
+    """In a clone the folders can be imported by their own names too; what runs is what is in nnlite."""
+    code = "import sys, train.moving_mnist.__main__\n"
+    code += (
+        "print([name for name in sys.modules if name.split('.')[0] in ('data', 'models', 'benchmarks')])\n"
+    )
+    code += "print([name for name in sys.modules if name.startswith('train.') and name.count('.') > 1])"
+    first, second = run(str(python), "-c", code, cwd=source).splitlines()
+    assert first == "[]" and second == "['train.moving_mnist.__main__']"
+    assert "usage: python -m train.moving_mnist" in run(
+        str(python), "-m", "train.moving_mnist", "--help", cwd=source
+    )
+
+
+def test_the_sdist_can_run_its_tests(distributions, tmp_path):
+    with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = (entry for entry in tmp_path.iterdir() if entry.is_dir())
+    python = environment(tmp_path / "environment", str(folder))
+    collected = run(str(python), "-m", "pytest", "--collect-only", "-q", cwd=folder)
+    here = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    assert collected.splitlines()[-1].split(" in ")[0] == here.splitlines()[-1].split(" in ")[0]
+    some = ["test_linear.py", "test_readme.py", "test_docs.py", "test_old_runs.py", "test_torch7.py"]
+    files = [str(next((folder / "tests").rglob(name))) for name in some]
+    assert "failed" not in run(str(python), "-m", "pytest", "-q", *files, cwd=folder)

@@ -1,0 +1,1 @@
+"""AE-ConvLSTM-flow with and without each of its parts."""

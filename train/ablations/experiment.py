@@ -1,0 +1,48 @@
+"""The variants of AE-ConvLSTM-flow that are compared, each a run on moving digits."""
+
+from nnlite.train.ablations import table
+from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.moving_mnist.settings import MODEL_NAME, Settings, settings_for
+
+#: Title and changed settings of each variant.
+VARIANTS = {
+    "base": ("unchanged", {}),
+    "no_penalty": ("no Huber penalty", {"model_options": {"penalty_weight": 0}}),
+    "untied": ("untied memory", {"model_options": {"untied": True}}),
+    "forget_0": ("forget bias 0", {"model_options": {"forget_bias": 0.0}}),
+    "last": ("loss at the last step only", {"loss_at": "last"}),
+}
+OFFERED = {"preset", "sequences", "test_sequences", "seed", "data", "device", "out", "resume"}
+
+
+class Ablations(MovingDigits):
+    """A group of runs, one for each variant of a preset of train.moving_mnist."""
+
+    command = group = "ablations"
+    not_offered = frozenset(Settings.__dataclass_fields__) - OFFERED
+    preset = "ablation"
+    description = (
+        "Train a small AE-ConvLSTM-flow with and without each of its parts, and write a table of the error, "
+        "the\n"
+        "error of the flow, and its roughness."
+    )
+
+    @classmethod
+    def plan(cls, given):
+        preset = given.get("preset", cls.preset)
+        return {
+            name: settings_for(MODEL_NAME, preset, given, changes) for name, (_, changes) in VARIANTS.items()
+        }
+
+    @staticmethod
+    def write_comparison(folder, results):
+        table.save(folder, _build(results))
+
+    @staticmethod
+    def show_comparison(folder, results):
+        print("\n" + table.format_table(_build(results)))
+        print(f"\nAll is in {folder}.")
+
+
+def _build(results):
+    return table.build(results, {name: title for name, (title, _) in VARIANTS.items()})

@@ -1,0 +1,27 @@
+"""Train SegNet and SegNet-flow on video of which few frames are labelled, and compare them (Table 2).
+
+    python -m train.camvid                              both on moving shapes, some minutes
+    python -m train.camvid --camvid DIR                 both on CamVid, at a size for processors
+    python -m train.camvid --camvid DIR --split val     the same on CamVid's only labelled video
+    python -m train.camvid --camvid DIR --preset paper  section 5.2 of the paper, for a GPU
+    python -m train.camvid --model segnet ...           one of the two
+    python -m train.camvid --resume RUN                 continue a run that was stopped
+    python -m train.camvid --evaluate CHECKPOINT        score a trained model
+
+A run folder gets checkpoint.h5, log.jsonl, result.json and pictures; with both networks it has one such
+folder for each, and table2.md, table2.json and the pictures of both.
+"""
+
+import sys
+
+from nnlite.train.camvid.experiment import LabelledVideo
+from nnlite.train.runs import command
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    return command.run(LabelledVideo, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

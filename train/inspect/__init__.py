@@ -1,0 +1,1 @@
+"""The microscope: every gradient of one sequence on one page."""

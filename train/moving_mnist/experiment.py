@@ -1,0 +1,220 @@
+"""Training on moving digits: the data, the model, and its score."""
+
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from nnlite.data.mnist import find_mnist
+from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
+from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.train.inspect.report import page_of_run
+from nnlite.train.moving_mnist import evaluation, export, figures, table1
+from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name
+from nnlite.train.moving_mnist.settings import (
+    ALL,
+    EPILOG,
+    MODEL_NAME,
+    PRESETS,
+    Settings,
+    settings_for,
+    settings_for_all,
+)
+from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
+from nnlite.train.report import provenance
+from nnlite.train.runs import command
+from nnlite.train.runs.experiment import Experiment, Sequence
+
+import nnlite as nn
+from nnlite import models
+
+
+class MovingDigits(Experiment):
+    """A predictor of moving digits, one of Table 1, or all four of them."""
+
+    kind = command = "moving_mnist"
+    group = "table1"
+    modes: ClassVar = {"evaluate": export.evaluate, "figures": figures.draw, "export": export.export}
+    settings_type, presets, epilog = Settings, PRESETS, EPILOG
+    description = (
+        "Train a video model that predicts the next frame of moving digits at every step.\n"
+        "Then score it on unseen digits, beside baselines that need no model."
+    )
+
+    @classmethod
+    def parse(cls, argv, program):
+        mode, given = super().parse(argv, program)
+        if len(given.get("speed", ())) > 2:
+            raise ValueError("--speed takes one number, or the two ends of a range")
+        return mode, given
+
+    @classmethod
+    def plan(cls, given):
+        model = given.get("model", MODEL_NAME)
+        if model == ALL:
+            if "weights" in given:
+                raise ValueError("--weights are of one architecture; name it with --model")
+            return settings_for_all(given.get("preset", "quick"), given)
+        return settings_for(model, given.get("preset", "default"), given)
+
+    @classmethod
+    def reopened(cls, settings, given, path, resuming):
+        """A resumed run keeps to the kind of digits that it began with; a trained model may try the other."""
+        data = given.get("data", settings.data)
+        if resuming and (data == DRAWN) != (settings.data == DRAWN):
+            raise ValueError(
+                f"the model of {path} learned from {digits_name(settings.data)}; --data {data} differs"
+            )
+        return replace(settings, **(given | {"data": data}))
+
+    def __init__(self, settings, folder=None):
+        data = settings.data
+        if data in (None, MNIST):
+            mnist = find_mnist()
+            data = str(mnist) if mnist else data or DRAWN
+        elif data != DRAWN and Path(data).is_dir():  # without it a trained model can still be looked at
+            data = str(find_mnist(data))
+        super().__init__(replace(settings, data=data), folder)
+        self.epoch = settings.train_sequences
+
+    def load(self, training=True):
+        _ = self.data
+
+    @cached_property
+    def data(self):
+        """The training and the test sequences."""
+        return self.sequences()
+
+    def sequences(self, n_frames=None):
+        """Return the training and the test sequences, of another number of frames if that is given.
+
+        The seed changes the training sequences only, so that all runs are scored on the same test set.
+        """
+        settings = self.settings
+        n_frames = n_frames or settings.frames
+        if settings.data == MNIST:
+            raise FileNotFoundError(
+                "the model learned from MNIST: name the folder of its idx files with --data or NNLITE_DATA, "
+                "or try it on other digits with --data drawn"
+            )
+        train_digits, test_digits, _ = digits(settings.data)
+        form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
+        form["speed"] = settings.speed[0], settings.speed[-1]
+        train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
+        test = MovingMNIST(test_digits, **form, seed=0, split="test")
+        if settings.train_sequences_file:
+            train = self._recorded("train_sequences_file", "train_sequences", n_frames)
+        if settings.sequences_file:
+            test = self._recorded("sequences_file", "test_sequences", n_frames)
+        return train, test
+
+    def _recorded(self, setting, count, n_frames):
+        """Return the sequences of a file, of which there must be as many as are asked for."""
+        data, side = SequenceFile(getattr(self.settings, setting), n_frames), self.settings.size
+        if data.size != (side, side):
+            raise ValueError(
+                f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"
+            )
+        if len(data) < getattr(self.settings, count):
+            asked = f"--{count.replace('_', '-')} {getattr(self.settings, count)}"
+            raise ValueError(f"{data.path} holds {len(data)} sequences, fewer than {asked}")
+        return data
+
+    @property
+    def criterion(self):
+        return nn.BCECriterion(size_average=False)
+
+    def build_model(self, device):
+        settings = self.settings
+        nn.manual_seed(settings.seed)
+        options = {"height": settings.size, "width": settings.size} | settings.model_options
+        if settings.model == "ae_conv":
+            options["n_frames"] = settings.frames - 1
+        return models.build(settings.model, **options).type(device=device)
+
+    def start(self, model):
+        if not self.settings.weights:
+            return {}
+        return {"earlier": start_with(model, self.settings)}
+
+    def describe(self, model):
+        return (
+            f"{self.settings.model} ({models.count_parameters(model):,} parameters) on the {model.device}: "
+            f"{describe_data(self.settings.kept('experiment'))}"
+        )
+
+    def make_batch(self, step, indices):
+        frames = self.data[0].batch(indices).frames
+        return frames[:-1], frames[1:]
+
+    def evaluate(self, model):
+        count = evaluation.validation_subset(self.settings.test_sequences)
+        return evaluation.evaluate(model, self.data[1], count, self._batch)
+
+    def score(self, model):
+        (train, test), count = self.data, self.settings.test_sequences
+        scores = evaluation.evaluate(model, test, count, self._batch)
+        reference = evaluation.score_baselines(train, test, count)
+        return {
+            "experiment": self.settings.kept("experiment"),
+            "parameters": models.count_parameters(model),
+            "scores": scores,
+            "baselines": reference,
+            "ratios": evaluation.ratios(scores, reference),
+            "hardware": provenance.hardware(model.device),
+        }
+
+    @property
+    def _batch(self):
+        """How many sequences are scored at once: the training batch size, but at least 8."""
+        return max(self.settings.batch, 8)
+
+    def format_result(self, result):
+        frames = result["experiment"]["frames"]
+        model = result["experiment"]["model"]
+        return evaluation.format_scores(model, result["scores"], result["baselines"], frames)
+
+    def draw(self, folder, model, result):
+        rows = min(6, self.settings.test_sequences)
+        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.data[1], rows)
+
+    def draw_run(self, folder, model, result, log):
+        evaluation.draw_curves(folder / "curves.png", log, result["baselines"])
+        self.draw(folder, model, result)
+        page_of_run(folder, self)
+
+    def completed(self, result, metadata, log):
+        result |= {
+            "curve": learning_curve(log),
+            "watched": evaluation.validation_subset(self.settings.test_sequences),
+        }
+        return with_earlier(result, metadata.get("earlier"))
+
+    def test_sequence(self, number, n_frames=None):
+        n_frames = n_frames or self.settings.frames
+        _, test = self.sequences(n_frames)
+        if self.settings.sequences_file:
+            if number >= len(test):
+                raise ValueError(f"--sequence: {test.path} holds {len(test)} sequences, got {number}")
+            return Sequence(test.batch([number]).frames, f"sequence {number} of {test.path.name}")
+        kind = "drawn digits" if self.settings.data == DRAWN else "MNIST digits"
+        description = f"test sequence {number}, {test.n_digits} moving {kind}"
+        return Sequence(test.batch([number]).frames, description)
+
+    @staticmethod
+    def write_comparison(folder, results):
+        table1.save(folder, table1.build(results))
+
+    @staticmethod
+    def show_comparison(folder, results):
+        print("\n" + table1.format_table(table1.build(results)))
+        print(
+            f"\nAll is in {folder}. For the figures\n"
+            f"  {command.invocation('moving_mnist')} --figures {Path(folder)}"
+        )
+
+
+@lru_cache(maxsize=1)
+def digits(data):
+    """Load digits as `load_digits` does, once for all runs of a group."""
+    return load_digits(data)

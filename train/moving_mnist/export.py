@@ -1,0 +1,91 @@
+"""Trained weights packed for `models.load_pretrained`, and scored again."""
+
+from pathlib import Path
+
+from nnlite.train.moving_mnist import table1
+from nnlite.train.moving_mnist.description import anonymised_result
+from nnlite.train.runs import command, group
+from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.loop import CHECKPOINT
+from nnlite.train.runs.run import RESULT, read_result
+
+from nnlite import checkpoint, models
+
+#: In place of a checkpoint: the weights that come with the package.
+PRETRAINED = "pretrained"
+#: What a repository can hold, in bytes a file.
+LIMIT = 6e6
+
+
+def export(experiment, given, line):
+    """Pack the weights of a finished run, or of each run of a group that is small enough; return 0.
+
+    A file holds the parameters in float32, the architecture, and as metadata what the run was, how it was
+    trained and how it scored. ValueError when there is no finished run, or none small enough.
+    """
+    folder, target = Path(given["export"]), Path(given.get("out", models.PRETRAINED))
+    folders = [folder / name for name in group.results(folder)] if group.is_group(folder) else [folder]
+    if not folders or not (folders[0] / RESULT).exists():
+        raise ValueError(f"{folder} holds no finished run (one with a {RESULT})")
+    target.mkdir(parents=True, exist_ok=True)
+    written = [path for run in folders if (path := _pack(experiment, run, target))]
+    if not written:
+        raise ValueError(f"{folder} holds no model of at most {LIMIT / 1e6:g} MB")
+    return 0
+
+
+def _pack(experiment, folder, target):
+    """Write the file of one run and return its path, or None when it would be too large."""
+    result = anonymised_result(read_result(folder))
+    if 4 * result["parameters"] > LIMIT:
+        size = f"{4 * result['parameters'] / 1e6:.0f} MB"
+        print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")
+        return None
+    saved = checkpoint.load(folder / CHECKPOINT)
+    model = models.build(saved.architecture["name"], **saved.architecture["options"])
+    checkpoint.load_parameters(model, saved)
+    own = {"experiment": result["experiment"], "commands": result["commands"]}
+    rest = {name: value for name, value in result.items() if name not in own}
+    path = target / f"{saved.architecture['name']}.h5"
+    checkpoint.save_parameters(
+        path,
+        model,
+        architecture=saved.architecture,
+        metadata=own | {"kind": experiment.kind, "loop": saved.metadata["loop"], "result": rest},
+    )
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, error {result['scores']['bce']['last']:.4f}")
+    return path
+
+
+def evaluate(experiment, given, line):
+    """Score a checkpoint, or all pretrained models; with `out` also write the results there; return 0."""
+    if given["evaluate"] != PRETRAINED:
+        return command.evaluate(experiment, given, line)
+    table = table1.build({name: _score_pretrained(experiment, name, given) for name in existing()})
+    print("\n" + table1.format_table(table))
+    if "out" in given:
+        folder = Path(given["out"])
+        folder.mkdir(parents=True, exist_ok=True)
+        table1.save(folder, table)
+    return 0
+
+
+def existing():
+    """Return the names of the pretrained models; ValueError when there is none."""
+    if not models.pretrained_names():
+        raise ValueError(f"there are no pretrained models in {models.PRETRAINED}")
+    return models.pretrained_names()
+
+
+def _score_pretrained(experiment, name, given):
+    """Return the result of a pretrained model's training with its current scores."""
+    opened, model, saved = load_trained(experiment, models.pretrained_path(name), given)
+    recorded = saved.metadata["result"]
+    print(opened.describe(model))
+    found = opened.score(model)
+    now, then = found["scores"]["bce"]["last"], recorded["scores"]["bce"]["last"]
+    print(f"error {now:.6f}, recorded with the weights {then:.6f}", flush=True)
+    # Training time, hardware and curve are those of the training.
+    found |= {"commands": saved.metadata["commands"], "hardware": recorded["hardware"]}
+    count = saved.metadata["experiment"]["test_sequences"]
+    return {"watched": table1.validation_subset(count)} | recorded | found

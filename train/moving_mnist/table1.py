@@ -1,0 +1,154 @@
+"""The paper's Table 1 beside ours: parameters and errors of the four architectures, and what they cost."""
+
+import math
+from pathlib import Path
+
+from nnlite.train.moving_mnist.description import anonymised_result, describe_data
+from nnlite.train.moving_mnist.evaluation import validation_subset
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import format_commits, machines
+from nnlite.train.report.tables import format_markdown, format_time
+
+#: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
+PAPER = {
+    "ae_conv": ("AE-Conv", 0.0948),
+    "ae_fclstm cells": ("AE-fcLSTM in cells", None),
+    "ae_fclstm": ("AE-fcLSTM", 0.0650),
+    "ae_convlstm": ("AE-ConvLSTM", 0.0197),
+    "ae_convlstm_flow": ("AE-ConvLSTM-flow", 0.0439),
+}
+BASELINES = {
+    "copy": "copy of the last frame, calibrated",
+    "copy_per_pixel": "the same, calibrated at each position",
+    "constant": "best constant",
+}
+#: Settings that results in one table have to share.
+SHARED = ("size", "digits", "speed", "frames", "test_sequences", "sequences_file", "data")
+COLUMNS = (
+    *("architecture", "parameters", "error at t+1", "bits", "mean of steps", "paper", "flow error"),
+    *("sequences", "training"),
+)
+
+
+def title(experiment):
+    """Return the name of an experiment's model in the table."""
+    return PAPER[_architecture(experiment)][0]
+
+
+def _architecture(experiment):
+    """Return the entry of `PAPER` of an experiment."""
+    return experiment["model"] + (" cells" if experiment["model_options"].get("cell") else "")
+
+
+def build(results):
+    """Return the table of {name: result of a run}, ready for JSON; ValueError when their data differ.
+
+    Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
+    """
+    results = {name: anonymised_result(result) for name, result in results.items()}
+    first = next(iter(results.values()))
+    for name, result in results.items():
+        for setting in SHARED:
+            value, expected = (one["experiment"][setting] for one in (result, first))
+            if value != expected:
+                raise ValueError(
+                    f"{name} and {next(iter(results))} are not of the same data ({setting} {value} and "
+                    f"{expected}); they have no place in one table"
+                )
+    order = [name for name, _ in PAPER.values()]
+    return {
+        "data": describe_data(first["experiment"]),
+        "frames": first["experiment"]["frames"],
+        "test_sequences": first["experiment"]["test_sequences"],
+        "rows": sorted(map(_row, results.values()), key=lambda row: order.index(row["title"])),
+        "baselines": first["baselines"],
+    }
+
+
+def _row(result):
+    scores, experiment = result["scores"], result["experiment"]
+    name, papers_error = PAPER[_architecture(experiment)]
+    row = {
+        "model": experiment["model"],
+        "title": name,
+        "parameters": result["parameters"],
+        "error": scores["bce"]["last"],
+        "bits": scores["bce"]["last"] / math.log(2),
+        # AE-Conv makes one prediction only.
+        "mean_error": None if experiment["model"] == "ae_conv" else scores["bce"]["all"],
+        "paper": papers_error,
+        "flow_error": scores.get("flow_arriving", {}).get("last"),
+        "zero_flow_error": scores.get("zero_arriving", {}).get("last"),
+        "seed": experiment["seed"],
+        "watched": result.get("watched", validation_subset(experiment["test_sequences"])),
+    }
+    kept = ("sequences_seen", "training_seconds", "hardware", "options", "commits", "commands", "curve")
+    row |= {name: result[name] for name in kept} | {"experiment": experiment}
+    return row | {"machines": machines(result)}
+
+
+def save(folder, table):
+    """Write a table as table1.md and table1.json."""
+    write_json(Path(folder) / "table1.json", table)
+    (Path(folder) / "table1.md").write_text(format_page(table))
+
+
+def format_page(table):
+    """Return the page table1.md: the table, what its columns are, and how it was made."""
+    lines = ["# Table 1", "", format_table(table), ""]
+    lines += [
+        f"- Error: binary cross-entropy in nats a pixel of frame {table['frames']} given the frames before, "
+        f"on {table['test_sequences']:,} test sequences; bits are nats / ln 2; mean of steps: over the "
+        f"predictions of frames 2 to {table['frames']}.",
+        "- Paper: the figures printed there, of its own sequences.",
+        "- Flow error: of the flow into that frame, pixels a frame on the pixels of digits; in brackets that "
+        "of no motion.",
+        "- Sequences: those seen in training, repetitions counted.",
+        "",
+    ]
+    for row in table["rows"]:
+        options = row["options"]
+        rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
+        commits = format_commits(row["commits"])
+        where = ", ".join(row["machines"])
+        lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {where}:", ""]
+        lines += [f"    {command}" for command in row["commands"]]
+        lines += ["", f"In the course of training, on the first {row['watched']} test sequences:"]
+        lines += ["", "| sequences | test error, frame " + str(table["frames"]) + " | mean of steps |"]
+        lines += ["|---:|---:|---:|"]
+        lines += [
+            f"| {point['sequences']:,} | {point['bce']['last']:.4f} | {point['bce']['all']:.4f} |"
+            for point in row["curve"]
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def format_table(table):
+    """Return the table in Markdown, with what it was measured on."""
+    rows = [
+        (
+            row["title"],
+            f"{row['parameters']:,}",
+            f"{row['error']:.4f}",
+            f"{row['bits']:.4f}",
+            _number(row["mean_error"]),
+            _number(row["paper"]),
+            f"{row['flow_error']:.2f} ({row['zero_flow_error']:.2f})"
+            if row["flow_error"] is not None
+            else "",
+            f"{row['sequences_seen']:,}",
+            format_time(row["training_seconds"]),
+        )
+        for row in table["rows"]
+    ]
+    for name, words in BASELINES.items():
+        last, mean = table["baselines"][name]["last"], table["baselines"][name]["all"]
+        rows.append((words, "", _number(last), _number(last / math.log(2)), _number(mean), *[""] * 4))
+    all_machines = dict.fromkeys(machine for row in table["rows"] for machine in row["machines"])
+    notes = [f"Data: {table['data']}.", f"Trained on {', '.join(all_machines)}."]
+    return "\n".join([format_markdown(COLUMNS, rows), "", *notes])
+
+
+def _number(value):
+    return "" if value is None else f"{value:.4f}"

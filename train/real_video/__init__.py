@@ -1,0 +1,1 @@
+"""Real video, section 5.1 and Figure 6."""

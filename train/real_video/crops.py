@@ -1,0 +1,24 @@
+"""Parts of frames to train on: what moves fills more of the picture, and no two are the same."""
+
+import numpy as np
+
+#: Of so many places drawn at random the one is taken where most changes: most of a typical frame is static.
+PLACES = 4
+
+
+def random_crops(frames, size, random):
+    """Return parts of the clips `frames` (T, N, C, H, W), each of `size` (h, w): (T, N, C, h, w).
+
+    Each clip keeps its place over time; every second one is mirrored. random: a NumPy generator.
+    """
+    height, width = size
+    rows, columns = frames.shape[-2] - height + 1, frames.shape[-1] - width + 1
+    change = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 2))
+    crops = np.empty((*frames.shape[:3], height, width), frames.dtype)
+    for n in range(frames.shape[1]):
+        places = [(random.integers(rows), random.integers(columns)) for _ in range(PLACES)]
+        parts = [(slice(y, y + height), slice(x, x + width)) for y, x in places]
+        down, across = max(parts, key=lambda part: change[n][part].sum())
+        crop = frames[:, n, :, down, across]
+        crops[:, n] = crop[..., ::-1] if random.random() < 0.5 else crop
+    return crops

@@ -1,0 +1,193 @@
+"""Training on real video: the clips, the model of whole frames and that of crops, and its score."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from nnlite.train.inspect.report import page_of_run
+from nnlite.train.real_video import figures, prediction, scores
+from nnlite.train.real_video.crops import random_crops
+from nnlite.train.real_video.prediction import GREY
+from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, Settings
+from nnlite.train.real_video.videos import TestClips, default_folders, find_videos, load_clips, video_name
+from nnlite.train.report import provenance
+from nnlite.train.report.anonymise import anonymised_command, anonymised_path
+from nnlite.train.runs.experiment import Experiment, Sequence
+
+import nnlite as nn
+from nnlite import models
+
+MODEL_NAME = "ae_convlstm_flow"
+#: Rows of Figure 6.
+ROWS = 6
+
+
+class RealVideo(Experiment):
+    """AE-ConvLSTM-flow on clips of any videos."""
+
+    kind = command = "real_video"
+    unit, offset, prefetch = "clips", GREY, True
+    modes: ClassVar = {"predict": prediction.predict_video}
+    settings_type, presets, epilog = Settings, PRESETS, EPILOG
+    description = (
+        "Train AE-ConvLSTM-flow to predict the next frame of real video, from any folder of\n"
+        "clips. Then score it on videos that it has not seen, beside what needs no training."
+    )
+
+    @classmethod
+    def parse(cls, argv, program):
+        """Folders of videos become absolute, for the run may be resumed from elsewhere."""
+        mode, given = super().parse(argv, program)
+        if "splits" in given:
+            if "test" in given or len(given.get("videos", ())) != 1:
+                raise ValueError(
+                    "--splits needs --videos with the one folder of HMDB-51's classes, and no --test"
+                )
+            given["splits"] = str(Path(given["splits"]).resolve())
+        if "save_flow" in given and mode != "predict":
+            raise ValueError("--save-flow writes the flow of a video that --predict names")
+        for name in {"videos", "test"} & given.keys():
+            given[name] = tuple(str(Path(folder).resolve()) for folder in given[name])
+        return mode, given
+
+    @classmethod
+    def plan(cls, given):
+        preset = PRESETS[given.get("preset", cls.preset)]
+        return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
+
+    def load(self, training=True):
+        """Read the training and the test videos; ValueError when a resumed run began with others."""
+        if not training:
+            return
+        size, crop = self.settings.size, self.settings.crop
+        if crop and (crop[0] > size[0] or crop[1] > size[1]):
+            raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
+        training, _ = self.sources
+        self.clips = load_clips(training, self.settings, self.settings.stride)
+        print(f"To train on: {self.clips.describe()}")
+        self.validation_subset = self.test.validation_subset
+        if self.settings.signature not in (None, self.clips.signature):
+            raise ValueError(
+                f"the training videos are not those that the run in {self.folder} began with, or were "
+                "changed; name their folders with --videos"
+            )
+        self.settings = replace(self.settings, signature=self.clips.signature)
+        self.epoch = len(self.clips)
+
+    @cached_property
+    def sources(self):
+        """The training and the test videos."""
+        return find_videos(self.settings, self.folder)
+
+    @cached_property
+    def test(self):
+        """The clips to score, read when they are first needed."""
+        _, sources = self.sources
+        clips = TestClips(sources, self.settings)
+        print(f"To test on: {clips.describe()}")
+        return clips
+
+    @property
+    def criterion(self):
+        return nn.MSECriterion(size_average=False)
+
+    def build_model(self, device):
+        """Return the model to train, on crops where the settings ask for them.
+
+        The parameters do not depend on the size of the frames: all layers are convolutions.
+        """
+        self.whole = self._build(device, self.settings.size)
+        return self._build(device, self.settings.crop) if self.settings.crop else self.whole
+
+    def _build(self, device, size):
+        settings = self.settings
+        nn.manual_seed(settings.seed)
+        channels = 1 if settings.colour == "grey" else 3
+        options = {"height": size[0], "width": size[1], "n_channels": channels, "output": "linear"}
+        return models.build(MODEL_NAME, **(options | settings.model_options)).type(device=device)
+
+    def evaluated_model(self, model):
+        """Return the model for whole frames, with the parameters of the one that is trained."""
+        if model is not self.whole:
+            for weight, trained in zip(self.whole.parameters()[0], model.parameters()[0], strict=True):
+                weight[...] = trained
+        return self.whole
+
+    def describe(self, model):
+        settings = self.settings
+        height, width = settings.size
+        crop = f", from crops of {settings.crop[1]}x{settings.crop[0]}" if settings.crop else ""
+        rate = f"{settings.rate:g} frames a second" if settings.rate else "each frame of the files"
+        return (
+            f"{MODEL_NAME} ({models.count_parameters(model):,} parameters) on the {model.device}: "
+            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, clips of {settings.frames}"
+        )
+
+    def make_batch(self, step, indices):
+        frames = self.clips.batch(indices).frames - np.float32(GREY)
+        if self.settings.crop:
+            random = np.random.Generator(np.random.PCG64([self.settings.seed, step]))
+            frames = random_crops(frames, self.settings.crop, random)
+        return frames[:-1], frames[1:]
+
+    def evaluate(self, model):
+        return scores.summary(scores.model_errors(model, self.test.clips, self.validation_subset))
+
+    def score(self, model):
+        return {
+            "experiment": self.settings.kept("experiment"),
+            "parameters": models.count_parameters(model),
+            **scores.score(model, self.test),
+            "hardware": provenance.hardware(model.device),
+        }
+
+    def format_result(self, result):
+        return scores.format_tables(result)
+
+    def draw(self, folder, model, result):
+        rows = self.test.most_changing(ROWS)
+        titles = [video_name(source)[:24] for source in rows]
+        figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
+
+    def draw_run(self, folder, model, result, log):
+        figures.draw_curves(folder / "curves.png", log, result["scores"])
+        self.draw(folder, model, result)
+        page_of_run(folder, self)
+
+    def completed(self, result, metadata, log):
+        names = ("sequences", "seconds", "evaluation")
+        curve = [{name: line[name] for name in names} for line in log if "evaluation" in line]
+        return result | {"curve": curve}
+
+    @staticmethod
+    def anonymised(result):
+        experiment = result["experiment"]
+        folders = {
+            name: [anonymised_path(folder) for folder in experiment[name]] if experiment[name] else None
+            for name in ("videos", "test")
+        }
+        folders["splits"] = experiment["splits"] and anonymised_path(experiment["splits"])
+        commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
+        return result | {"experiment": experiment | folders, "commands": commands}
+
+    def after(self, folder, model, result):
+        """Render a video with the trained model."""
+        video = self.settings.render
+        if video == NO_VIDEO:
+            return
+        if video is None:
+            name = scores.most_changing(result)
+            video = next(source for source in self.test.sources if video_name(source) == name)
+        prediction.render(model, self.settings, video, folder / "prediction.mp4")
+
+    def test_sequence(self, number, n_frames=None):
+        length, chosen = n_frames or self.settings.frames, self.test.chosen
+        if number >= len(chosen) or length > self.settings.frames:
+            raise ValueError(
+                f"the run has {len(chosen)} test clips of {self.settings.frames} frames; --sequence {number} "
+                f"and {length} frames are not among them (see --video)"
+            )
+        frames = self.test.clips.batch([chosen[number]]).frames[:length]
+        return Sequence(frames, f"test clip {number} of {len(chosen)}")

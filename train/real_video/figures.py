@@ -1,0 +1,64 @@
+"""Pictures of a run on real video: Figure 6 and the curves."""
+
+import matplotlib.pyplot as plt
+from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.real_video.panels import as_picture, flow_scale
+from nnlite.train.real_video.prediction import predict
+from nnlite.train.report import figures
+
+import nnlite as nn
+
+
+def draw_figure6(path, model, clips, chosen, titles):
+    """Draw one row per clip: its last three input frames, the truth, the prediction and the flow.
+
+    The rim of the wheel stands for the 99th percentile of the lengths of the flow in the same row, at least
+    for one pixel, so that a flow that is next to nothing stays pale.
+    """
+    frames = clips.batch(chosen).frames
+    with nn.evaluating(model):
+        predictions, flows = predict(model, frames[:-1])
+    names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
+    height, width = clips.size
+    figure, axes = plt.subplots(
+        len(chosen),
+        len(names),
+        figsize=(1.7 * len(names), (1.7 * height / width + 0.22) * len(chosen) + 0.2),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, name in zip(axes[0], names):
+        axis.set_title(name, fontsize=9)
+    for n, row in enumerate(axes):
+        longest = flow_scale(flows[-1, n])
+        shown = [frames[k, n] for k in range(-4, 0)] + [predictions[-1, n]]
+        for axis, picture in zip(row, [*map(as_picture, shown), flow_colours(flows[-1, n], longest)]):
+            axis.imshow(picture, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+        row[0].set_ylabel(titles[n], fontsize=6)
+        wheel = row[-1].inset_axes([0.74, 0.0, 0.26, 0.26 * width / height])
+        wheel.imshow(colour_wheel(101))
+        wheel.set_axis_off()
+        row[-1].set_xlabel(f"rim of the wheel: {longest:.1f} px", fontsize=6, labelpad=1)
+    figure.savefig(path, dpi=140)
+    plt.close(figure)
+
+
+def draw_curves(path, log, scores):
+    """Draw the squared error over the run, beside that of copying and of extrapolating the motion."""
+    training = [line for line in log if "loss" in line]
+    evaluations = [line for line in log if "evaluation" in line]
+    panel = {
+        "title": "Prediction, mean of all steps",
+        "label": "squared error a pixel",
+        "training": ([line["sequences"] for line in training], [line["loss"] for line in training]),
+        "unseen": (
+            [line["sequences"] for line in evaluations[1:]],
+            [line["evaluation"]["all"]["squared"] for line in evaluations[1:]],
+        ),
+        "levels": {
+            "last frame copied": scores["copy"]["all"]["squared"],
+            "motion extrapolated": scores["motion"]["all"]["squared"],
+        },
+    }
+    figures.draw_curves(path, [panel])

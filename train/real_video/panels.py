@@ -1,0 +1,82 @@
+"""The pictures of a rendered video: last frame, prediction, flow and error side by side."""
+
+from itertools import chain
+
+import numpy as np
+from nnlite.data.flow_colour import colour_wheel, flow_colours
+from PIL import Image, ImageDraw, ImageFont
+
+#: The error that is white.
+WHITE = 0.25
+#: Height of a panel and of the line above it, in pixels; frames are enlarged by whole numbers.
+_PANEL, _LINE, _GAP = 240, 22, 4
+#: From how many frames the scale of the flow is taken.
+_SCALED_BY = 50
+
+
+class Panels:
+    """Draws predicted frames, one picture (H, W, 3), uint8, for each.
+
+    One scale of the flow serves for the whole video, taken from its beginning; until then frames wait.
+    """
+
+    def __init__(self):
+        self._waiting, self._longest = [], None
+
+    def add(self, predicted, frame):
+        """Yield the pictures that can be drawn now that a `PredictedFrame` and the true frame are here."""
+        self._waiting.append((predicted, frame))
+        if self._longest is not None or len(self._waiting) == _SCALED_BY:
+            yield from self.remaining()
+
+    def remaining(self):
+        """Yield the pictures of the frames that wait."""
+        if self._waiting and self._longest is None:
+            self._begin()
+        while self._waiting:
+            predicted, frame = self._waiting.pop(0)
+            yield self._draw(predicted, frame)
+
+    def _begin(self):
+        """Set the scale of the flow and draw what is the same in all pictures."""
+        flows = np.stack([predicted.flow for predicted, _ in self._waiting])
+        self._longest = flow_scale(flows)
+        height, width = flows.shape[1:3]
+        self._factor = max(1, round(_PANEL / height))
+        titles = ["last frame seen", "prediction of the next", f"flow (rim: {self._longest:.1f} px)"]
+        self._head = _head([*titles, f"error (white: {WHITE})"], self._factor * width)
+        self._wheel = colour_wheel(max(8, self._factor * min(height, width) // 4))
+
+    def _draw(self, predicted, frame):
+        error = np.minimum(np.abs(predicted.prediction - frame).mean(axis=0, keepdims=True) / WHITE, 1)
+        flow = flow_colours(predicted.flow, self._longest)
+        parts = [as_picture(predicted.last), as_picture(predicted.prediction), flow, as_picture(error)]
+        parts = [part.repeat(self._factor, axis=0).repeat(self._factor, axis=1) for part in parts]
+        parts[2][-len(self._wheel) :, -len(self._wheel) :] = self._wheel
+        return np.concatenate([self._head, np.concatenate(list(_spaced(parts)), axis=1)])
+
+
+def flow_scale(flow):
+    """Return the length of flow (..., H, W, 2) that gets the full colour: nearly the longest, or a pixel."""
+    return max(float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99)), 1.0)
+
+
+def as_picture(frame):
+    """Return a frame (1 or 3, H, W) with values in [0, 1] as (H, W, 3), uint8."""
+    levels = np.rint(255 * np.clip(frame, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(np.moveaxis(levels, 0, -1), (*frame.shape[1:], 3))
+
+
+def _spaced(parts):
+    """Yield the panels with white gaps between them."""
+    gap = np.full((len(parts[0]), _GAP, 3), 255, np.uint8)
+    return chain.from_iterable((gap, part) if k else (part,) for k, part in enumerate(parts))
+
+
+def _head(titles, width):
+    """Return the line of titles above the panels."""
+    image = Image.new("RGB", (len(titles) * width + (len(titles) - 1) * _GAP, _LINE), "white")
+    draw = ImageDraw.Draw(image)
+    for k, title in enumerate(titles):
+        draw.text((k * (width + _GAP) + 3, 4), title, fill="black", font=ImageFont.load_default())
+    return np.asarray(image)

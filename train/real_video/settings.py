@@ -1,0 +1,222 @@
+"""What can be set of training on real video: options and presets."""
+
+from dataclasses import dataclass
+
+from nnlite.data.clips import USUAL_MAX_JUMP
+from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.options import DATA, MODEL, Preset, assignment, number, option, whole
+
+#: In place of the video to render after training.
+NO_VIDEO = "none"
+_EXPERIMENT = {"kept": ("experiment",)}
+#: Options that say where the videos are.
+_PLACE = _EXPERIMENT | {"modes": ("resume", "evaluate")}
+
+
+@dataclass(frozen=True)
+class Settings(LoopOptions):
+    """All that can be set, declared once."""
+
+    preset: str | None = option(None, "where all other settings come from")
+    out: str | None = option(
+        None,
+        "folder for results (default: a new one below runs/); with --predict the video to write, .mp4 or "
+        ".gif (default: runs/predictions/<name>.mp4)",
+        path=True,
+        modes=("evaluate", "predict"),
+        metavar="RUN",
+    )
+    device: str = option(
+        "auto",
+        "auto takes the GPU when there is one",
+        modes=("resume", "evaluate", "predict"),
+        choices=("auto", "cpu", "cuda"),
+    )
+    resume: str | None = option(None, "continue the run in this folder", mode=True, path=True, metavar="RUN")
+    evaluate: str | None = option(
+        None,
+        "score a trained model on test videos and train nothing; --out keeps the results",
+        mode=True,
+        path=True,
+        metavar="CHECKPOINT",
+    )
+    predict: tuple | None = option(
+        None,
+        "render what a trained model predicts of a video of any length, a file or a folder of pictures",
+        mode=True,
+        path=True,
+        nargs=2,
+        metavar=("CHECKPOINT", "VIDEO"),
+    )
+    save_flow: str | None = option(
+        None,
+        "with --predict: write the flow, to a folder as one .flo file a frame, or to one file .h5; in pixels "
+        "of the frames as the model sees them",
+        path=True,
+        modes=("predict",),
+        metavar="PLACE",
+    )
+    render: str | None = option(
+        None,
+        f"the video to render after training, or '{NO_VIDEO}' (default: the test video that changes most)",
+        path=True,
+        modes=("resume",),
+        metavar="VIDEO",
+    )
+    videos: tuple | None = option(
+        None,
+        "folders with videos anywhere below them: files, or folders of PNG or JPEG pictures (default: "
+        "videos/ and sequences/ in the folder of the environment variable NNLITE_DATA, else drawn ones)",
+        DATA,
+        path=True,
+        nargs="+",
+        metavar="DIR",
+        **_PLACE,
+    )
+    test: tuple | None = option(
+        None,
+        "folders with the videos to test on (default: a share of those of --videos, by file)",
+        DATA,
+        path=True,
+        nargs="+",
+        metavar="DIR",
+        **_PLACE,
+    )
+    test_share: float = option(0.2, "that share", DATA, type=number(0), metavar="SHARE", **_EXPERIMENT)
+    splits: str | None = option(
+        None,
+        "folder of HMDB-51's split files, which say what to test",
+        DATA,
+        path=True,
+        metavar="DIR",
+        **_PLACE,
+    )
+    split: int = option(1, "the number of the split", DATA, type=whole(1), **_PLACE)
+    size: tuple = option(
+        (96, 128),
+        "of the frames after resizing, both even; pictures are stretched to it",
+        DATA,
+        type=whole(2),
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        **_EXPERIMENT,
+    )
+    crop: tuple | None = option(
+        None,
+        "train on random parts of the frames of this size, preferably where something moves, half of them "
+        "mirrored",
+        DATA,
+        type=whole(2),
+        nargs=2,
+        metavar=("HEIGHT", "WIDTH"),
+        **_EXPERIMENT,
+    )
+    colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"), **_EXPERIMENT)
+    rate: float = option(
+        0.0,
+        "frames a second to take; 0 for each frame of the file",
+        DATA,
+        type=number(0),
+        modes=("predict",),
+        metavar="R",
+        **_EXPERIMENT,
+    )
+    frames: int = option(13, "frames in a clip, the last only predicted", DATA, type=whole(3), **_EXPERIMENT)
+    stride: int = option(3, "frames from one training clip to the next", DATA, type=whole(1), **_EXPERIMENT)
+    max_jump: float = option(
+        USUAL_MAX_JUMP,
+        "leave out clips with a cut: two neighbouring frames whose mean absolute difference is above J; 1 "
+        "for none",
+        DATA,
+        type=number(0),
+        metavar="J",
+        **_EXPERIMENT,
+    )
+    strict: bool = option(
+        False,
+        "stop with an error at a video that cannot be read, rather than leave it out",
+        DATA,
+        type=bool,
+        modes=("evaluate",),
+        **_EXPERIMENT,
+    )
+    cache_mib: int = option(
+        256, "memory for decoded frames of training clips", DATA, type=whole(0), metavar="MIB", **_PLACE
+    )
+    test_clips: int = option(
+        10,
+        "clips to score of each test video",
+        DATA,
+        type=whole(1),
+        modes=("evaluate",),
+        metavar="N",
+        **_EXPERIMENT,
+    )
+    signature: int | None = option(None, flags=(), **_EXPERIMENT)  # of the training clips, as they were found
+    model_options: dict = option(
+        {},
+        "option of AE-ConvLSTM-flow, such as n_memory=32 or penalty_weight=0.1; may be repeated",
+        MODEL,
+        type=assignment,
+        flags=("--model-option",),
+        **_EXPERIMENT,
+    )
+
+
+PRESETS = {
+    "default": Preset(
+        "the paper's model on {colour} frames of {size[1]}x{size[0]} pixels, {rate:g} a second, so that "
+        "things move by some pixels from one to the next. It learns from {sequences:,} clips of {frames} "
+        "frames, one every {stride} frames, those there are several times, each time another crop of "
+        "{crop[1]}x{crop[0]}; Adam at {learning_rate:g}, falling to a tenth over the second half, batches of "
+        "{batch}, and a flow held at zero for the first {flow_warmup}. About ten minutes on two processor "
+        "cores.",
+        {
+            "crop": (48, 64),
+            "rate": 12.5,
+            "sequences": 4500,
+            "batch": 4,
+            "lr_decay_fraction": 0.5,
+            "flow_warmup": 300,
+            "evaluations": 6,
+        },
+    ),
+    "paper": Preset(
+        "section 4 and Figure 6: clips of 12 frames and the one to predict, each frame of the file, rmsprop "
+        "at {learning_rate:g} x {decay:g} every {decay_epochs} epochs, one clip at a time. For a GPU and "
+        "HMDB-51. The paper leaves open the size of the frames (here {size[1]}x{size[0]}), how long it "
+        "trains (here {sequences:,} clips, about 30 epochs of its 107,000 frames) and to which range it "
+        "clips gradients (here {clip:g}, as in the published code).",
+        {
+            "size": (120, 160),
+            "stride": 13,
+            "sequences": 250000,
+            "batch": 1,
+            "optimiser": "rmsprop",
+            "learning_rate": 1e-4,
+            "decay": 0.9,
+            "evaluations": 20,
+        },
+    ),
+    "tiny": Preset(
+        "a toy model on a few clips, to see in seconds that everything runs.",
+        {
+            "size": (16, 24),
+            "crop": (12, 16),
+            "frames": 5,
+            "stride": 2,
+            "sequences": 32,
+            "batch": 4,
+            "learning_rate": 2e-3,
+            "evaluations": 2,
+            "model_options": {"n_features": 4, "n_memory": 4, "kernel": 3, "flow_kernel": 5},
+        },
+    ),
+}
+EPILOG = """\
+A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
+inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
+before, are left out. Files that cannot be read, or not to their end, are named and left out. Ctrl-C saves the
+run and says how to continue; a run that was interrupted and resumed on the CPU ends with the same numbers to
+the bit.
+"""

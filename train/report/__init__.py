@@ -1,0 +1,1 @@
+"""What runs leave to look at: tables, figures, JSON, hardware."""

@@ -1,0 +1,24 @@
+"""What results say of this machine: commit, hardware and versions, as JSON.
+
+python -m train.report
+"""
+
+import argparse
+import json
+import sys
+
+from nnlite.train.report.provenance import commit, hardware
+
+from nnlite import backend
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    description = __doc__.split("\n")[0]
+    argparse.ArgumentParser(prog="python -m train.report", description=description).parse_args(argv)
+    print(json.dumps({"commit": commit(), "hardware": hardware(backend.resolve_device("auto"))}, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

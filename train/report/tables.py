@@ -1,0 +1,51 @@
+"""Tables as text and in Markdown, and the numbers in them."""
+
+import math
+
+
+def format_table(title, columns, rows):
+    """Return a text table: a title, a head of `columns`, and rows of (name, values).
+
+    Values are numbers, text, or None, which is left blank.
+    """
+    cells = [[name, *map(_cell, values)] for name, values in rows]
+    head = ["", *columns]
+    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
+    widths[0] = max(widths[0], 40)  # so that tables below each other line up
+
+    def line(entries):
+        numbers = (entry.rjust(width + 3) for entry, width in zip(entries[1:], widths[1:], strict=True))
+        return "  " + entries[0].ljust(widths[0]) + "".join(numbers)
+
+    return "\n".join([title, line(head), *map(line, cells)])
+
+
+def _cell(value):
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.4f}"
+
+
+def format_markdown(head, rows):
+    """Return a Markdown table whose columns line up, the first to the left and the others to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    rule = [f"{'-' * (width - 1)}{':' if i else '-'}" for i, width in enumerate(widths)]
+
+    def line(cells):
+        padded = (c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths)))
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join(map(line, [head, rule, *rows]))
+
+
+def format_time(seconds):
+    """Return for instance "48 s", "7 min" or "2 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def psnr(squared):
+    """Return the peak signal-to-noise ratio in dB of a squared error of values in [0, 1]."""
+    return -10 * math.log10(squared) if squared else math.inf

@@ -1,0 +1,1 @@
+"""Training runs: options declared once, the loop, checkpoints, resuming, groups of runs."""

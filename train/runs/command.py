@@ -1,0 +1,77 @@
+"""The commands that train, resume and evaluate, whatever the experiment."""
+
+import shlex
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from nnlite.train.report import files
+from nnlite.train.runs import group
+from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.run import RESULT, Run, now
+
+
+def run(experiment, argv=None):
+    """Do what the command line asks an `Experiment` for; return the exit status, 2 after an error."""
+    argv = sys.argv[1:] if argv is None else argv
+    program = invocation(experiment.command)
+    try:
+        mode, given = experiment.parse(argv, program)
+        modes = {"train": train, "resume": resume, "evaluate": evaluate} | experiment.modes
+        return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def train(experiment, given, command):
+    """Train one model, or a group of them; return the exit status."""
+    began = time.monotonic()
+    plan = experiment.plan(given)
+    if isinstance(plan, dict):
+        folder = Path(given.get("out") or f"runs/{experiment.group}-{datetime.now():%Y%m%d-%H%M%S}")
+        group.begin(folder, experiment, plan)
+        return group.train(folder, experiment, command, resume_command(experiment, folder))
+    new = Run.start(experiment, plan, command)
+    return new.fit(began, resume_command(experiment, new.folder))
+
+
+def resume(experiment, given, command):
+    """Continue a run, of one model or of a group; return the exit status."""
+    began, folder = time.monotonic(), Path(given["resume"])
+    again = resume_command(experiment, folder)
+    if group.is_group(folder):
+        group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
+        return group.train(folder, experiment, command, again)
+    return Run.resume(experiment, given, command).fit(began, again)
+
+
+def evaluate(experiment, given, command):
+    """Score a checkpoint; with `out` also write the result and the pictures there."""
+    opened, model, saved = load_trained(experiment, Path(given["evaluate"]), given)
+    opened.load(training=False)
+    print(opened.describe(model))
+    result = opened.score(model)
+    print("\n" + opened.format_result(result))
+    if "out" in given:
+        folder = Path(given["out"])
+        folder.mkdir(parents=True, exist_ok=True)
+        opened.draw(folder, model, result)
+        result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
+        files.write_json(folder / RESULT, opened.anonymised(result))
+    return 0
+
+
+def resume_command(experiment, folder):
+    """Return the command that continues what is in a folder."""
+    return f"{invocation(experiment.command)} --resume {shlex.quote(str(folder))}"
+
+
+def invocation(command):
+    """Return the command line prefix of a command of train, in the form in which this process was started."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if Path(sys.argv[0]).stem == "nnlite":
+        return f"nnlite {command.replace('_', '-')}"
+    package = "nnlite.train" if spec and spec.name.startswith("nnlite.") else "train"
+    return f"python -m {package}.{command}"

@@ -1,0 +1,205 @@
+"""The interface of an experiment: all that runs, groups of runs, evaluation and the microscope know of it."""
+
+import importlib
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from nnlite.train.runs.options import parse_options
+
+import nnlite as nn
+from nnlite import backend, checkpoint
+
+#: Where each kind of run that a checkpoint can be of is written down.
+KINDS = {
+    "moving_mnist": "nnlite.train.moving_mnist.experiment:MovingDigits",
+    "real_video": "nnlite.train.real_video.experiment:RealVideo",
+    "camvid": "nnlite.train.camvid.experiment:LabelledVideo",
+}
+#: How a checkpoint of before version 0.2, which does not name its kind, is told from others.
+_TELLING = {"digits": "moving_mnist", "signature": "real_video", "segmentation_weight": "camvid"}
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One sequence to look at: frames (T, 1, C, H, W) in [0, 1], a description, and for segmenters labels
+    (T, 1, H, W), and the criterion that a run was trained with."""
+
+    frames: np.ndarray
+    description: str
+    labels: np.ndarray | None = None
+    criterion: nn.Criterion | None = None
+
+
+class Experiment:
+    """What is learned from what, and how it is scored and shown; one object a run.
+
+    A subclass states what is left open here, and writes the methods that are only described. Its data are
+    read when they are first needed.
+    """
+
+    #: The key in `KINDS`; the package whose command it is; the options; their presets; for the help.
+    kind = command = settings_type = description = epilog = None
+    presets: ClassVar = {}
+    #: The preset that is used when the user names none.
+    preset = "default"
+    #: Options of the loop that make no sense here.
+    not_offered = ()
+    #: What a training example is called; what is subtracted from all frames; batches made ahead of time?
+    unit, offset, prefetch = "sequences", 0.0, False
+    #: The name of a group of runs.
+    group = None
+    #: {mode: function(experiment type, given, command)} of commands of its own.
+    modes: ClassVar = {}
+
+    def __init__(self, settings, folder=None):
+        self.settings, self.folder = settings, folder
+
+    @classmethod
+    def parse(cls, argv, program):
+        """Return (mode, given) of a command line."""
+        offered = {name for name in cls.settings_type.__dataclass_fields__ if name not in cls.not_offered}
+        return parse_options(
+            cls.settings_type,
+            argv,
+            program=program,
+            description=cls.description,
+            presets=cls.presets,
+            epilog=cls.epilog,
+            offered=offered,
+            preset=cls.preset,
+        )
+
+    @classmethod
+    def plan(cls, given):
+        """Return the settings of the run that the user asks for, or {name: settings} of a group of runs."""
+        raise NotImplementedError
+
+    @classmethod
+    def reopened(cls, settings, given, path, resuming):
+        """Return the settings of a checkpoint with what the user gives; ValueError where that cannot be."""
+        return replace(settings, **given)
+
+    def load(self, training=True):
+        """Read the data to train on, which sets `epoch`, the number of training sequences, and to score on.
+
+        training: False for a trained model, which is only scored. Errors say what is wrong with the data.
+        """
+        raise NotImplementedError
+
+    @property
+    def criterion(self):
+        """What the training makes small; it sums its loss over all elements."""
+        raise NotImplementedError
+
+    def build_model(self, device):
+        """Return the model to train, with its initial weights."""
+        raise NotImplementedError
+
+    def start(self, model):
+        """Copy trained weights into a new model where the settings ask for them; return metadata to keep."""
+        return {}
+
+    def evaluated_model(self, model):
+        """Return the model to score, with the parameters of the one that is trained."""
+        return model
+
+    def describe(self, model):
+        """Return a description of model, device and data, in a few lines."""
+        raise NotImplementedError
+
+    def make_batch(self, step, indices):
+        """Return input and target of the numbered training sequences."""
+        raise NotImplementedError
+
+    def evaluate(self, model):
+        """Return scores on a few test sequences, for the log. They are not used for model selection."""
+        raise NotImplementedError
+
+    def score(self, model):
+        """Return all scores of the model on the test sequences, ready for JSON."""
+        raise NotImplementedError
+
+    def format_result(self, result):
+        """Return the tables of what `score` found as text."""
+        raise NotImplementedError
+
+    def draw(self, folder, model, result):
+        """Draw what a trained model predicts."""
+        raise NotImplementedError
+
+    def draw_run(self, folder, model, result, log):
+        """Draw that, the curves of the run, and the page of every gradient."""
+        raise NotImplementedError
+
+    def completed(self, result, metadata, log):
+        """Return the result of a run with what its checkpoint and its log add."""
+        raise NotImplementedError
+
+    @staticmethod
+    def anonymised(result):
+        """Return a result as it is written to a file."""
+        return result
+
+    def after(self, folder, model, result):
+        """Do what is left when the result of a run has been written: nothing by default."""
+
+    def test_sequence(self, number, n_frames=None):
+        """Return the test `Sequence` with this number; ValueError, naming the option, when there is none."""
+        raise NotImplementedError
+
+    @staticmethod
+    def write_comparison(folder, results):
+        """Write the table that compares the runs of a group, {name: result}."""
+        raise NotImplementedError
+
+    @staticmethod
+    def show_comparison(folder, results):
+        """Print it, and draw what compares the runs."""
+        raise NotImplementedError
+
+
+def reopen(experiment, path, given=None, *, resuming=False):
+    """Return (experiment, checkpoint) of a run of this experiment type.
+
+    given: what the user gives beside the path. ValueError when the checkpoint is of something else.
+    """
+    saved = checkpoint.load(path)
+    if kind_of(saved) != experiment.kind:
+        raise ValueError(f"{path} is a checkpoint, but not one of train.{experiment.kind}")
+    try:
+        settings = settings_of(experiment.settings_type, saved)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; it was written by another version") from error
+    known = experiment.settings_type.__dataclass_fields__
+    given = {name: value for name, value in (given or {}).items() if not known[name].metadata["mode"]}
+    return experiment(experiment.reopened(settings, given, path, resuming), path.parent), saved
+
+
+def load_trained(experiment, path, given=None):
+    """Return (experiment, model, checkpoint): the trained model of a run, with its weights."""
+    experiment, saved = reopen(experiment, path, given)
+    model = experiment.build_model(backend.resolve_device(experiment.settings.device))
+    checkpoint.load_parameters(model, saved)
+    return experiment, experiment.evaluated_model(model), saved
+
+
+def settings_of(settings_type, saved):
+    """Return the settings that a checkpoint keeps."""
+    values = saved.metadata["loop"] | saved.metadata["experiment"]
+    values.pop("epoch", None)  # kept before version 0.2; it follows from the data
+    return settings_type.from_dict(values)
+
+
+def kind_of(saved):
+    """Return the key in `KINDS` of the run that a checkpoint is of, or None."""
+    if not {"experiment", "loop", "commands"} <= set(saved.metadata):
+        return None
+    older = (kind for name, kind in _TELLING.items() if name in saved.metadata["experiment"])
+    return saved.metadata.get("kind") or next(older, None)
+
+
+def experiment_type(kind):
+    """Return the experiment of this kind."""
+    module, name = KINDS[kind].split(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,288 @@
+"""The training loop: batches in, gradient steps, a log, checkpoints and the way back from them.
+
+A run is a folder with `checkpoint.h5`, replaced as a whole whenever it is saved, and `log.jsonl`. What a
+step does follows from the parameters, the optimiser's state and the number of the step alone, so a run
+that is resumed takes exactly the steps that it would have taken without the interruption.
+"""
+
+import json
+import math
+import sys
+import time
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import tee
+from pathlib import Path
+
+import numpy as np
+from nnlite.data.prefetch import Prefetch
+from nnlite.train.report.anonymise import CHECKPOINT
+from nnlite.train.runs.interruption import Interruption
+from tqdm import tqdm
+
+from nnlite import backend, checkpoint, optim, parameters, table
+from nnlite.cuda_graph import StepGraph
+from nnlite.files import replacing
+from nnlite.ops import cupy_ops, threads
+from nnlite.random import default_generator
+
+LOG = "log.jsonl"
+
+
+class Trainer:
+    """A training run: the model, its optimiser, the position reached, and the folder that keeps them.
+
+    model: maps frames (T, N, C, H, W) to the frames that follow; with fewer outputs than inputs these are the
+    last ones. criterion: sums its loss over all elements. make_batch(step, indices): returns input and
+    target, both (T, N, C, H, W), of the numbered training sequences; whole numbers, such as labels, reach the
+    criterion as they are. Output and target may be tables of such arrays for a criterion that takes them.
+    epoch: how many training sequences there are. metadata: goes into the checkpoint, as does `model.config`,
+    the {"name", "options"} it was built from. prefetch: whether a thread makes batches ahead of time.
+    """
+
+    def __init__(
+        self, model, criterion, make_batch, options, folder, *, epoch, metadata=None, prefetch=False
+    ):
+        self.model, self.criterion, self.make_batch, self.epoch = model, criterion, make_batch, epoch
+        self.options, self.folder, self.metadata = options, Path(folder), metadata or {}
+        self.prefetch = prefetch
+        if options.tf32:
+            backend.use_tf32(model.device)
+        self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
+        if options.tf32 or options.cuda_graph:
+            cupy_ops.use_cublas()  # CuPy rounds some products only, and lets none into a graph
+        self.parameters, self.gradients = model.get_parameters()
+        self.predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+        self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
+        if options.optimiser == "muon":
+            self.config["shapes"] = parameters.shapes(model)
+        self.state = {}
+        self.step, self.seconds = 0, 0.0
+        self.sums = dict.fromkeys(("loss", "penalty", "steps"), 0.0)  # since the last line of the log
+
+    @property
+    def sequences_seen(self):
+        """The number of sequences trained on so far."""
+        return self.step * self.options.batch
+
+    def restore(self, saved):
+        """Continue from a loaded checkpoint; lines of the log that were written after it are dropped."""
+        checkpoint.load_parameters(self.model, saved)
+        self.state = saved.optimiser
+        default_generator.set_state(saved.random["default"])
+        position = saved.position
+        self.step, self.seconds = position["step"], position["seconds"]
+        self.sums = {name: float(value) for name, value in position["sums"].items()}
+        lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
+        with replacing(self.folder / LOG) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def save(self):
+        """Write the checkpoint; FloatingPointError instead if the parameters are not finite."""
+        self._check_finite(self.parameters.sum())
+        checkpoint.save(
+            self.folder / CHECKPOINT,
+            self.model,
+            architecture=self.model.config,
+            optimiser=self.state,
+            random={"default": default_generator.get_state()},
+            position={"step": self.step, "seconds": self.seconds, "sums": self.sums},
+            metadata={**self.metadata, "loop": self.options.kept("loop")},
+        )
+
+    def run(self, monitor=None):
+        """Train to the end of the budget; return the signal that stopped it before, or None.
+
+        monitor(): called at a few steps, the first and the last among them; the numbers that it returns go
+        into the log.
+        """
+        options = self.options
+        last_step = math.ceil(options.sequences / options.batch)
+        milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
+        started = saved = time.monotonic()
+        started -= self.seconds
+        with (
+            Interruption() as interruption,
+            self._progress_bar() as bar,
+            self._batches(range(self.step, last_step)) as batches,
+        ):
+            if self.step == 0:
+                self._monitor(monitor)
+                self.save()
+            while self.step < last_step and not interruption.signal:
+                if options.minutes is not None and self.seconds > 60 * options.minutes:
+                    break
+                self.train_step(next(batches))
+                self.seconds = time.monotonic() - started
+                bar.update(options.batch)
+                if self.step % options.log_every == 0 or self.step == last_step:
+                    bar.set_postfix_str(self._log_training())
+                if self.step in milestones:
+                    self._monitor(monitor)
+                if time.monotonic() - saved >= options.save_every:
+                    self.save()
+                    saved = time.monotonic()
+            self.save()
+        return interruption.signal
+
+    def train_step(self, batch=None):
+        """Take one step of gradient descent on a batch, (input, target), by default that of this step."""
+        options = self.options
+        self.config["learning_rate"] = self._learning_rate()
+        input, target = self._on_device(batch or self.make_batch(self.step, self._indices(self.step)))
+        with threads.single_blas_thread(), self._hold_flow(self.sequences_seen < options.flow_warmup):
+            loss, penalty = self.gradient(input, target)
+            self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
+        self.step += 1
+        for name, value in (("loss", loss), ("penalty", penalty), ("steps", 1)):
+            # On the GPU a float would wait for the step to be done.
+            self.sums[name] = self.sums[name] + (value if hasattr(value, "get") else float(value))
+
+    def _gradient(self, input, target):
+        """Set `gradients` to the clipped gradient; return the loss a target value and the penalty a sequence.
+
+        What changes from step to step without being an array, the learning rate, stays out of it.
+        """
+        options = self.options
+        self.gradients.fill(0)
+        output = self.model.forward(input)
+        if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
+            self._check_finite(sum(y.sum() for y in table.leaves(output)))
+        loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
+        self.model.backward(input, grad_output)
+        self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
+        optim.clip_by_value(self.gradients, options.clip)
+        return loss / elements, self.model.sum_penalties() / options.batch
+
+    @contextmanager
+    def _batches(self, steps):
+        """Return, as a context, an iterator over the batches of these steps."""
+        schedule = ((step, self._indices(step)) for step in steps)
+        if not self.prefetch:
+            yield (self.make_batch(*item) for item in schedule)
+            return
+        schedule, order = tee(schedule)
+        with Prefetch(lambda item: self.make_batch(*item), schedule) as made:
+            yield (made(item) for item in order)
+
+    def _indices(self, step):
+        return batch_indices(step, self.options.batch, self.epoch, self.options.seed)
+
+    @contextmanager
+    def _hold_flow(self, hold):
+        """Return a context in which the flow of a model that has one is zero, if `hold`."""
+        if not (hold and hasattr(self.predictor, "hold_flow")):
+            yield
+            return
+        self.predictor.hold_flow = True
+        try:
+            yield
+        finally:
+            self.predictor.hold_flow = False
+
+    def _on_device(self, values):
+        """Return an array, or a table of them, where the model is and in its dtype but for whole numbers."""
+
+        def move(array):
+            dtype = array.dtype if array.dtype.kind == "i" else self.model.dtype
+            return backend.asarray(array, dtype, self.model.device)
+
+        return table.map(move, values)
+
+    def _learning_rate(self):
+        """Return the learning rate of the next step."""
+        options = self.options
+        epoch = self.sequences_seen // self.epoch
+        rate = options.learning_rate * options.decay ** (epoch // options.decay_epochs)
+        left = 1.0 - self.sequences_seen / options.sequences
+        falling = options.lr_decay_fraction
+        return rate * (0.1 + 0.9 * left / falling) if left < falling else rate
+
+    def _log_training(self):
+        """Write the means since the last such line to the log; return them for the progress bar."""
+        steps = self.sums["steps"]
+        loss, penalty = float(self.sums["loss"]) / steps, float(self.sums["penalty"]) / steps
+        self._check_finite(loss)
+        self._log(loss=loss, penalty=penalty, learning_rate=self.config["learning_rate"])
+        self.sums = dict.fromkeys(self.sums, 0.0)
+        return f"loss {loss:.4f}"
+
+    def _monitor(self, monitor):
+        if monitor is not None:
+            self._check_finite(self.parameters.sum())
+            self._log(evaluation=monitor())
+
+    def _log(self, **values):
+        line = {
+            "step": self.step,
+            "sequences": self.sequences_seen,
+            "seconds": round(self.seconds, 2),
+            **values,
+        }
+        with open(self.folder / LOG, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _check_finite(self, number):
+        if not math.isfinite(float(number)):
+            raise FloatingPointError(
+                f"training diverged after {self.step} steps: predictions, loss or parameters became "
+                f"{float(number)}; try a lower learning rate (it was {self.options.learning_rate})"
+            )
+
+    def _progress_bar(self):
+        # A terminal is refreshed often, a log file seldom.
+        interval = 0.2 if sys.stderr.isatty() else 20.0
+        return tqdm(
+            total=math.ceil(self.options.sequences / self.options.batch) * self.options.batch,
+            initial=self.sequences_seen,
+            unit=" sequences",
+            mininterval=interval,
+            maxinterval=max(10.0, interval),
+            dynamic_ncols=True,
+        )
+
+
+def batch_indices(step, batch, epoch, seed):
+    """Return which training sequences (0 <= i < epoch) the batch of this step holds.
+
+    Each epoch goes through all sequences in an order of its own; where `epoch` is not a multiple of `batch`
+    a batch reaches into the next epoch. A function of its arguments alone.
+    """
+    places = range(step * batch, (step + 1) * batch)
+    return [int(_order(place // epoch, epoch, seed)[place % epoch]) for place in places]
+
+
+@lru_cache(maxsize=2)
+def _order(number, size, seed):
+    return np.random.Generator(np.random.PCG64([seed, number])).permutation(size)
+
+
+def loss_and_gradient(criterion, output, target, loss_at):
+    """Return the loss, its gradient with respect to the output, and the number of target values in its sum.
+
+    output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
+    Of tables, which the criterion alone understands, everything counts.
+    """
+    if isinstance(output, list | tuple):
+        elements = sum(array.size for array in table.leaves(target))
+        return criterion.forward(output, target), criterion.backward(output, target), elements
+    target = target[len(target) - len(output) :]
+    if loss_at == "all":
+        return criterion.forward(output, target), criterion.backward(output, target), target.size
+    loss = criterion.forward(output[-1:], target[-1:])
+    grad_output = backend.get_array_module(output).zeros_like(output)
+    grad_output[-1:] = criterion.backward(output[-1:], target[-1:])
+    return loss, grad_output, target[-1:].size
+
+
+def read_log(folder):
+    """Return the lines of a run's log as dicts; a last line that was cut off is left out.
+
+    ValueError, naming the file, when another one is damaged.
+    """
+    path = Path(folder) / LOG
+    try:
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): remove the lines that are not JSON") from error

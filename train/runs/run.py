@@ -1,0 +1,159 @@
+"""One training run: how it begins, how it is resumed, and how it ends."""
+
+import signal
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from nnlite.train.report import files, provenance
+from nnlite.train.runs.experiment import reopen
+from nnlite.train.runs.lock import lock_run
+from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
+
+from nnlite import backend
+
+RESULT = "result.json"
+PAGE = "inspect.html"
+
+
+class Run:
+    """A folder, an experiment, and the trainer of its model.
+
+    model: as `Experiment.build_model` returns it. metadata: of the checkpoint. lock: open while it trains.
+    """
+
+    def __init__(self, folder, experiment, model, metadata, lock):
+        self.folder, self.experiment, self.metadata, self.lock = folder, experiment, metadata, lock
+        self.trainer = Trainer(
+            model,
+            experiment.criterion,
+            experiment.make_batch,
+            experiment.settings,
+            folder,
+            epoch=experiment.epoch,
+            metadata=metadata,
+            prefetch=experiment.prefetch,
+        )
+
+    @classmethod
+    def start(cls, experiment_type, settings, command):
+        """Return a new run in a folder of its own; FileExistsError when that holds one."""
+        folder = Path(settings.out or f"runs/{experiment_type.kind}-{datetime.now():%Y%m%d-%H%M%S}")
+        if (folder / CHECKPOINT).exists():
+            raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+        experiment = experiment_type(settings, folder)
+        experiment.load()
+        model = experiment.build_model(backend.resolve_device(settings.device))
+        metadata = experiment.start(model)
+        predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+        if getattr(predictor, "has_flow", False):  # trained weights may bring a flow
+            experiment.settings = replace(experiment.settings, flow_warmup=0)
+        metadata |= {
+            "kind": experiment.kind,
+            "experiment": experiment.settings.kept("experiment"),
+            "commands": [command],
+            "started": now(),
+        }
+        _note_circumstances(metadata, model.device)
+        run = cls(folder, experiment, model, metadata, None)
+        folder.mkdir(parents=True, exist_ok=True)
+        run.lock = lock_run(folder)
+        (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
+        return run
+
+    @classmethod
+    def resume(cls, experiment_type, given, command):
+        """Return the run in a folder as its checkpoint left it; FileNotFoundError when it holds none.
+
+        given: what the user gives anew, and under "resume" the folder.
+        """
+        folder = Path(given["resume"])
+        if not (folder / CHECKPOINT).exists():
+            raise FileNotFoundError(f"there is no checkpoint {folder / CHECKPOINT}")
+        lock = lock_run(folder)  # before it is read, as another process may be about to write
+        experiment, saved = reopen(experiment_type, folder / CHECKPOINT, given, resuming=True)
+        experiment.load()
+        saved.metadata["commands"].append(command)
+        model = experiment.build_model(backend.resolve_device(experiment.settings.device))
+        _note_circumstances(saved.metadata, model.device)
+        kept = {"kind": experiment.kind, "experiment": experiment.settings.kept("experiment")}
+        run = cls(folder, experiment, model, saved.metadata | kept, lock)
+        run.trainer.restore(saved)
+        return run
+
+    def fit(self, began, resume_command):
+        """Train to the end of the budget, score and draw; return the exit status.
+
+        began: when the command did, by the monotonic clock. resume_command: for the message of a stop.
+        """
+        trainer, experiment = self.trainer, self.experiment
+        try:
+            (self.folder / RESULT).unlink(missing_ok=True)  # of less training
+            print(experiment.describe(trainer.model))
+            print(f"Training to {trainer.options.sequences} {experiment.unit} in {self.folder}", flush=True)
+            stopped = trainer.run(lambda: experiment.evaluate(experiment.evaluated_model(trainer.model)))
+            if stopped:
+                print(
+                    f"\nStopped after {trainer.sequences_seen} of {trainer.options.sequences} "
+                    f"{experiment.unit}; the run is saved. Continue with\n  {resume_command}"
+                )
+                return 128 + stopped
+            self._finish(began)
+        except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f"\nStopped at once; the last checkpoint stands. Continue with\n  {resume_command}")
+            return 128 + signal.SIGINT
+        finally:
+            self.lock.close()
+        return 0
+
+    def _finish(self, began):
+        """Score the trained model; print the tables, write result.json and the pictures."""
+        trainer, experiment, log = self.trainer, self.experiment, read_log(self.folder)
+        model = experiment.evaluated_model(trainer.model)
+        result = experiment.score(model)
+        print("\n" + experiment.format_result(result))
+        experiment.draw_run(self.folder, model, result, log)
+        result |= {
+            **{name: self.metadata[name] for name in ("commands", "commits", "machines", "started")},
+            "options": trainer.options.kept("loop"),
+            "sequences_seen": trainer.sequences_seen,
+            "steps": trainer.step,
+            "training_seconds": round(trainer.seconds, 3),
+            "sequences_per_second": round(trainer.sequences_seen / max(trainer.seconds, 1e-9), 2),
+            "command_seconds": round(time.monotonic() - began, 1),
+            "finished": now(),
+        }
+        result = experiment.completed(result, self.metadata, log)
+        files.write_json(self.folder / RESULT, experiment.anonymised(result))
+        print(
+            f"\n{trainer.sequences_seen} {experiment.unit} in {trainer.seconds:.0f} s of training, "
+            f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
+            f"Every gradient of a test sequence, to open in a browser: {self.folder / PAGE}"
+        )
+        experiment.after(self.folder, model, result)
+
+
+def _note_circumstances(metadata, device):
+    """Add to a run's metadata the commit that is about to train it, and the machine, if they are new."""
+    machine = provenance.format_hardware(provenance.hardware(device))
+    for name, value in (("commits", provenance.commit()), ("machines", machine)):
+        known = metadata.setdefault(name, [])
+        if value not in known:
+            known.append(value)
+
+
+def read_result(folder):
+    """Return the result in the folder of a run; ValueError, naming the file, when it is damaged."""
+    path = Path(folder) / RESULT
+    wanted = {"experiment": dict, "options": dict, "commands": list, "scores": dict, "parameters": int}
+    return files.read_json(path, wanted, f"delete it, and --resume {folder} writes it again")
+
+
+def now():
+    """Return the time as text."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")

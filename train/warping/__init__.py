@@ -1,0 +1,1 @@
+"""The grid generator and the sampler alone, Figure 2."""
