@@ -169,8 +169,9 @@ def is_similar(criterion, like, target):
 
     A number stands for an array of the shape of `like`.
     """
-    if isinstance(target, int | float):
-        target = backend.get_array_module(like).full(like.shape, target)
+    if isinstance(target, int | float) or (backend.is_array(target) and target.ndim == 0):
+        xp = backend.get_array_module(like)
+        target = xp.broadcast_to(xp.asarray(target), like.shape)
     criterion.check_target(like, target)
     wrong = (target != 1) & (target != -1)
     if wrong.any():

@@ -140,11 +140,12 @@ class MarginRankingCriterion(Criterion):
         """Return margin - t (a - b), and the target as an array."""
         a, b = check_two(self, input)
         if isinstance(target, int | float) and a.size == 1:
-            target = backend.get_array_module(a).full(a.shape, target, a.dtype)
+            target = backend.get_array_module(a).asarray(target)
         self.check_target(a, target)
-        if target.shape != a.shape or target.ndim < 1:
+        if target.shape != a.shape and not target.size == a.size == 1:
             raise ValueError(f"{self.name}: target must have shape {a.shape}, got {target.shape}")
-        return self.margin - target.astype(a.dtype) * (a - b), target.astype(a.dtype)
+        target = target.astype(a.dtype).reshape(a.shape)
+        return self.margin - target * (a - b), target
 
 
 def check_two(criterion, input):
