@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from nnlite.train.report import hardware, write_json
-from nnlite.train.table1 import format_markdown
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import hardware
+from nnlite.train.report.tables import format_markdown
 
 import nnlite as nn
 from nnlite import torch7

@@ -6,8 +6,9 @@ net = nn.gModule([x], [nn.Node(nn.CAddTable(), h, nn.Node(nn.Linear(3, 2), x))])
 """
 
 import functools
+import operator
 
-from .containers import _add
+from . import table
 from .module import Module
 from .tables import _zeros_like
 
@@ -158,13 +159,15 @@ class _Sent:
         """Return the sum, in the form of the value; zeros where nothing was sent."""
         parts = list(self.wholes)
         if self.entries:
-            table = [[g for k, g in self.entries if k == i] for i in range(len(value))]
-            parts.append([_total(gs, x) for gs, x in zip(table, value)])
+            by_entry = [[g for k, g in self.entries if k == i] for i in range(len(value))]
+            parts.append([_total(gs, x) for gs, x in zip(by_entry, value)])
         return _total(parts, value)
 
 
 def _total(parts, value):
-    return functools.reduce(_add, parts) if parts else _zeros_like(value)
+    if not parts:
+        return _zeros_like(value)
+    return functools.reduce(functools.partial(table.map, operator.add), parts)
 
 
 def _send(sent, places, g):

@@ -245,3 +245,55 @@ def test_bad_grad_output():
     layer.forward(SMALL)
     with pytest.raises(ValueError, match=r"grad_output must have shape \(2, 3, 3, 2\), got \(2, 2, 5, 4\)"):
         layer.backward(SMALL, SMALL)
+
+
+@pytest.mark.parametrize("algorithm", ["gemm", "spectral", "auto"])
+@pytest.mark.parametrize("single", [False, True], ids=["batch", "single"])
+def test_dilated_convolution_term_by_term(algorithm, single):
+    rng = np.random.default_rng(3)
+    layer = nn.SpatialDilatedConvolution(2, 3, 3, 2, 1, 2, 2, 1, 2, 3, algorithm=algorithm).double()
+    x = rng.standard_normal((2, 2, 7, 6))
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (2, 2)))
+    rows, columns = (7 + 2 - 3 - 1) // 2 + 1, 6 + 4 - 2 * 2
+    y, g = np.zeros((2, 3, rows, columns)), rng.standard_normal((2, 3, rows, columns))
+    grad, grad_weight = np.zeros(padded.shape), np.zeros((3, 2, 2, 3))
+    for n, o, p, q in np.ndindex(y.shape):
+        window = np.s_[n, :, 2 * p : 2 * p + 4 : 3, q : q + 5 : 2]
+        y[n, o, p, q] = (layer.weight[o] * padded[window]).sum() + layer.bias[o]
+        grad[window] += layer.weight[o] * g[n, o, p, q]
+        grad_weight[o] += 0.5 * padded[window] * g[n, o, p, q]
+    layer.zero_grad_parameters()
+    if single:
+        for n in range(2):
+            golden.assert_close(layer.forward(x[n]), y[n], 1e-12)
+            golden.assert_close(layer.backward(x[n], g[n], 0.5), grad[n, :, 1:-1, 2:-2], 1e-12)
+    else:
+        golden.assert_close(layer.forward(x), y, 1e-12)
+        golden.assert_close(layer.backward(x, g, 0.5), grad[:, :, 1:-1, 2:-2], 1e-12)
+    golden.assert_close(layer.grad_weight, grad_weight, 1e-12)
+    golden.assert_close(layer.grad_bias, 0.5 * g.sum((0, 2, 3)), 1e-12)
+    layer.float()
+    small = layer.forward(x.astype(np.float32))
+    assert small.dtype == np.float32
+    golden.assert_close(small, y, 1e-5)
+
+
+def test_dilated_convolution_without_gaps_is_a_convolution():
+    plain = nn.SpatialConvolution(2, 3, 3, 2, 1, 1, 1)
+    dilated = nn.SpatialDilatedConvolution(2, 3, 3, 2, 1, 1, 1)
+    dilated.weight[...], dilated.bias[...] = plain.weight, plain.bias
+    x = np.random.default_rng(0).standard_normal((2, 5, 6)).astype(np.float32)
+    golden.assert_close(dilated.forward(x), plain.forward(x), 1e-6)
+    assert repr(dilated) == "nn.SpatialDilatedConvolution(2 -> 3, 3x2, 1,1, 1,1, 1,1)"
+    assert repr(dilated.no_bias()) == "nn.SpatialDilatedConvolution(2 -> 3, 3x2, 1,1, 1,1, 1,1) without bias"
+
+
+def test_dilated_convolution_bad_input():
+    with pytest.raises(ValueError, match="dilationw must be an integer >= 1, got 0"):
+        nn.SpatialDilatedConvolution(1, 1, 3, 3, dilationw=0)
+    layer = nn.SpatialDilatedConvolution(1, 1, 3, 3, dilationw=3, dilationh=2)
+    assert layer.forward(np.ones((1, 5, 7), np.float32)).shape == (1, 1, 1)
+    with pytest.raises(ValueError, match=r"nn\.SpatialDilatedConvolution: .* gives no output"):
+        layer.forward(np.ones((1, 5, 6), np.float32))
+    with pytest.raises(ValueError, match="must have size 1 in dimension -3"):
+        layer.forward(np.ones((2, 5, 7), np.float32))

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-OTHERS = [ROOT / "docs" / name for name in ("convolution-algorithms.md", "torch7.md")]
+OTHERS = [ROOT / "docs" / f"{name}.md" for name in ("convolution-algorithms", "sequences", "torch7")]
 DOCUMENTS = [*PAGES, TUTORIAL, *OTHERS]
 IDS = [str(page.relative_to(ROOT / "docs")) for page in DOCUMENTS]
 

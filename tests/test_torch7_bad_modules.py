@@ -30,8 +30,8 @@ def sequential(*inside):
         (np.ones((2, 3)), r"expected an nn object at top, got an array of shape \(2, 3\)"),
         (torch7.TorchObject("nn.Linear", None), "expected an nn object at top"),
         (
-            sequential(linear(), sequential(torch7.TorchObject("nn.GRU", {}))),
-            r"no module for the nn\.GRU at top.mod",
+            sequential(linear(), sequential(torch7.TorchObject("nn.VolumetricConvolution", {}))),
+            r"no module for the nn\.VolumetricConvolution at top.mod",
         ),
         (torch7.TorchObject("os.Tanh", {}), r"no module for the os\.Tanh at top"),
         (
@@ -105,7 +105,7 @@ def test_everything_that_cannot_be_converted_is_named_at_once():
     """Also what is inside a container of an unknown class, and a part that occurs at several places once."""
     maxout = torch7.TorchObject("nn.Maxout", {})
     wrapper = torch7.TorchObject(
-        "my.Wrapper", {"modules": {1: torch7.TorchObject("nn.GRU", {}), 2: linear()}}
+        "my.Wrapper", {"modules": {1: torch7.TorchObject("nn.VolumetricConvolution", {}), 2: linear()}}
     )
     net = sequential(
         maxout, sequential(linear(weight=...), maxout, torch7.TorchObject("nn.Maxout", {})), wrapper
@@ -116,7 +116,7 @@ def test_everything_that_cannot_be_converted_is_named_at_once():
         "torch7.to_module: 4 things cannot be converted:\n"
         "  there is no module for the nn.Maxout at top.modules[1], top.modules[2].modules[3]\n"
         "  there is no module for the my.Wrapper at top.modules[3]\n"
-        "  there is no module for the nn.GRU at top.modules[3].modules[1]\n"
+        "  there is no module for the nn.VolumetricConvolution at top.modules[3].modules[1]\n"
         "  the nn.Linear at top.modules[2].modules[1] cannot be built: the field weight is missing"
     )
     with pytest.raises(torch7.Torch7Error) as caught:

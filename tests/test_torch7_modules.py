@@ -3,6 +3,7 @@
 import golden_cases as golden
 import numpy as np
 import pytest
+from torch7_examples import FURTHER_EXAMPLES
 
 import nnlite as nn
 from nnlite import torch7
@@ -125,6 +126,8 @@ EXAMPLES = {
     ),
     "SmoothHuberPenalty": (lambda: nn.SmoothHuberPenalty(0.3, 0.02, "published"), noise(2, 4, 5)),
 }
+
+EXAMPLES |= FURTHER_EXAMPLES
 
 #: Kinds that are only read.
 READ_ONLY = {f"Spatial{name}Normalization" for name in ("Subtractive", "Divisive", "Contrastive")} | {

@@ -11,5 +11,6 @@ def cases():
         module("Dropout", lambda: nn.Dropout(0.4), noise(4, 5)),
         module("Dropout p = 0", lambda: nn.Dropout(0.0), noise(4, 5)),
         module("SpatialDropout", lambda: nn.SpatialDropout(0.4), noise(2, 4, 2, 2)),
+        module("WhiteNoise", lambda: nn.WhiteNoise(0.5, 2), noise(4, 5)),
         module("SpatialDropout single image", lambda: nn.SpatialDropout(0.4), noise(4, 2, 2)),
     ]

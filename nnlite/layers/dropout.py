@@ -1,4 +1,4 @@
-"""Layers that drop elements or whole maps at random while training."""
+"""Layers that drop or disturb elements, or drop whole maps, at random while training."""
 
 from .. import backend
 from ..module import Module
@@ -81,6 +81,40 @@ class SpatialDropout(Module):
 
     def describe(self):
         return f"({self.p:f})"
+
+
+class WhiteNoise(Module):
+    """Normal noise added to every element in training mode, its mean alone when evaluating.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x + ε with ε from N(mean, std²), drawn from Torch7's generator; evaluating y = x + mean.
+    Backward: grad_input = g.
+    Errors: RuntimeError for backward in evaluation mode, as in Torch7.
+    Source: nn.WhiteNoise.
+    """
+
+    def __init__(self, mean=0.0, std=0.1):
+        super().__init__()
+        self.mean, self.std = float(mean), float(std)
+
+    def update_output(self, input):
+        self.check_array(input)
+        if self.train:
+            drawn = default_generator.normal(self.mean, self.std, input.shape)
+            self.output = input + backend.asarray(drawn, self.dtype, self.device)
+        else:
+            self.output = input + self.mean
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        if not self.train:
+            raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
+        self.grad_input = grad_output
+        return self.grad_input
+
+    def describe(self):
+        return f" mean: {self.mean:f}, std: {self.std:f}"
 
 
 def checked_probability(name, p):

@@ -71,10 +71,15 @@ def module(name, attribute):
     return Argument(name, _module, attrgetter(attribute))
 
 
-def index(name):
+def index(name, attribute=None, default=REQUIRED):
     """Return the argument that counts from one in Torch7; negative ones count from the end in both."""
-    get = attrgetter(name)
-    return Argument(name, _from_one, lambda module: get(module) + (get(module) >= 0))
+    get = attrgetter(attribute or name)
+
+    def write(module):
+        value = get(module)
+        return None if value is None else value + (value >= 0)
+
+    return Argument(name, _from_one, write, default)
 
 
 def sizes(attribute):

@@ -9,8 +9,11 @@ import nnlite as nn
 from . import old
 from .graph import assemble_graph
 from .kind import Argument, Kind, check_weight, empty, index, longs, missing, module, same, shape, sizes
+from .pointwise_kinds import POINTWISE_KINDS
+from .sequence_kinds import SEQUENCE_KINDS
 from .types import as_list
 from .video_kinds import VIDEO_KINDS
+from .wiring_kinds import WIRING_KINDS
 
 
 def _swaps(table):
@@ -56,6 +59,7 @@ _BATCH_NORMALIZATION = Kind(
     old=old.batch_normalization,
     version=2,
 )
+_BORDER = Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b")))
 _BOUNDED = Kind((same("min_val"), same("max_val")), old=missing(min_val=-1, max_val=1))
 _FROM_TABLE = Kind(extra=lambda module: {"gradInput": {}})
 
@@ -97,6 +101,14 @@ KINDS = {
     "LinearNoBias": _LINEAR,
     "SpatialConvolution": _CONVOLUTION,
     "SpatialConvolutionNoBias": _CONVOLUTION,
+    "SpatialDilatedConvolution": Kind(
+        (
+            *_CONVOLUTION.arguments,
+            same("dilationW", "dilationw", 1),
+            same("dilationH", "dilationh", 1),
+        ),
+        check=_CONVOLUTION.check,
+    ),
     "SpatialFullConvolution": Kind(
         (*_CONVOLUTION.arguments, same("adjW", "adjw"), same("adjH", "adjh")),
         check=_CONVOLUTION.check,
@@ -112,6 +124,7 @@ KINDS = {
         check=lambda fields: check_weight(fields, *fields["size"].array.tolist()),
         old=old.cmul,
     ),
+    "CAdd": Kind((sizes("bias.shape"),), build=lambda inside, sizes: nn.CAdd(*sizes)),
     "Add": Kind(
         (shape("bias", 0), same("scalar", default=False)),
         extra=lambda module: {"_ones": np.ones(1, module.dtype)},
@@ -133,7 +146,9 @@ KINDS = {
         (same("scale_factor"),),
         extra=lambda module: {"inputSize": longs([0] * 4), "outputSize": longs([0] * 4)},
     ),
-    "SpatialZeroPadding": Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b"))),
+    "SpatialZeroPadding": _BORDER,
+    "SpatialReplicationPadding": _BORDER,
+    "SpatialReflectionPadding": _BORDER,
     "SpatialCrossMapLRN": Kind(
         (same("size"), same("alpha"), same("beta"), same("k")), old=missing(alpha=1e-4, beta=0.75, k=1)
     ),
@@ -182,6 +197,9 @@ KINDS = {
     "SpatialLogSoftMax": Kind(),
     "AddConstant": Kind((same("constant_scalar", "constant"),)),
     "MulConstant": Kind((same("constant_scalar", "constant"),)),
+    **POINTWISE_KINDS,
+    **WIRING_KINDS,
+    **SEQUENCE_KINDS,
     # what is made for video
     **VIDEO_KINDS,
 }
