@@ -223,7 +223,7 @@ def same_but_for_atomics(one, other, model):
 
 def trained(folder, model, graph):
     """Return parameters and sums after each of seven steps: rates fall, the flow starts, scores are made."""
-    run = trainer("cuda", folder, model, sequences=14, still=4, cooldown=0.6, cuda_graph=graph)
+    run = trainer("cuda", folder, model, sequences=14, flow_warmup=4, lr_decay_fraction=0.6, cuda_graph=graph)
     cupy_ops.use_cublas()  # so that both multiply alike
     evaluated, history = moved(frames(3, 3), "cuda"), []
     for step in range(7):

@@ -240,7 +240,7 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["gemm", "spectral"])
 def test_a_training_step_waits_for_nothing(tmp_path, synchronisations, algorithm):
-    run = trainer("cuda", tmp_path, sequences=100, still=0)
+    run = trainer("cuda", tmp_path, sequences=100, flow_warmup=0)
     run.model.memory.algorithm = algorithm
     run.train_step()  # the first may make buffers and constants
     synchronisations.clear()
