@@ -5,16 +5,16 @@ import os
 import re
 from pathlib import Path
 
-import golden_cases as golden
 import numpy as np
 import pytest
 
 import nnlite as nn
 from nnlite import optim
+from tests import golden_cases as golden
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 INSTALLED = {name for name in ("torch", "keras", "jax", "optax") if importlib.util.find_spec(name)}
-PAGE = Path(__file__).parent.parent / "docs" / "coming-from.md"
+PAGE = Path(__file__).parents[1] / "docs" / "coming-from.md"
 
 
 def library(name):

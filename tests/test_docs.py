@@ -14,7 +14,7 @@ import nnlite as nn
 from nnlite import optim
 from nnlite.gradcheck import check_module, public_classes, worst
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"

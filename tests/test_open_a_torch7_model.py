@@ -3,7 +3,6 @@
 import importlib.util
 from pathlib import Path
 
-import golden_cases as golden
 import numpy as np
 import pytest
 from nnlite.data.flow import write_flo
@@ -11,8 +10,9 @@ from PIL import Image
 
 import nnlite as nn
 from nnlite import torch7
+from tests import golden_cases as golden
 
-SCRIPT = Path(__file__).parent.parent / "examples" / "open_a_torch7_model.py"
+SCRIPT = Path(__file__).parents[1] / "examples" / "open_a_torch7_model.py"
 
 
 @pytest.fixture(scope="module")
