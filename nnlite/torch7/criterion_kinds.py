@@ -8,34 +8,34 @@ import nnlite as nn
 
 from .kind import REQUIRED, Argument, is_object, same
 from .modules import from_module, to_module
-from .types import Storage, TorchObject, as_list
+from .types import Storage, Torch7Error, TorchObject, as_list
 
 
 def to_criterion(obj):
     """Return the criterion of an nn object that `load` read.
 
-    ValueError, naming the class, for one without a counterpart and for fields that are missing or wrong.
+    Torch7Error, naming the class, for one without a counterpart and for fields that are missing or wrong.
     """
     if not is_object(obj):
-        raise ValueError(f"torch7.to_criterion: expected an nn object, got {obj!r}")
+        raise Torch7Error(f"torch7.to_criterion: expected an nn object, got {obj!r}")
     name = obj.class_name.removeprefix("nn.")
     if name not in CRITERIA:
-        raise ValueError(f"torch7.to_criterion: there is no criterion for the {obj.class_name}")
+        raise Torch7Error(f"torch7.to_criterion: there is no criterion for the {obj.class_name}")
     try:
         arguments = [_argument(argument, obj.contents) for argument in CRITERIA[name]]
         return BUILD.get(name, getattr(nn, name))(*arguments)
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        raise ValueError(f"torch7.to_criterion: the {obj.class_name} cannot be built: {error}") from error
+        raise Torch7Error(f"torch7.to_criterion: the {obj.class_name} cannot be built: {error}") from error
 
 
 def from_criterion(criterion):
     """Return `criterion` as an nn object that `save` writes and Torch7 can load.
 
-    ValueError for a class that .t7 files do not have.
+    Torch7Error for a class that .t7 files do not have.
     """
     name = type(criterion).__name__
     if name not in CRITERIA:
-        raise ValueError(f"torch7.from_criterion: {criterion.name} has no counterpart in a .t7 file")
+        raise Torch7Error(f"torch7.from_criterion: {criterion.name} has no counterpart in a .t7 file")
     fields = {"_type": "torch.DoubleTensor", "output": 0, "gradInput": np.empty(0)}
     fields |= EXTRA.get(name, dict)()
     if name == "ClassSimplexCriterion":

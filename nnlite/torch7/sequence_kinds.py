@@ -3,6 +3,7 @@
 import nnlite as nn
 
 from .kind import Kind, empty, module, same, text
+from .masking import MASK, masked, unwrapped
 from .types import as_list
 from .video_kinds import _RHO, _SIZES, _check_layers, _recurrent
 
@@ -64,7 +65,14 @@ def _both_ends(module):
 
 
 SEQUENCE_KINDS = {
-    "GRU": Kind((*_SIZES, _RHO), check=_check_gru, extra=_gru, parts=_gru_parts),
+    "GRU": Kind(
+        (*_SIZES, _RHO, MASK),
+        build=masked(nn.GRU),
+        old=unwrapped,
+        check=_check_gru,
+        extra=_gru,
+        parts=_gru_parts,
+    ),
     "SeqGRU": Kind(
         (
             *(*_SIZES, text("_remember", "_remember", "neither")),

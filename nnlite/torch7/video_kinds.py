@@ -11,6 +11,7 @@ from nnlite.ops.sampling import base_grid
 
 from . import old
 from .kind import Argument, Kind, check_weight, empty, is_object, missing, module, same, text
+from .masking import MASK, masked, unwrapped
 from .types import Torch7Error, as_list
 
 _SIZES = same("inputSize", "n_in"), same("outputSize", "n_out")
@@ -54,7 +55,7 @@ def _check_layers(layers, **shapes):
 
 
 def _check_network(fields, *class_names):
-    """Raise ValueError when the network of a step was replaced, by an nn.MaskZero around it say."""
+    """Raise ValueError when the network of a step was replaced by one of another class."""
     network = fields.get("recurrentModule")
     if not is_object(network, *class_names):
         raise ValueError(f"recurrentModule must be of {' or '.join(class_names)}, got {network!r}")
@@ -213,19 +214,25 @@ _KERNEL = same("nInputPlane", "n_input_plane", 1), Argument("kernel", np.array, 
 
 VIDEO_KINDS = {
     "LSTM": Kind(
-        (*_SIZES, _RHO, same("cell2gate", "has_peepholes", True)),
+        (*_SIZES, _RHO, same("cell2gate", "has_peepholes", True), MASK),
+        build=masked(nn.LSTM),
+        old=unwrapped,
         check=_check_lstm,
         extra=lambda module: _memory(module, _LSTM_GATES),
         parts=lambda fields: _gate_layers(fields, _LSTM_GATES),
     ),
     "FastLSTM": Kind(
-        (*_SIZES, _RHO),
+        (*_SIZES, _RHO, MASK),
+        build=masked(nn.FastLSTM),
+        old=unwrapped,
         check=_check_fast_lstm,
         extra=lambda module: _memory(module, {"i2g": "i2g", "o2g": "o2g"}) | {"cell2gate": False},
         parts=lambda fields: {name: fields[name] for name in ("i2g", "o2g")},
     ),
     "ConvLSTM": Kind(
-        _CONV_ARGUMENTS,
+        (*_CONV_ARGUMENTS, MASK),
+        build=masked(nn.ConvLSTM),
+        old=unwrapped,
         check=_check_conv_lstm,
         extra=lambda module: _conv_memory(module) | {"cell2gate": True},
         parts=lambda fields: _gate_layers(fields, _CONV_GATES),

@@ -78,10 +78,12 @@ WIRING_KINDS = {
         (shape("weight", 0), shape("weight", 1), _PADDING_VALUE, *_NORMS, _BY_FREQUENCY),
         build=_lookup,
         extra=_lookup_extra,
+        version=4,
     ),
     "LookupTableMaskZero": Kind(
         (Argument("weight", lambda array: array.shape[0] - 1, None), shape("weight", 1)),
         extra=lambda module: _lookup_extra(module) | {"paddingValue": 0, "shouldScaleGradByFreq": False},
+        version=4,
     ),
     "TemporalConvolution": Kind(
         (

@@ -174,6 +174,24 @@ def test_gru_is_read_from_its_network():
     fields["p"] = 0.25
     with pytest.raises(ValueError, match=r"p = 0\.25 \(dropout inside\) has no counterpart"):
         torch7.to_module(torch7.TorchObject("nn.GRU", fields))
-    fields = torch7.from_module(nn.GRU(3, 2).mask_zero(1)).contents
+    fields = {**fields, "p": 0, "recurrentModule": torch7.from_module(nn.Sequential(nn.Linear(3, 2)))}
     with pytest.raises(ValueError, match=r"recurrentModule must be an nn\.Sequential with 4 linear layers"):
         torch7.to_module(torch7.TorchObject("nn.GRU", fields))
+
+
+@pytest.mark.parametrize("build", [nn.GRU, nn.LSTM, nn.FastLSTM])
+def test_masked_memories(tmp_path, build):
+    net = nn.Sequencer(build(3, 2).mask_zero(1))
+    torch7.save(tmp_path / "a.t7", torch7.from_module(net))
+    again = torch7.to_module(torch7.load(tmp_path / "a.t7"))
+    assert [type(m) for m in again.list_modules()] == [type(m) for m in net.list_modules()]
+    x = RNG.standard_normal((4, 2, 3)).astype(np.float32)
+    x[2, 1] = 0
+    golden.assert_close(again.forward(x), net.forward(x), 0)
+    assert not again.output[2, 1].any()
+
+
+def test_masked_convolutional_memory():
+    memory = nn.ConvLSTM(1, 2, 5, 3, 3).mask_zero(3)
+    again = torch7.to_module(torch7.from_module(memory))
+    assert again.recurrent_module.n_input_dim == 3
