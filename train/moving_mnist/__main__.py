@@ -10,16 +10,13 @@ python -m train.moving_mnist --figures RUN          Figures 3 and 5, errors by f
 python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 """
 
+import functools
 import sys
 
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import command
 
-
-def main(argv=None):
-    """Run the command; return its exit status."""
-    return command.run(MovingDigits, argv)
-
+main = functools.partial(command.run, MovingDigits)
 
 if __name__ == "__main__":
     sys.exit(main())

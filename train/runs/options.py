@@ -118,23 +118,15 @@ def companions_of(mode, declared):
 
 
 def parse_options(
-    options,
-    argv,
-    *,
-    program,
-    description,
-    presets=None,
-    epilog="",
-    offered=None,
-    preset="default",
+    options, argv, *, program, description, presets=None, epilog="", not_offered=(), preset="default"
 ):
     """Return (mode, given): what the command line asks for, and {name: value} of what it gives.
 
     mode: the option that names a run, or "train". presets: {name: `Preset`}, described in the help, where
-    `preset` is the one whose values it shows. offered: the names of the options to offer, all by default.
+    `preset` is the one whose values it shows. not_offered: names of options to leave out.
     With an option that does not go with the mode the parser ends the program and names it.
     """
-    declared = [one for one in fields(options) if flags_of(one) and (offered is None or one.name in offered)]
+    declared = [one for one in fields(options) if flags_of(one) and one.name not in not_offered]
     parser = argparse.ArgumentParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -215,27 +207,22 @@ def _describe_presets(presets, defaults):
 
 def whole(least):
     """Return the type of a whole number from `least` on."""
-
-    def parse(text):
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
-        return number
-
-    parse.__name__ = "whole number"
-    return parse
+    return _at_least(least, int, "whole number")
 
 
 def number(least):
     """Return the type of a finite number from `least` on."""
+    return _at_least(least, float, "number")
 
+
+def _at_least(least, kind, name):
     def parse(text):
-        number = float(text)
-        if not (number >= least and math.isfinite(number)):
-            raise argparse.ArgumentTypeError(f"must be a number from {least} on, got {text}")
-        return number
+        value = kind(text)
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return value
 
-    parse.__name__ = "number"
+    parse.__name__ = name  # argparse says "invalid whole number value"
     return parse
 
 

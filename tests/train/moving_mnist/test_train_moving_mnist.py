@@ -217,7 +217,7 @@ def test_paper_preset_is_the_papers():
         (["--batch", "0"], "--batch: must be at least 1, got 0"),
         (["--batch", "many"], "--batch: invalid whole number value: 'many'"),
         (["--speed", "-1"], "--speed"),
-        (["--lr", "nan"], "--lr: must be a number from 0 on, got nan"),
+        (["--lr", "nan"], "--lr: must be at least 0, got nan"),
         (["--model-option", "n_memory"], "must be NAME=VALUE, got n_memory"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--evaluate", "file", "--preset", "tiny"], "leave out --preset"),

@@ -123,7 +123,7 @@ def test_a_mode_takes_what_goes_with_it(capsys):
     )
     with pytest.raises(SystemExit):
         parse("--rate", "0.125")
-    assert "--rate: must be a number from 0.25 on, got 0.125" in capsys.readouterr().err
+    assert "--rate: must be at least 0.25, got 0.125" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         parse("--resume", "run", "--rate", "3", "--fast")
     assert "--resume takes its settings from the run; leave out --fast, --rate" in capsys.readouterr().err
