@@ -9,7 +9,8 @@ Recorded files: `tests/golden/serialization`.
 """
 
 from .criterion_kinds import from_criterion, to_criterion
-from .modules import from_module, to_module
+from .modules import to_module
+from .objects import from_module
 from .reader import load, load_all
 from .types import Key, Storage, Torch7Error, TorchObject, as_list
 from .writer import save

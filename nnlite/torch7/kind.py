@@ -10,6 +10,16 @@ from .types import Storage, TorchObject
 
 REQUIRED = object()
 
+#: The arrays of a module and Torch7's fields for them.
+ARRAYS = {
+    "weight": "weight",
+    "bias": "bias",
+    "grad_weight": "gradWeight",
+    "grad_bias": "gradBias",
+    "running_mean": "running_mean",
+    "running_var": "running_var",
+}
+
 
 @dataclass
 class Argument:

@@ -1,4 +1,4 @@
-"""Converts `nn` objects of .t7 files to nnlite modules and back; `kinds.py` says which and how."""
+"""Converts `nn` objects of .t7 files to nnlite modules; `kinds.py` says which and how."""
 
 import math
 from operator import attrgetter
@@ -9,29 +9,16 @@ import nnlite as nn
 
 from .. import backend
 from ..random import default_generator
-from .kind import REQUIRED, is_object
+from .kind import ARRAYS, REQUIRED, is_object
 from .kinds import KINDS
 from .types import ELEMENTS, Torch7Error, TorchObject, as_list
 
 #: Older and other names of classes that are one here.
 ALIASES = {"SpatialConvolutionMM": "SpatialConvolution"}
-#: Classes here that Torch7 knows as a network of another class.
-WRITTEN_AS = {nn.Gate: "Sequential"}
-
 #: The most places in a net, a shared module counted at each of its own. A file of a hundred objects, each
 #: holding the next one twice, would have 2¹⁰⁰.
 MAX_PLACES = 100_000
 _UNDER_WAY = object()
-
-#: The arrays of a module and Torch7's fields for them.
-ARRAYS = {
-    "weight": "weight",
-    "bias": "bias",
-    "grad_weight": "gradWeight",
-    "grad_bias": "gradBias",
-    "running_mean": "running_mean",
-    "running_var": "running_var",
-}
 
 
 def to_module(obj):
@@ -60,18 +47,6 @@ def to_module(obj):
     return module
 
 
-def from_module(module):
-    """Return `module` as an nn object that `save` writes and Torch7 can load.
-
-    Its arrays are those of the module, not copies (on the GPU: copies). Torch7Error for a class
-    that .t7 files do not have, or that is only read from them.
-    """
-    try:
-        return _object(module, {})[1]
-    except RecursionError:
-        raise Torch7Error("torch7.from_module: modules are nested too deeply") from None
-
-
 class _Builder:
     """Builds modules: `modules` by identity of their object, `parts` in order, `arrays` by memory.
 
@@ -92,13 +67,21 @@ class _Builder:
         if found:
             raise Torch7Error("torch7.to_module: " + "\n  ".join(found))
 
+    def note(self, problem):
+        """Note a problem; return None, which stands for the module that there is not."""
+        self.problems.append(problem)
+
+    def found(self):
+        """Return how much there is so far that cannot be converted."""
+        return len(self.problems) + sum(map(len, self.unknown.values()))
+
     def module(self, obj, place):
         """Return the module of `obj`, found at `place` in the tree; note why and return None if none."""
         if not is_object(obj):
-            return self.problems.append(f"expected an nn object at {place}, got {_described(obj)}")
+            return self.note(f"expected an nn object at {place}, got {_described(obj)}")
         if id(obj) in self.modules:
             if self.modules[id(obj)] is _UNDER_WAY:
-                return self.problems.append(f"the {obj.class_name} at {place} contains itself")
+                return self.note(f"the {obj.class_name} at {place} contains itself")
             return self.modules[id(obj)]
         library, name = _class(obj)
         self.modules[id(obj)] = _UNDER_WAY
@@ -116,7 +99,7 @@ class _Builder:
     def known(self, obj, library, name, place):
         """Return the module of an object of a class that has a counterpart."""
         kind = KINDS[name]
-        before = len(self.problems), sum(map(len, self.unknown.values()))
+        before = self.found()
         try:
             _check_memory(obj.contents)
             fields = kind.old(dict(obj.contents), obj.version, library)
@@ -125,14 +108,14 @@ class _Builder:
             arguments = [self.argument(argument, fields, place) for argument in kind.arguments]
             kind.check(fields)
             module = self.build(name, kind, inside, arguments, fields, place)
-            if module is None or before != (len(self.problems), sum(map(len, self.unknown.values()))):
+            if module is None or self.found() > before:
                 return None
             layers = self.layers(kind, module, fields, place)
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError) as error:
-            return self.problems.append(f"the {obj.class_name} at {place} cannot be built: {error}")
+            return self.note(f"the {obj.class_name} at {place} cannot be built: {error}")
         if self.count(module) > MAX_PLACES:
             shared = f"shares its modules among more than {MAX_PLACES} places"
-            return self.problems.append(f"the {obj.class_name} at {place} {shared}")
+            return self.note(f"the {obj.class_name} at {place} {shared}")
         if fields.get("bias") is None and hasattr(module, "no_bias"):
             module.no_bias()
         known = {id(other) for other in self.modules.values()} if kind.parts else set()
@@ -154,7 +137,7 @@ class _Builder:
         if kind.parts or kind.assemble:
             return []
         if not isinstance(children, dict) or len(as_list(children)) != len(children):
-            raise ValueError(f"modules must be a table of nn objects 1..n, got {children!r}")
+            raise ValueError(f"modules must be a table of nn objects 1..n, got {_described(children)}")
         return [self.module(child, f"{place}.modules[{i}]") for i, child in enumerate(as_list(children), 1)]
 
     def layers(self, kind, module, fields, place):
@@ -209,7 +192,7 @@ class _Builder:
             if not isinstance(theirs, np.ndarray) or not _fits(theirs.shape, mine.shape):
                 got = getattr(theirs, "shape", theirs)
                 what = f"{field} of the {module.name} at {place}"
-                self.problems.append(f"{what} must be a tensor of shape {mine.shape}, got {got!r}")
+                self.note(f"{what} must be a tensor of shape {mine.shape}, got {got!r}")
                 continue
             key = backend.pointer(theirs), theirs.strides, mine.shape
             if key in self.arrays:
@@ -266,40 +249,3 @@ def _dtype(obj, builder):
         return np.float64 if ELEMENTS.get(element) == np.float64 else np.float32
     weights = [fields["weight"] for _, fields, _ in builder.parts if fields.get("weight") is not None]
     return weights[0].dtype if weights and weights[0].dtype in backend.FLOAT_DTYPES else np.float32
-
-
-def _object(module, known):
-    """Return (module, its TorchObject); `known` holds these for the modules seen before, by identity."""
-    if id(module) in known:
-        return known[id(module)]
-    name = WRITTEN_AS.get(type(module), type(module).__name__)
-    kind = KINDS.get(name)
-    if kind is None or kind.extra is None:
-        can = "cannot be written to" if kind else "has no counterpart in"
-        raise Torch7Error(f"torch7.from_module: {module.name} {can} a .t7 file")
-    element = "Double" if module.dtype == np.float64 else "Float"
-    fields = {"_type": f"torch.{element}Tensor", "train": module.train}
-    fields |= {"output": np.empty(0, module.dtype), "gradInput": np.empty(0, module.dtype)}
-    # The module is kept with it: one made on the way would otherwise leave its identity to the next.
-    known[id(module)] = module, TorchObject(f"nn.{name}", fields, kind.version)
-    if isinstance(module, nn.Container):
-        fields["modules"] = dict(enumerate(module.modules, 1))
-    fields |= kind.fixed | kind.extra(module)
-    for argument in kind.arguments:
-        value = argument.write(module) if argument.write else None
-        if value is not None:
-            fields[argument.field] = value
-    for attribute, field in ARRAYS.items():
-        if getattr(module, attribute, None) is not None:
-            fields[field] = backend.as_numpy(getattr(module, attribute))
-    for field, value in fields.items():
-        fields[field] = _with_objects(value, known)
-    kind.link(fields)
-    return known[id(module)]
-
-
-def _with_objects(value, known):
-    """Return a field's value with objects in place of modules."""
-    if isinstance(value, dict):
-        return {key: _with_objects(entry, known) for key, entry in value.items()}
-    return _object(value, known)[1] if isinstance(value, nn.Module) else value

@@ -6,6 +6,8 @@ the fields that today's class has.
 
 import numpy as np
 
+from .kind import longs
+
 
 def convolution(fields, version, library):
     """SpatialConvolution(MM): a single `padding` stood for both."""
@@ -42,8 +44,6 @@ def batch_normalization(fields, version, library):
 
 def cmul(fields, version, library):
     """CMul: `size` is the shape of the weight."""
-    from .kind import longs
-
     weight = fields.get("weight")
     return ({"size": longs(weight.shape)} if isinstance(weight, np.ndarray) else {}) | fields
 
