@@ -7,7 +7,8 @@ import numpy as np
 import nnlite as nn
 
 from .kind import REQUIRED, Argument, is_object, same
-from .modules import from_module, to_module
+from .modules import to_module
+from .objects import from_module
 from .types import Storage, Torch7Error, TorchObject, as_list
 
 
