@@ -45,7 +45,7 @@ def main(argv=None):
     try:
         import torchfile
     except ImportError:
-        print("error: torchfile is not installed: pip install 'nnlite[bench]'", file=sys.stderr)
+        print("error: torchfile is not installed: pip install torchfile", file=sys.stderr)
         return 2
     try:
         with tempfile.TemporaryDirectory() as folder:

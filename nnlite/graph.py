@@ -85,7 +85,7 @@ class gModule(Module):
         return self.output
 
     def update_grad_input(self, input, grad_output):
-        return self._back(grad_output, lambda module, fed, g: module.update_grad_input(fed, g))
+        return self._back(grad_output, lambda module, x, g: module.update_grad_input(x, g))
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         for (module, sources, _), g in zip(self.steps, self._grads):
@@ -93,7 +93,7 @@ class gModule(Module):
                 module.acc_grad_parameters(self._read(sources), g, scale)
 
     def backward(self, input, grad_output, scale=1.0):
-        return self._back(grad_output, lambda module, fed, g: module.backward(fed, g, scale))
+        return self._back(grad_output, lambda module, x, g: module.backward(x, g, scale))
 
     def _read(self, places):
         """Return the value at a place, or the table of those at several."""
@@ -105,18 +105,18 @@ class gModule(Module):
             raise RuntimeError(f"{self.name}: call forward before backward")
         if len(self.outputs) > 1:
             self.check_table(grad_output, "grad_output", size=len(self.outputs))
-        sent = [_Sent() for _ in self._values]
-        _send(sent, self.outputs, grad_output)
+        incoming = [_Incoming() for _ in self._values]
+        _distribute(incoming, self.outputs, grad_output)
         self._grads = [None] * len(self.steps)
         for k in reversed(range(len(self.steps))):
             module, sources, entry = self.steps[k]
             place = self.n_inputs + k
-            g = self._grads[k] = sent[place].sum(self._values[place])
+            g = self._grads[k] = incoming[place].sum(self._values[place])
             if entry is not None:
-                sent[sources[0]].entries.append((entry, g))
+                incoming[sources[0]].entries.append((entry, g))
             else:
-                _send(sent, sources, g if module is None else step(module, self._read(sources), g))
-        grads = [sent[place].sum(self._values[place]) for place in range(self.n_inputs)]
+                _distribute(incoming, sources, g if module is None else step(module, self._read(sources), g))
+        grads = [incoming[place].sum(self._values[place]) for place in range(self.n_inputs)]
         self.grad_input = grads if self.n_inputs > 1 else grads[0]
         return self.grad_input
 
@@ -149,7 +149,7 @@ class gModule(Module):
         return "\n".join([*lines, "  output: " + ", ".join(numbers[k] for k in self.outputs), "}"])
 
 
-class _Sent:
+class _Incoming:
     """What was sent back to a place: gradients of its value, and of single entries when that is a table."""
 
     def __init__(self):
@@ -170,10 +170,10 @@ def _total(parts, value):
     return functools.reduce(functools.partial(table.map, operator.add), parts)
 
 
-def _send(sent, places, g):
+def _distribute(incoming, places, g):
     """Note what goes back to a place, or the entries of a table that go back to several."""
     for place, part in zip(places, [g] if len(places) == 1 else g):
-        sent[place].wholes.append(part)
+        incoming[place].wholes.append(part)
 
 
 def _sorted(outputs):

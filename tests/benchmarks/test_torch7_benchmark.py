@@ -5,7 +5,7 @@ import json
 import pytest
 from nnlite.benchmarks import torch7_files
 
-pytest.importorskip("torchfile", reason="torchfile is not installed: pip install 'nnlite[bench]'")
+pytest.importorskip("torchfile", reason="torchfile is not installed: pip install torchfile")
 
 
 def test_a_small_run(tmp_path, capsys):

@@ -6,7 +6,7 @@ import pytest
 import nnlite as nn
 from tests import golden_cases as golden
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'nnlite[bench]'")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 F = torch.nn.functional
 
 RNG = np.random.default_rng(12)

@@ -89,7 +89,7 @@ def with_earlier(result, earlier):
         for point in result["curve"]
     ]
     return result | {
-        # Runs of one suite have the same command.
+        # Runs of one group have the same command.
         "commands": list(dict.fromkeys(earlier["commands"] + result["commands"])),
         "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
         "machines": list(dict.fromkeys(earlier.get("machines", []) + result["machines"])),
