@@ -47,6 +47,7 @@ from .layers import __all__ as _layers
 from .margin_criterion import MarginRankingCriterion, MultiLabelMarginCriterion, MultiMarginCriterion
 from .modes import evaluating, remembering
 from .module import Module
+from .ops.threads import get_num_threads, set_num_threads
 from .random import manual_seed
 from .recurrent import *  # noqa: F403
 from .recurrent import __all__ as _recurrent
@@ -126,8 +127,10 @@ __all__ = [
     "ZipTable",
     "evaluating",
     "gModule",
+    "get_num_threads",
     "manual_seed",
     "remembering",
+    "set_num_threads",
     "trace",
     *_layers,
     *_recurrent,

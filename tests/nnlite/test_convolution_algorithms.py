@@ -111,7 +111,7 @@ def test_blocks_of_spectra_do_not_change_the_result(monkeypatch):
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("n_in, n_out", [(8, 1), (1, 8), (8, 8)])
 def test_memory_does_not_grow_with_the_images(monkeypatch, n_in, n_out, algorithm):
-    monkeypatch.setattr(threads, "WORKERS", 1)  # two would reach their peaks together or not
+    monkeypatch.setattr(threads, "_workers", 1)  # two would reach their peaks together or not
 
     def scratch(operation, images):
         """Return the most memory that an operation takes for a while, in addition to its result."""
@@ -149,9 +149,22 @@ def test_inside_a_worker(algorithm):
     case = problem(np.random.default_rng(0), (8, 3, 9, 9), (2, 3, 3, 3), (1, 1))
     want = all_three(*case, (1, 1), algorithm="gemm")
     inside = threads.parallel_for(lambda _: all_three(*case, (1, 1), algorithm=algorithm), 2)
-    assert len(inside) == threads.WORKERS
+    assert len(inside) == threads.get_num_threads()
     for got in inside:
         assert_close(got, want, np.float64)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_are_divided_among_the_workers(monkeypatch, seed, workers):
+    """As those of large images are, whatever the rows, the stride and the number of images."""
+    rng = np.random.default_rng(seed)
+    shape, weight_shape, padding, stride = random_case(rng, strides=True)
+    case = problem(rng, shape, weight_shape, padding, stride)
+    monkeypatch.setattr(threads, "_workers", workers)
+    monkeypatch.setattr(gemm, "LARGE_IMAGE", 0)
+    want = definition(*case, padding, stride)
+    assert_close(all_three(*case, padding, stride, algorithm="gemm"), want, np.float64)
 
 
 # ---- the choice ---------------------------------------------------------------------------------------
