@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_info
 
 import nnlite as nn
 from nnlite import backend, models
-from nnlite.ops import threads
 
 
 class NnliteContestant(Contestant):
@@ -46,13 +45,11 @@ class NnliteContestant(Contestant):
 
     def predict(self):
         """Predict the next frames of whole sequences."""
-        with threads.single_blas_thread():
-            return self.model.forward(self.frames[:-1])
+        return self.model.forward(self.frames[:-1])
 
     def continue_stream(self):
         """Predict the frame that follows the next one."""
-        with threads.single_blas_thread():
-            return self.model.forward(self.next_frame())
+        return self.model.forward(self.next_frame())
 
     def synchronize(self):
         """Wait for the GPU."""

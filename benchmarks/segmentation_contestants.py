@@ -52,15 +52,13 @@ class Nnlite(SegmentationContestant):
     def train(self):
         """Take one training step; return the loss."""
         from nnlite import optim
-        from nnlite.ops import threads
 
-        with threads.single_blas_thread():
-            self.gradients.fill(0)
-            output = self.model.forward(self.frames)
-            loss = self.criterion.forward(output, self.target)
-            self.model.backward(self.frames, self.criterion.backward(output, self.target))
-            optim.clip_by_value(self.gradients, CLIP)
-            optim.rmsprop(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
+        self.gradients.fill(0)
+        output = self.model.forward(self.frames)
+        loss = self.criterion.forward(output, self.target)
+        self.model.backward(self.frames, self.criterion.backward(output, self.target))
+        optim.clip_by_value(self.gradients, CLIP)
+        optim.rmsprop(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         return float(loss)
 
 

@@ -39,8 +39,10 @@ class AEConv(Predictor):
             stack=nn.Sequential(nn.Transpose((0, 1)), nn.Reshape(stacked, height, width, batch_mode=True)),
             encoder=encoder(stacked, n_features, kernel),
             middle=nn.Sequential(
-                *(convolution(n_features, n_memory, kernel), nn.Tanh()),
-                *(convolution(n_memory, n_features, kernel), nn.Tanh()),
+                convolution(n_features, n_memory, kernel),
+                nn.Tanh(),
+                convolution(n_memory, n_features, kernel),
+                nn.Tanh(),
             ),
             decoder=decoder(n_features, n_channels, kernel, output),
             unstack=nn.View(1, -1, n_channels, height, width),

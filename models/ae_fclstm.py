@@ -58,7 +58,8 @@ class AEFcLSTM(Predictor):
                 nn.Sequential(
                     encoder(n_channels, n_features, kernel), encoder(n_features, maps[0], kernel), *to_memory
                 ),
-                *(4, flat),
+                4,
+                flat,
             ),
             memory=nn.Sequential(*memories),
             decoder=nn.Bottle(
@@ -67,7 +68,8 @@ class AEFcLSTM(Predictor):
                     decoder(maps[0], n_features, kernel, "linear"),
                     decoder(n_features, n_channels, kernel, output),
                 ),
-                *(flat, 4),
+                flat,
+                4,
             ),
         )
         initialise_layers(self.encoder, self.decoder)

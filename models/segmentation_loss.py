@@ -96,7 +96,7 @@ class SegmentationLoss(nn.Criterion):
                 raise ValueError(f"{self.name}: {what} must be a table of two arrays")
         if input[1].shape != target[1].shape:
             raise ValueError(
-                f"{self.name}: predicted frames {input[1].shape}, but frames {target[1].shape}; they must be "
-                "the frames that the model received"
+                f"{self.name}: predicted frames {input[1].shape}, but frames {target[1].shape}; give the "
+                "frames that the model received"
             )
         return input, target

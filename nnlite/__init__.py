@@ -18,13 +18,41 @@ from .criterion import (
     SequencerCriterion,
     SmoothL1Criterion,
 )
+from .criterion_table import (
+    MaskZeroCriterion,
+    ModuleCriterion,
+    MultiCriterion,
+    ParallelCriterion,
+    RepeaterCriterion,
+)
+from .decorators import Decorator, DontCast, MaskZero, NaN, Serial
+from .elementwise_criterion import (
+    ClassSimplexCriterion,
+    DistKLDivCriterion,
+    L1Cost,
+    MarginCriterion,
+    MultiLabelSoftMarginCriterion,
+    SoftMarginCriterion,
+    WeightedMSECriterion,
+)
+from .embedding_criterion import (
+    CosineEmbeddingCriterion,
+    DistanceRatioCriterion,
+    HingeEmbeddingCriterion,
+    L1HingeEmbeddingCriterion,
+)
+from .graph import Node, gModule
 from .layers import *  # noqa: F403
 from .layers import __all__ as _layers
+from .margin_criterion import MarginRankingCriterion, MultiLabelMarginCriterion, MultiMarginCriterion
 from .modes import evaluating, remembering
 from .module import Module
+from .ops.threads import get_num_threads, set_num_threads
 from .random import manual_seed
 from .recurrent import *  # noqa: F403
 from .recurrent import __all__ as _recurrent
+from .table_mixing import CMaxTable, CMinTable, MixtureTable
+from .table_order import ReverseTable, ZipTable
 from .tables import (
     CAddTable,
     CDivTable,
@@ -46,30 +74,63 @@ __all__ = [
     "Bottle",
     "CAddTable",
     "CDivTable",
+    "CMaxTable",
+    "CMinTable",
     "CMulTable",
     "CSubTable",
     "ClassNLLCriterion",
+    "ClassSimplexCriterion",
     "Concat",
     "ConcatTable",
     "Container",
+    "CosineEmbeddingCriterion",
     "Criterion",
     "CrossEntropyCriterion",
+    "Decorator",
+    "DistKLDivCriterion",
+    "DistanceRatioCriterion",
+    "DontCast",
     "FlattenTable",
+    "HingeEmbeddingCriterion",
     "Identity",
     "JoinTable",
+    "L1Cost",
+    "L1HingeEmbeddingCriterion",
     "MSECriterion",
+    "MarginCriterion",
+    "MarginRankingCriterion",
+    "MaskZero",
+    "MaskZeroCriterion",
+    "MixtureTable",
     "Module",
+    "ModuleCriterion",
+    "MultiCriterion",
+    "MultiLabelMarginCriterion",
+    "MultiLabelSoftMarginCriterion",
+    "MultiMarginCriterion",
+    "NaN",
     "NarrowTable",
+    "Node",
+    "ParallelCriterion",
     "ParallelTable",
+    "RepeaterCriterion",
+    "ReverseTable",
     "SelectTable",
     "SequencerCriterion",
     "Sequential",
+    "Serial",
     "SmoothL1Criterion",
+    "SoftMarginCriterion",
     "SpatialClassNLLCriterion",
     "SplitTable",
+    "WeightedMSECriterion",
+    "ZipTable",
     "evaluating",
+    "gModule",
+    "get_num_threads",
     "manual_seed",
     "remembering",
+    "set_num_threads",
     "trace",
     *_layers,
     *_recurrent,

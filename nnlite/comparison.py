@@ -50,7 +50,7 @@ class Comparison:
     """Compares analytic derivatives of loss() with differences, array by array."""
 
     def __init__(self, loss, resolution, rng, step, max_entries, tolerance):
-        self.loss, self.resolution, self.rng = loss, resolution, rng
+        self.loss, self.resolution, self.rng = _nan_outside(loss), resolution, rng
         self.step, self.max_entries, self.tolerance = step, max_entries, tolerance
 
     def __call__(self, what, x, grad):
@@ -108,6 +108,18 @@ class Comparison:
         check.error, check.index = float(errors[place]), indices[place]
         check.analytic, check.numeric = float(analytic[place]), float(numeric[place])
         return check
+
+
+def _nan_outside(loss):
+    """Return `loss` with NaN in place of the ValueError by which it refuses numbers outside its domain."""
+
+    def loss_or_nan():
+        try:
+            return loss()
+        except ValueError:
+            return np.nan
+
+    return loss_or_nan
 
 
 def _relative_errors(analytic, numeric, scale=None):

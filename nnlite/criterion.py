@@ -64,7 +64,7 @@ class Criterion:
         return self.name
 
 
-class _Elementwise(Criterion):
+class ElementwiseCriterion(Criterion):
     """Base of the losses that sum a function of the entries of input and target, arrays of one shape.
 
     `size_average`, which may be set at any time, says whether the sum is divided by the number of entries.
@@ -93,7 +93,7 @@ class _Elementwise(Criterion):
         return 1.0 / input.size if self.size_average else 1.0
 
 
-class MSECriterion(_Elementwise):
+class MSECriterion(ElementwiseCriterion):
     """Squared error.
 
     Shapes: input and target of any shape, the same.
@@ -114,7 +114,7 @@ class MSECriterion(_Elementwise):
         return self.grad_input
 
 
-class AbsCriterion(_Elementwise):
+class AbsCriterion(ElementwiseCriterion):
     """Absolute error.
 
     Shapes: input and target of any shape, the same.
@@ -136,7 +136,7 @@ class AbsCriterion(_Elementwise):
         return self.grad_input
 
 
-class SmoothL1Criterion(_Elementwise):
+class SmoothL1Criterion(ElementwiseCriterion):
     """Squared error near zero, absolute error beyond.
 
     Shapes: input and target of any shape, the same.
@@ -158,7 +158,7 @@ class SmoothL1Criterion(_Elementwise):
         return self.grad_input
 
 
-class BCECriterion(_Elementwise):
+class BCECriterion(ElementwiseCriterion):
     """Binary cross-entropy of probabilities.
 
     Shapes: input (probabilities) and target (in [0, 1]) of any shape, the same; weights broadcast to it.

@@ -238,8 +238,8 @@ class Module:
         device = device or self.device
         backend.array_module(device)
         self.clear_state()
-        parameters.convert(self, dtype, device)
-        self._parameters_moved()
+        if parameters.convert(self, dtype, device):
+            self._parameters_moved()
         return self
 
     def float(self):
@@ -264,7 +264,7 @@ class Module:
         return backend.array_module(self.device) if self.device != "cpu" else np
 
     def sum_penalties(self):
-        """Return what the penalty modules here and below added to the loss in the last forward pass."""
+        """Return the sum of the penalties that this module and those inside added when last run forward."""
         return sum(module.value for module in self.list_modules() if module.penalises)
 
     # ---- checks and printing ------------------------------------------------------------------------

@@ -55,8 +55,9 @@ def find_stale():
 
 def check_connected(array, what):
     """Raise RuntimeError if `array` came from `get_parameters` and the module has other arrays meanwhile."""
-    if any(array is flat or array is flat_grad for flat, flat_grad, _ in _pairs_in_use()):
-        find_stale()
+    for flat, flat_grad, module in _pairs_in_use():
+        if (array is flat or array is flat_grad) and not _hold(flat, flat_grad, module):
+            find_stale()
     if _stale.get(id(array)) is array:
         raise RuntimeError(
             f"{what} no longer holds the parameters of its module, which were moved (by double(), float(), "
@@ -84,7 +85,10 @@ def share(module, other, names):
 
 
 def convert(module, dtype, device):
-    """Convert all parameters, gradients and buffers below `module`, and each module's dtype and device."""
+    """Convert all parameters, gradients and buffers below `module`, and each module's dtype and device.
+
+    Returns whether any array was replaced.
+    """
     moved = {}
 
     def move(owner, attribute, array):
@@ -102,6 +106,7 @@ def convert(module, dtype, device):
             if getattr(owner, name, None) is not None:
                 move(owner, name, getattr(owner, name))
         owner.dtype, owner.device = dtype, device
+    return any(new is not old for new, old in moved.values())
 
 
 def _pairs_in_use():

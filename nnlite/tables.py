@@ -4,6 +4,7 @@ import functools
 import operator
 
 from . import backend, table
+from .layers.axes import at, axis_of
 from .module import Module
 
 
@@ -24,7 +25,7 @@ class JoinTable(Module):
 
     def update_output(self, input):
         _check_filled(self, input)
-        axis = _axis(self, input[0])
+        axis = axis_of(self, input[0], self.n_input_dims)
         for i, x in enumerate(input):
             self.check_array(x, f"input[{i}]", ndim=input[0].ndim)
             self.check_array(x, f"input[{i}]", shape=_replace(input[0].shape, axis, x.shape[axis]))
@@ -33,10 +34,10 @@ class JoinTable(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        axis, stop, self.grad_input = _axis(self, input[0]), 0, []
+        axis, stop, self.grad_input = axis_of(self, input[0], self.n_input_dims), 0, []
         for x in input:
             start, stop = stop, stop + x.shape[axis]
-            self.grad_input.append(grad_output[_at(axis, slice(start, stop))])
+            self.grad_input.append(grad_output[at(axis, slice(start, stop))])
         return self.grad_input
 
 
@@ -58,12 +59,12 @@ class SplitTable(Module):
 
     def update_output(self, input):
         self.check_array(input)
-        axis = _axis(self, input)
-        self.output = [input[_at(axis, k)] for k in range(input.shape[axis])]
+        axis = axis_of(self, input, self.n_input_dims)
+        self.output = [input[at(axis, k)] for k in range(input.shape[axis])]
         return self.output
 
     def update_grad_input(self, input, grad_output):
-        axis = _axis(self, input)
+        axis = axis_of(self, input, self.n_input_dims)
         self.check_table(grad_output, "grad_output", size=input.shape[axis])
         for k, g in enumerate(grad_output):
             self.check_array(g, f"grad_output[{k}]", shape=input.shape[:axis] + input.shape[axis + 1 :])
@@ -260,23 +261,6 @@ def _check_filled(module, input, size=None):
     if not input:
         raise ValueError(f"{module.name}: input must not be an empty table")
     module.check_array(input[0], "input[0]")
-
-
-def _axis(module, x):
-    """Return the axis of `x` that `module.dimension` means, counted from the front."""
-    axis = module.dimension
-    if axis < 0:
-        axis += x.ndim  # counted from the end, a batch makes no difference
-    elif module.n_input_dims is not None and x.ndim == module.n_input_dims + 1:
-        axis += 1
-    if not 0 <= axis < x.ndim:
-        raise ValueError(f"{module.name}: no dimension {module.dimension} in an input of shape {x.shape}")
-    return axis
-
-
-def _at(axis, part):
-    """Return the index that takes `part` of an axis and all of those before it."""
-    return (slice(None),) * axis + (part,)
 
 
 def _replace(shape, axis, size):

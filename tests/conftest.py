@@ -1,9 +1,9 @@
 """Shared test set-up: every test starts from the same random state; CuPy has a double."""
 
-import cupy_double
 import pytest
 
 import nnlite as nn
+from tests import cupy_double
 
 
 @pytest.fixture(autouse=True)

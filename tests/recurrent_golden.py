@@ -1,7 +1,8 @@
 """Runs recorded cases of recurrent modules, sequence by sequence or step by step."""
 
-import golden_cases as golden
 import numpy as np
+
+from tests import golden_cases as golden
 
 
 def check_sequences(case, sequencer, module, forget_between=False, group="c_rnn", rtol=1e-10):

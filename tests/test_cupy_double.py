@@ -3,10 +3,11 @@
 import importlib
 import inspect
 
-import cupy_double
 import numpy as np
 import pytest
-from cupy_double import functions
+
+from tests import cupy_double
+from tests.cupy_double import functions
 
 HOST = np.arange(3, dtype=np.float32)
 

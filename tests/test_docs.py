@@ -1,4 +1,4 @@
-"""Gradient pages, tutorial, algorithms: snippets run, every module has a section, links lead somewhere."""
+"""The pages of docs/: snippets run, every module has a section, links lead somewhere."""
 
 import contextlib
 import functools
@@ -14,11 +14,12 @@ import nnlite as nn
 from nnlite import optim
 from nnlite.gradcheck import check_module, public_classes, worst
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "docs" / "gradients.md"
 PAGES = [INDEX, *sorted((ROOT / "docs" / "gradients").glob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-DOCUMENTS = [*PAGES, TUTORIAL, ROOT / "docs" / "convolution-algorithms.md"]
+OTHERS = [ROOT / "docs" / f"{name}.md" for name in ("convolution-algorithms", "sequences", "torch7")]
+DOCUMENTS = [*PAGES, TUTORIAL, *OTHERS]
 IDS = [str(page.relative_to(ROOT / "docs")) for page in DOCUMENTS]
 
 #: A Python snippet, and the block of its output if one follows.

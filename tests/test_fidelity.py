@@ -16,7 +16,7 @@ def test_every_surprise_has_a_line_with_a_test():
 
 
 def test_named_tests_exist():
-    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", PAGE))
+    named = set(re.findall(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`", PAGE))
     assert len(named) > 50
     for file, name in sorted(named):
         source = (TESTS / file).read_text(encoding="utf-8")

@@ -10,18 +10,22 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
-import golden_cases as golden
 import numpy as np
 import pytest
 
 from nnlite import torch7
+from tests import golden_cases as golden
 
 #: Groups of vectors that have nothing to do with each other: each vector is a case of its own.
 COLLECTIONS = ("RNG", "init")
 TORCH7_FILES = golden.FOLDER / "serialization"
 
-paths = sorted(Path(__file__).parent.glob("test_*.py"))
-TEST_FILES = [path.stem for path in paths if "\nGOLDEN = " in path.read_text(encoding="utf-8")]
+paths = sorted(Path(__file__).parent.rglob("test_*.py"))
+TEST_FILES = [
+    ".".join(path.relative_to(Path(__file__).parents[1]).with_suffix("").parts)
+    for path in paths
+    if "\nGOLDEN = " in path.read_text(encoding="utf-8")
+]
 
 load_recorded = golden.load
 

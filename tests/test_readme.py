@@ -5,7 +5,7 @@ import io
 import re
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_example_prints_the_net_and_small_errors():
@@ -21,7 +21,7 @@ def test_example_prints_the_net_and_small_errors():
 
 
 def test_named_files_exist():
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[1]
     for name in re.findall(r"`((?:nnlite|models|train|data|docs|tests|results)/[\w./]*)`", README):
         assert (root / name).exists(), name
     for name in re.findall(r"!\[.*?\]\((.*?)\)", README):

@@ -5,6 +5,7 @@ import json
 import zlib
 
 import numpy as np
+from nnlite.train.runs.experiment import experiment_type
 
 import nnlite as nn
 from nnlite import checkpoint, models
@@ -33,6 +34,13 @@ def save(path, name, metadata=None, **options):
     architecture = {"name": name, "options": model.config["options"]}
     checkpoint.save_parameters(path, model, architecture=architecture, metadata=metadata)
     return path
+
+
+def run_metadata(kind, **given):
+    """Return the metadata of the checkpoint of a run with these options."""
+    settings = experiment_type(kind).plan(given)
+    kept = {part: settings.kept(part) for part in ("experiment", "loop")}
+    return {"kind": kind, "commands": ["train"], **kept}
 
 
 def content_of(page):

@@ -2,7 +2,8 @@
 
 import numpy as np
 from nnlite.train.real_video import __main__ as real_video
-from video_files import make_folder, make_video
+
+from tests.video_files import make_folder, make_video
 
 TOY = ["--preset", "tiny", "--device", "cpu", "--test-clips", "3", "--sequences", "16"]
 SIZE = (16, 24)

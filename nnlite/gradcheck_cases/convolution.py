@@ -28,6 +28,16 @@ def cases():
         module(
             "SpatialConvolutionNoBias", lambda: nn.SpatialConvolutionNoBias(2, 3, 3, 3), noise(2, 2, 5, 4)
         ),
+        module(
+            "SpatialDilatedConvolution 3x2 by 1x2 padded 2x1 dilated 2x3",
+            lambda: nn.SpatialDilatedConvolution(2, 3, 3, 2, 1, 2, 2, 1, 2, 3),
+            noise(2, 2, 7, 6),
+        ),
+        module(
+            "SpatialDilatedConvolution single image",
+            lambda: nn.SpatialDilatedConvolution(2, 2, 2, 2, dilationw=3, dilationh=2),
+            noise(2, 6, 5),
+        ),
         module("SpatialFullConvolution", lambda: nn.SpatialFullConvolution(2, 3, 3, 3), noise(2, 2, 3, 4)),
         module(
             "SpatialFullConvolution 3x4 by 2x3 padded 1x2 adjusted 1x2",

@@ -19,6 +19,7 @@ def cases():
         ),
         module("SpatialMaxUnpooling", unpooling, noise(2, 2, 3, 2)),
         module("SpatialAveragePooling", lambda: nn.SpatialAveragePooling(3, 2), noise(2, 2, 4, 5)),
+        module("SpatialAveragePooling that sums", _sum, noise(2, 2, 4, 5)),
         module(
             "SpatialAveragePooling ceil, padding not counted",
             lambda: nn.SpatialAveragePooling(3, 3, 2, 2, 1, 1).ceil().set_count_exclude_pad(),
@@ -36,3 +37,9 @@ def unpooling():
     pooling = nn.SpatialMaxPooling(2, 2).ceil().double()
     pooling.forward(spread(2, 2, 5, 3))
     return nn.SpatialMaxUnpooling(pooling)
+
+
+def _sum():
+    pooling = nn.SpatialAveragePooling(3, 2)
+    pooling.divide = False
+    return pooling

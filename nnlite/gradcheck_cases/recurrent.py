@@ -18,6 +18,8 @@ def cases():
         module("LSTM without peepholes, single vectors", _sequencer(nn.LSTM, 3, 4, 9999, False), vectors),
         module("FastLSTM", _sequencer(nn.FastLSTM, 3, 4), batches),
         module("FastLSTM single vectors", _sequencer(nn.FastLSTM, 3, 4), vectors),
+        module("GRU", _sequencer(nn.GRU, 3, 4), batches),
+        module("GRU single vectors", _sequencer(nn.GRU, 3, 4), vectors),
         module("Recurrent", lambda: nn.Sequencer(_simple()), batches),
         module("Recurrent single vectors", lambda: nn.Sequencer(_simple()), vectors),
         module("Recursor", lambda: nn.Sequencer(nn.Recursor(_stack())), batches),
@@ -25,12 +27,22 @@ def cases():
         module("Sequencer", lambda: nn.Sequencer(_stack()), batches),
         module("Sequencer over a list", lambda: nn.Sequencer(_stack()), list(vectors)),
         module("Sequencer over a layer", lambda: nn.Sequencer(nn.Linear(3, 4)), batches),
+        module("BiSequencer", lambda: nn.BiSequencer(nn.GRU(3, 2)), batches),
+        module(
+            "BiSequencer over a list", lambda: nn.BiSequencer(nn.Linear(3, 2), nn.LSTM(3, 2)), list(vectors)
+        ),
+        module("BiSequencer with a sum", _summed, batches),
+        module("Repeater", lambda: nn.Repeater(nn.LSTM(3, 4), 3), batches[0]),
+        module("Repeater of a stack, single vector", lambda: nn.Repeater(_stack(), 2), vectors[0]),
         module("ConvLSTM", _sequencer(nn.ConvLSTM, 1, 2, 5, 3, 3), map_batches),
         module("ConvLSTM single images", _sequencer(nn.ConvLSTM, 1, 2, 5, 5, 3), maps),
         module("UntiedConvLSTM", _sequencer(nn.UntiedConvLSTM, 1, 2, 5, 3, 3), map_batches),
         module("UntiedConvLSTM single images", _sequencer(nn.UntiedConvLSTM, 1, 2, 5, 5, 3), maps),
         module("SeqLSTM", lambda: nn.SeqLSTM(3, 4), batches),
         module("SeqLSTM single vectors", lambda: nn.SeqLSTM(3, 4), vectors),
+        module("SeqGRU", lambda: nn.SeqGRU(3, 4), batches),
+        module("SeqGRU single vectors", lambda: nn.SeqGRU(3, 4), vectors),
+        module("SeqGRU with a start", lambda: nn.SeqGRU(3, 4), [noise(2, 4, seed=2), batches]),
         module("SeqConvLSTM", lambda: nn.SeqConvLSTM(1, 2, 3), map_batches),
         module("SeqConvLSTM single images", lambda: nn.SeqConvLSTM(1, 2, 5, 3), maps),
     ]
@@ -39,6 +51,10 @@ def cases():
 def _sequencer(cls, *args):
     """Return the function that builds a Sequencer over `cls(*args)`."""
     return lambda: nn.Sequencer(cls(*args))
+
+
+def _summed():
+    return nn.BiSequencer(nn.FastLSTM(3, 4), None, nn.CAddTable())
 
 
 def _simple():

@@ -208,8 +208,10 @@ class SoftMax(Module):
     Source: nn.SoftMax.
     """
 
+    allowed_ndim = (1, 2, 3, 4)
+
     def update_output(self, input):
-        self.check_array(input, ndim=(1, 2, 3, 4))
+        self.check_array(input, ndim=self.allowed_ndim)
         axis = class_axis(input)
         shifted = self.xp.exp(input - input.max(axis, keepdims=True))
         self.output = shifted / shifted.sum(axis, keepdims=True)
@@ -220,6 +222,12 @@ class SoftMax(Module):
         mean = (grad_output * self.output).sum(class_axis(input), keepdims=True)
         self.grad_input = self.output * (grad_output - mean)
         return self.grad_input
+
+
+class SpatialSoftMax(SoftMax):
+    """`SoftMax` at every pixel: (K, H, W) or (N, K, H, W) only. Source: nn.SpatialSoftMax."""
+
+    allowed_ndim = (3, 4)
 
 
 class LogSoftMax(Module):

@@ -61,33 +61,53 @@ class CMul(Module):
 
     def update_output(self, input):
         self.check_array(input)
-        self.output = input * self._aligned_weight(input)
+        self.output = input * aligned(self, self.weight, input)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * self._aligned_weight(input)
+        self.grad_input = grad_output * aligned(self, self.weight, input)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        aligned = self._aligned_weight(input).shape
-        shared = tuple(axis for axis, size in enumerate(aligned) if size == 1)
-        total = (grad_output * input).sum(shared)
-        self.grad_weight += scale * total.reshape(self.weight.shape)
+        self.grad_weight += scale * summed_uses(self, self.weight, grad_output * input)
 
-    def _aligned_weight(self, input):
-        """Return the weight in a shape with as many dimensions as `input` that broadcasts to it."""
-        if input.size == self.weight.size:
-            return self.weight.reshape(input.shape)
-        if input.ndim == self.weight.ndim:
-            if all(w in (1, x) for w, x in zip(self.weight.shape, input.shape)):
-                return self.weight
-        elif math.prod(input.shape[1:]) == self.weight.size:
-            return self.weight.reshape(1, *input.shape[1:])
-        raise ValueError(
-            f"{self.name}: input must have shape {self.weight.shape}, be a batch of that or have a size "
-            f"wherever the weight has size 1, got {input.shape}"
-        )
+
+class CAdd(Module):
+    """Sum of every component with its own trainable number.
+
+    Shapes: `sizes` is the shape of the bias; input of that shape, or a batch of it, or of as many
+    dimensions, a bias of size 1 then counting for the whole dimension: CAdd(1, C, 1, 1) adds to the
+    channels of (N, C, H, W). Output as the input.
+    Forward: y_i = x_i + b_i.
+    Backward: grad_input_i = g_i; grad_bias_i += scale · g_i, summed over all that b_i was used for.
+    Errors: ValueError when the shapes do not fit.
+    Source: nn.CAdd.
+    """
+
+    parameter_names = ("bias",)
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.add_parameter("bias", sizes)
+        self.reset()
+
+    def reset(self, stdv=None):
+        """Draw the bias from U(-r, r), r = 1/√(its size), or √3 · stdv when `stdv` is given."""
+        self.reset_uniform(1.0 / math.sqrt(self.bias.size) if stdv is None else stdv * math.sqrt(3.0))
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input + aligned(self, self.bias, input)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        self.grad_bias += scale * summed_uses(self, self.bias, grad_output)
 
 
 class Add(Module):
@@ -188,3 +208,25 @@ class MulConstant(Module):
         self.check_grad_output(grad_output)
         self.grad_input = grad_output * self.constant
         return self.grad_input
+
+
+def aligned(module, parameter, input):
+    """Return a parameter of `CMul` or `CAdd` in a shape that broadcasts to `input`."""
+    if input.size == parameter.size:
+        return parameter.reshape(input.shape)
+    if input.ndim == parameter.ndim:
+        if all(w in (1, x) for w, x in zip(parameter.shape, input.shape)):
+            return parameter
+    elif math.prod(input.shape[1:]) == parameter.size:
+        return parameter.reshape(1, *input.shape[1:])
+    raise ValueError(
+        f"{module.name}: input must have shape {parameter.shape}, be a batch of that or have a size "
+        f"wherever the {module.parameter_names[0]} has size 1, got {input.shape}"
+    )
+
+
+def summed_uses(module, parameter, grads):
+    """Return the sum of the gradients of all uses of every number of the parameter, in its shape."""
+    shape = aligned(module, parameter, grads).shape
+    shared = tuple(axis for axis, size in enumerate(shape) if size == 1)
+    return grads.sum(shared).reshape(parameter.shape)

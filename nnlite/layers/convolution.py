@@ -103,6 +103,73 @@ class SpatialConvolutionNoBias(SpatialConvolution):
         self.no_bias()
 
 
+class SpatialDilatedConvolution(SpatialConvolution):
+    """`SpatialConvolution` whose kernels have gaps: entries lie dilationw columns and dilationh rows apart.
+
+    Shapes: as in `SpatialConvolution`, with H' = ⌊(H + 2 padh - dilationh (kh - 1) - 1) / dh⌋ + 1.
+    Forward: y[o, p, q] = bias[o] + Σ_{c,i,j} weight[o, c, i, j] · x[c, p·dh + i·dilationh - padh,
+    q·dw + j·dilationw - padw], x zero outside: that of kernels with zeros in the gaps, which is what runs.
+    Backward: grad_input as in `SpatialConvolution` with those kernels; grad_weight is what falls on
+    their entries, grad_weight[o, c, i, j] += scale · Σ_{p,q} g[o, p, q] · x[c, p·dh + i·dilationh -
+    padh, ...].
+    Errors: as in `SpatialConvolution`, and ValueError when a dilation is no integer of at least 1.
+    Source: nn.SpatialDilatedConvolution.
+    """
+
+    def __init__(
+        self,
+        n_in,
+        n_out,
+        kw,
+        kh,
+        dw=1,
+        dh=1,
+        padw=0,
+        padh=None,
+        dilationw=1,
+        dilationh=1,
+        *,
+        algorithm="auto",
+    ):
+        super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
+        self.check_counts(dilationw=dilationw, dilationh=dilationh)
+        self.dilationw, self.dilationh = dilationw, dilationh
+
+    @property
+    def kernel(self):
+        """The (height, width) of the window, gaps included."""
+        return (self.kh - 1) * self.dilationh + 1, (self.kw - 1) * self.dilationw + 1
+
+    def update_output(self, input):
+        self.check_array(input, ndim=(3, 4), sizes={-3: self.n_in})
+        size = convolution.output_size(input.shape[-2:], self.kernel, self.padding, self.stride)
+        self.check_fits(size, input)
+        y = convolution.conv2d(as_batch(input), self._spread_weight(), *self._geometry)
+        return self._finish_output(y, input)
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        g, size = as_batch(grad_output), input.shape[-2:]
+        grad = convolution.conv2d_grad_input(g, self._spread_weight(), size, *self._geometry)
+        self.grad_input = grad.reshape(input.shape)
+        return self.grad_input
+
+    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+        x, g = as_batch(input), as_batch(grad_output)
+        grad = convolution.conv2d_grad_weight(x, g, self.kernel, *self._geometry)
+        self.grad_weight += scale * grad[..., :: self.dilationh, :: self.dilationw]
+        self._acc_grad_bias(grad_output, scale)
+
+    def describe_window(self, with_stride):
+        return f"{super().describe_window(with_stride)}, {self.dilationw},{self.dilationh}"
+
+    def _spread_weight(self):
+        """Return the weight with zeros in the gaps."""
+        spread = self.xp.zeros((self.n_out, self.n_in, *self.kernel), self.dtype)
+        spread[..., :: self.dilationh, :: self.dilationw] = self.weight
+        return spread
+
+
 class SpatialFullConvolution(_Kernels):
     """The transpose of a convolution: every input entry adds its multiple of a kernel to the output.
 

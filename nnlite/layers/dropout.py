@@ -1,4 +1,4 @@
-"""Layers that drop elements or whole maps at random while training."""
+"""Layers that drop or disturb elements, or drop whole maps, at random while training."""
 
 from .. import backend
 from ..module import Module
@@ -10,16 +10,17 @@ class Dropout(Module):
 
     Shapes: input of any shape, output the same.
     Forward: training y = x ⊙ m with m = 0 with probability p, else 1 / (1 - p); evaluating y = x.
-    Backward: grad_input = g ⊙ m; evaluating g.
+    With `v1` training m = 0 or 1; evaluating y = (1 - p) x.
+    Backward: grad_input = g ⊙ m; evaluating g, with `v1` (1 - p) g.
     Errors: ValueError unless 0 <= p < 1.
-    Source: nn.Dropout (its second version, which rescales while training). The mask is `noise`.
+    Source: nn.Dropout, whose first version (`v1`) is that of old files. The mask is `noise`.
     """
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5):
+    def __init__(self, p=0.5, v1=False):
         super().__init__()
-        self.p = checked_probability(self.name, p)
+        self.p, self.v1 = checked_probability(self.name, p), v1
         self.noise = None
 
     def update_output(self, input):
@@ -27,7 +28,9 @@ class Dropout(Module):
         self.noise = None
         if self.train and self.p > 0:
             kept = default_generator.bernoulli(1 - self.p, input.shape)
-            self.noise = backend.asarray(kept / (1 - self.p), self.dtype, self.device)
+            self.noise = backend.asarray(kept / (1 if self.v1 else 1 - self.p), self.dtype, self.device)
+        elif self.v1 and self.p > 0:
+            self.noise = self.dtype.type(1 - self.p)
         self.output = input if self.noise is None else input * self.noise
         return self.output
 
@@ -78,6 +81,40 @@ class SpatialDropout(Module):
 
     def describe(self):
         return f"({self.p:f})"
+
+
+class WhiteNoise(Module):
+    """Normal noise added to every element in training mode, its mean alone when evaluating.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x + ε with ε from N(mean, std²), drawn from Torch7's generator; evaluating y = x + mean.
+    Backward: grad_input = g.
+    Errors: RuntimeError for backward in evaluation mode, as in Torch7.
+    Source: nn.WhiteNoise.
+    """
+
+    def __init__(self, mean=0.0, std=0.1):
+        super().__init__()
+        self.mean, self.std = float(mean), float(std)
+
+    def update_output(self, input):
+        self.check_array(input)
+        if self.train:
+            drawn = default_generator.normal(self.mean, self.std, input.shape)
+            self.output = input + backend.asarray(drawn, self.dtype, self.device)
+        else:
+            self.output = input + self.mean
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        if not self.train:
+            raise RuntimeError(f"{self.name}: backward needs training mode; call training() before forward")
+        self.grad_input = grad_output
+        return self.grad_input
+
+    def describe(self):
+        return f" mean: {self.mean:f}, std: {self.std:f}"
 
 
 def checked_probability(name, p):

@@ -1,5 +1,7 @@
 """Pooling, unpooling and nearest upsampling."""
 
+import math
+
 from ..module import Module
 from ..ops import pooling
 from .sliding_window import SlidingWindow, as_batch
@@ -80,26 +82,30 @@ class SpatialAveragePooling(_Pooling):
     window's entries in the input and its padding, or, after `set_count_exclude_pad()`, in the input alone;
     entries beyond the padding never count. (An empty window gives 0.)
     Backward: grad_input = Σ of g / n over the windows that an entry is in.
+    With `divide` False, as in files from before it existed, both are times the size kw · kh: a sum.
     Errors: ValueError when padding exceeds half the window or no window fits.
     Source: nn.SpatialAveragePooling.
     """
 
     def __init__(self, kw, kh, dw=1, dh=1, padw=0, padh=0):
         super().__init__(kw, kh, dw, dh, padw, padh)
-        self.count_include_pad = True
+        self.count_include_pad = self.divide = True
 
     def update_output(self, input):
         size, windows = self.output_size(input), (self.padding, self.stride, self.count_include_pad)
         y = pooling.average_pool(as_batch(input), self.kernel, size, *windows)
-        self.output = y.reshape(input.shape[:-2] + size)
+        self.output = self._times(y.reshape(input.shape[:-2] + size))
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         g, windows = as_batch(grad_output), (self.padding, self.stride, self.count_include_pad)
         grad = pooling.average_pool_grad_input(g, input.shape[-2:], self.kernel, *windows)
-        self.grad_input = grad.reshape(input.shape)
+        self.grad_input = self._times(grad.reshape(input.shape))
         return self.grad_input
+
+    def _times(self, mean):
+        return mean if self.divide else mean * math.prod(self.kernel)
 
     def set_count_include_pad(self):
         """Count padding in the mean, as zeros (the default); return self."""

@@ -9,12 +9,16 @@ that is one block, the kh rows from p·dh on, so that x is copied kw times inste
 Multiply first: for few output channels, and stride 1, multiply x by the weights of all taps (i, j), shift
 the products and add them up. That moves n_out·kh·kw numbers per pixel where gathering moves n_in·kw.
 
-Both work on blocks of images and rows that fit in a cache, and divide the images among the CPU's cores.
+Both work on blocks of images and rows that fit in a cache, and divide the images, and the rows of large ones,
+among the CPU's cores.
 """
 
 from . import get_ops
 from .threads import slices
 from .windows import window
+
+#: From how many multiplications for an image on its rows are worth dividing among the workers.
+LARGE_IMAGE = 1 << 22
 
 #: The number of columns that a matrix product needs to run at full speed.
 COLUMNS = 256
@@ -25,7 +29,12 @@ def conv2d(x, weight, padding=(0, 0), stride=(1, 1)):
     ops, (ph, pw) = get_ops(x), padding
     size = output_size(x.shape[2:], weight.shape[2:], padding, stride)
     y = ops.xp.empty((len(x), len(weight), *size), x.dtype)
-    ops.parallel_for(lambda n: _correlate(x[n], weight, (-ph, -pw), stride, out=y[n]), len(x))
+
+    def work(images, rows):
+        first = rows.start * stride[0] - ph, -pw
+        _correlate(x[images], weight, first, stride, out=y[images, :, rows])
+
+    _divide(ops, lambda share: [work(*part) for part in share], len(x), size, weight.size)
     return y
 
 
@@ -38,17 +47,17 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1)):
     ops, (ph, pw), (dh, dw) = get_ops(g), padding, stride
     grad = ops.xp.zeros((len(g), weight.shape[1], *size), g.dtype)
 
-    def work(images):
+    def work(images, rows):
         for a in range(dh):
             for b in range(dw):
-                y, x = (a - ph) % dh, (b - pw) % dw
-                part, kernel = grad[images, :, y::dh, x::dw], weight[:, :, a::dh, b::dw]
+                y, x = rows.start + (a - ph - rows.start) % dh, (b - pw) % dw
+                part, kernel = grad[images, :, y : rows.stop : dh, x::dw], weight[:, :, a::dh, b::dw]
                 if part.size and kernel.size:
                     first = (y + ph - a) // dh - kernel.shape[2] + 1, (x + pw - b) // dw - kernel.shape[3] + 1
                     flipped = kernel[:, :, ::-1, ::-1].swapaxes(0, 1)
                     _correlate(g[images], flipped, first, (1, 1), out=part)
 
-    ops.parallel_for(work, len(g))
+    _divide(ops, lambda share: [work(*part) for part in share], len(g), size, weight.size // (dh * dw))
     return grad
 
 
@@ -64,19 +73,47 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1)):
     def work(share):
         total = ops.xp.zeros((n_out, kh * n_in * kw), x.dtype)
         at_once = max(ops.patch_bytes // total.nbytes, 1)
-        for images, rows, patches in _patches(x[share], kernel, (-ph, -pw), stride, g.shape[2:]):
-            g_rows = g[share][images, :, rows].transpose(2, 1, 0, 3).reshape(len(patches), n_out, -1)
-            for part in slices(slice(0, len(patches)), at_once):
-                total += ops.matmul(g_rows[part], patches[part].swapaxes(1, 2)).sum(axis=0)
+        for place in share:
+            first = place[1].start * stride[0] - ph, -pw
+            g_part = g[place[0], :, place[1]]
+            for images, rows, patches in _patches(x[place[0]], kernel, first, stride, g_part.shape[2:]):
+                g_rows = g_part[images, :, rows].transpose(2, 1, 0, 3).reshape(len(patches), n_out, -1)
+                for part in slices(slice(0, len(patches)), at_once):
+                    total += ops.matmul(g_rows[part], patches[part].swapaxes(1, 2)).sum(axis=0)
         return total
 
-    total = sum(ops.parallel_for(work, len(x)))
+    total = sum(_divide(ops, work, len(x), g.shape[2:], n_out * n_in * kh * kw))
     return total.reshape(n_out, kh, n_in, kw).transpose(0, 2, 1, 3)
 
 
 def output_size(size, kernel, padding, stride):
     """Return (H', W'); a number below 1 means that the kernel does not fit."""
     return tuple((n + 2 * p - k) // d + 1 for n, k, p, d in zip(size, kernel, padding, stride))
+
+
+def _divide(ops, work, images, size, multiplications):
+    """Call work(share) in parallel, with shares of `images` times the rows of their outputs; return a list.
+
+    A share is a list of (images, rows), slices. size: (H', W'). multiplications: for one output pixel.
+    """
+    height, width = size
+    if images and multiplications * height * width < LARGE_IMAGE:
+        return ops.parallel_for(lambda n: work([(n, slice(0, height))]), images)
+    return ops.parallel_for(lambda rows: work(list(_rectangles(rows, height))), images * height)
+
+
+def _rectangles(items, height):
+    """Yield (images, rows), slices that together cover a slice of all rows of images of this height."""
+    if not height:
+        return
+    (first, start), (last, stop) = divmod(items.start, height), divmod(items.stop, height)
+    if start and first < last:
+        yield slice(first, first + 1), slice(start, height)
+        first, start = first + 1, 0
+    if first < last:
+        yield slice(first, last), slice(0, height)
+    if stop:
+        yield slice(last, last + 1), slice(start if first == last else 0, stop)
 
 
 def _correlate(x, weight, first, stride, out):

@@ -1,10 +1,11 @@
-"""Array operations on the CPU: two threads, blocks that fit in the cache, sparse matrices."""
+"""Array operations on the CPU: threads, blocks that fit in the cache, sparse matrices."""
 
 import numpy as np
 
 from . import gates, threads, tiles, updates
+from .blas import single_blas_thread
 
-#: Multiplications from which on a product is worth two threads.
+#: Multiplications from which on a product is worth several threads.
 LARGE_PRODUCT = 1 << 20
 
 
@@ -23,8 +24,6 @@ class NumpyOps:
     spectra_bytes = 1 << 20
     stacked_rows = 0
 
-    #: matmul(a, b, out=None) returns a @ b of (..., m, k) and (..., k, n), leading axes broadcast.
-    matmul = staticmethod(np.matmul)
     #: On a GPU one call gets all of the range, whatever `block`.
     parallel_for = staticmethod(threads.parallel_for)
     #: On a GPU one slice holds all `items`, whatever `size`.
@@ -39,14 +38,22 @@ class NumpyOps:
     nesterov_update = staticmethod(updates.nesterov)
 
     @staticmethod
+    def matmul(a, b, out=None):
+        """Return a @ b of (..., m, k) and (..., k, n), leading axes broadcast, in this thread alone."""
+        if threads.inside_loop():  # BLAS is limited already
+            return np.matmul(a, b, out=out)
+        with single_blas_thread():
+            return np.matmul(a, b, out=out)
+
+    @staticmethod
     def parallel_matmul(a, b):
         """Return a @ b of two matrices, the longer side of the result divided among the workers.
 
         On a GPU there may be leading axes, as in `matmul`.
         """
-        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
         if a.shape[0] * a.shape[1] * b.shape[1] < LARGE_PRODUCT:
-            return np.matmul(a, b, out=out)
+            return NumpyOps.matmul(a, b)
+        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
         if out.shape[0] > out.shape[1]:
             threads.parallel_for(lambda rows: np.matmul(a[rows], b, out=out[rows]), out.shape[0])
         else:

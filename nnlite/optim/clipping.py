@@ -3,6 +3,7 @@
 import math
 
 from .. import backend
+from ..ops.blas import single_blas_thread
 from .step import blocks
 
 
@@ -27,7 +28,8 @@ def clip_by_norm(grad, max_norm):
     if not max_norm >= 0:
         raise ValueError(f"clip_by_norm: max_norm must not be negative, got {max_norm}")
     wide = (block.astype("float64") for (block,) in blocks(grad.reshape(-1)))
-    norm = math.sqrt(sum(float(block @ block) for block in wide))
+    with single_blas_thread():
+        norm = math.sqrt(sum(float(block @ block) for block in wide))
     if max_norm < norm < math.inf:
         grad *= float(max_norm / norm)
     return norm

@@ -2,6 +2,7 @@
 
 import copy
 
+from ..decorators import MaskZero
 from ..module import Module
 
 
@@ -126,6 +127,16 @@ class AbstractRecurrent(Module):
         """Set how many steps gradients flow back, here and in recurrent modules inside; return self."""
         for module in (self, *self._recurrent_inside()):
             module.rho = _checked_rho(self, rho)
+        return self
+
+    def mask_zero(self, n_input_dim):
+        """Pass over rows of the input that are all zero (see `MaskZero`), and return self.
+
+        Where xₜ is zero, so are the output and the state: what comes after such a step is a new sequence.
+        n_input_dim: how many dimensions the input of one step has without the batch.
+        """
+        self.recurrent_module = MaskZero(self.recurrent_module, n_input_dim).type(self.dtype, self.device)
+        self.drop_clones()
         return self
 
     def show_step(self, step):

@@ -1,5 +1,6 @@
 """The convolutional LSTM of eq. 1, one step a call, assembled gate by gate from containers."""
 
+from ..decorators import MaskZero
 from ..layers import Sigmoid, SpatialConvolution, SpatialConvolutionNoBias, Tanh
 from .lstm import LSTM, Gate, memory, product, read_out
 
@@ -91,6 +92,10 @@ class UntiedConvLSTM(ConvLSTM):
 
     def children(self):
         return [("recurrent_module", self.recurrent_module), ("initial_module", self.initial_module)]
+
+    def mask_zero(self, n_input_dim):
+        self.initial_module = MaskZero(self.initial_module, n_input_dim).type(self.dtype, self.device)
+        return super().mask_zero(n_input_dim)
 
     def step_module(self, step):
         """Return the module that computes a step; the first step's is `initial_module`."""

@@ -83,6 +83,12 @@ class Recurrent(AbstractRecurrent):
             )
         return self._initial_module
 
+    def mask_zero(self, n_input_dim):
+        """Raise ValueError, as Torch7 does: the first step's module is another one."""
+        raise ValueError(
+            f"{self.name}: mask_zero is not for this module, whose first step differs; use a GRU or an LSTM"
+        )
+
     def drop_clones(self):
         super().drop_clones()
         self._initial_module = None

@@ -5,11 +5,11 @@ import numpy as np
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
 from ..ops import convolution, cost, threads
 from .gemm_conv_lstm import GemmConvLSTM
-from .sequence_module import SequenceModule
+from .sequence_module import LSTMSequence
 from .spectral_conv_lstm import SpectralConvLSTM
 
 
-class SeqConvLSTM(SequenceModule):
+class SeqConvLSTM(LSTMSequence):
     """Convolutional LSTM (eq. 1) run over all steps of a sequence, its backward pass through time by hand.
 
     Same parameters and numbers as a Sequencer over `ConvLSTM`, but faster to train. i2g holds the four

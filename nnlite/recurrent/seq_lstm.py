@@ -2,10 +2,10 @@
 
 from ..layers import Linear, LinearNoBias
 from ..ops import gates, get_ops
-from .sequence_module import SequenceModule
+from .sequence_module import LSTMSequence
 
 
-class SeqLSTM(SequenceModule):
+class SeqLSTM(LSTMSequence):
     """Long short-term memory without peepholes over all steps of a sequence, its BPTT by hand.
 
     Same parameters and numbers as a Sequencer over `FastLSTM`, but faster to train: whatever depends on
@@ -19,17 +19,20 @@ class SeqLSTM(SequenceModule):
     (`nnlite.ops.gates.backward`):
         dxₜ = Wᵀ dzₜ;
         grad W += Σₜ dzₜ xₜᵀ;  grad U += Σₜ dzₜ hₜ₋₁ᵀ;  grad b += Σₜ dzₜ (all times scale).
-    No gradient reaches into an earlier sequence.
+    No gradient reaches into an earlier sequence. After `mask_zero()`, h and c are zero at steps whose
+    xₜ is all zero, and what follows them starts anew.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.FastLSTM (rnn) for the parameters, nn.SeqLSTM (rnn) for the idea.
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
+    mode_names = ("train", "maskzero")
 
     def __init__(self, n_in, n_out):
         self.check_counts(n_in=n_in, n_out=n_out)
         super().__init__(n_in, n_out, Linear(n_in, 4 * n_out), LinearNoBias(n_out, 4 * n_out))
         self._a = self._c = self._h = self._dz = None
+        self.maskzero = False
 
     def update_output(self, input):
         self.check_array(input, ndim=(2, 3), sizes={-1: self.n_in})
@@ -42,10 +45,14 @@ class SeqLSTM(SequenceModule):
         c[0] = 0 if self.last_cell is None else self.last_cell
         h[0] = 0 if self.last_output is None else self.last_output
         a = self.i2g.update_output(x.reshape(-1, self.n_in)).reshape(steps, batch, 4 * self.n_out)
+        zero = ~x.any(axis=-1) if self.maskzero else None
         for t in range(steps):  # the gates take (4 n_out, N): transposed views
             a[t] += self.o2g.update_output(h[t])
             a[t] *= scales
             ops.gates_forward(a[t].T, c[t].T, c[t + 1].T, h[t + 1].T)
+            if zero is not None:
+                a[t][zero[t]] = 2 * scales - 2  # gates 0 and c̃ = 0: no gradient gets through either
+                c[t + 1][zero[t]] = h[t + 1][zero[t]] = 0
         self._a, self._c, self._h, self._dz = a, c, h, None
         self.last_output, self.last_cell = h[-1].copy(), c[-1].copy()
         self.output = h[1:].reshape(*input.shape[:-1], self.n_out)
@@ -76,6 +83,11 @@ class SeqLSTM(SequenceModule):
             self.update_grad_input(input, grad_output)
         self.i2g.acc_grad_parameters(input, self._dz, scale)
         self.o2g.acc_grad_parameters(self._h[:-1], self._dz, scale)
+
+    def mask_zero(self):
+        """Give steps whose input is all zero the output zero, and start anew after them; return self."""
+        self.maskzero = True
+        return self
 
     def describe(self):
         return f"({self.n_in} -> {self.n_out})"

@@ -5,13 +5,11 @@ from .sequencer import MODES
 
 
 class SequenceModule(Module):
-    """Base of `SeqLSTM` and `SeqConvLSTM`: two layers i2g and o2g, and a state that can be remembered.
+    """Base of the modules that run over a whole sequence: a state that can be remembered.
 
-    The rows of both layers are the gates in the order input, cell (tanh), forget, output, as in `FastLSTM`.
-    i2g acts on all inputs and has the biases; o2g acts on the output of the previous step. By default every
-    sequence starts from zero; after `remember(mode)` it continues from where the previous one ended. Only the
-    state is carried over: no gradient reaches into an earlier sequence. Changing between training and
-    evaluation mode forgets the state.
+    By default every sequence starts from zero; after `remember(mode)` it continues from where the previous
+    one ended. Only the state is carried over: no gradient reaches into an earlier sequence. Changing between
+    training and evaluation mode forgets the state.
 
     As in `LSTM`, a sequence starts from `user_prev_output` and `user_prev_cell` in place of zero, and
     backward leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`; `grad_prev_output`
@@ -22,32 +20,15 @@ class SequenceModule(Module):
     `user_gradients` and, where `starts_from_user`, calls `set_user_gradients`.
     """
 
-    parameter_names = ()
-
-    def __init__(self, n_in, n_out, i2g, o2g):
+    def __init__(self, n_in, n_out):
         super().__init__()
         self.n_in, self.n_out = n_in, n_out
-        self.i2g, self.o2g = i2g, o2g
         self._remember = "neither"
         self.last_output = self.last_cell = None
         self.user_prev_output = self.user_prev_cell = None
         self.user_grad_prev_output = self.user_grad_prev_cell = None
         self.grad_prev_output = self.user_next_grad_cell = None
         self.starts_from_user = False
-
-    def children(self):
-        return [("i2g", self.i2g), ("o2g", self.o2g)]
-
-    def reset(self, stdv=None):
-        """Draw new parameters for i2g, then o2g."""
-        self.i2g.reset(stdv)
-        self.o2g.reset(stdv)
-
-    def init_bias(self, forget=1.0, other=0.0):
-        """Set the biases of the forget gate and of the other gates; return self."""
-        self.i2g.bias.fill(other)
-        self.i2g.bias[2 * self.n_out : 3 * self.n_out] = forget
-        return self
 
     def remember(self, mode="both"):
         """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
@@ -112,3 +93,31 @@ class SequenceModule(Module):
             self.check_array(array, name, shape=state_shape[1:] if single else state_shape)
             array = array.reshape(state_shape)
         return array
+
+
+class LSTMSequence(SequenceModule):
+    """Base of `SeqLSTM` and `SeqConvLSTM`: two layers i2g and o2g.
+
+    The rows of both layers are the gates in the order input, cell (tanh), forget, output, as in `FastLSTM`.
+    i2g acts on all inputs and has the biases; o2g acts on the output of the previous step.
+    """
+
+    parameter_names = ()
+
+    def __init__(self, n_in, n_out, i2g, o2g):
+        super().__init__(n_in, n_out)
+        self.i2g, self.o2g = i2g, o2g
+
+    def children(self):
+        return [("i2g", self.i2g), ("o2g", self.o2g)]
+
+    def reset(self, stdv=None):
+        """Draw new parameters for i2g, then o2g."""
+        self.i2g.reset(stdv)
+        self.o2g.reset(stdv)
+
+    def init_bias(self, forget=1.0, other=0.0):
+        """Set the biases of the forget gate and of the other gates; return self."""
+        self.i2g.bias.fill(other)
+        self.i2g.bias[2 * self.n_out : 3 * self.n_out] = forget
+        return self

@@ -103,8 +103,13 @@ class Sequencer(Module):
         """Return the list `steps` as an array (T, ...) when the input is one."""
         if isinstance(input, list | tuple):
             return steps
-        # Not `stack`: CuPy's uploads a list of more than eight places in memory, which no graph can capture.
-        joined = self.xp.empty((len(steps), *steps[0].shape), steps[0].dtype)
-        for t, step in enumerate(steps):
-            joined[t] = step
-        return joined
+        return joined(self.xp, steps)
+
+
+def joined(xp, steps):
+    """Return the arrays `steps` as one array (T, ...)."""
+    # Not `stack`: CuPy's uploads a list of more than eight places in memory, which no graph can capture.
+    array = xp.empty((len(steps), *steps[0].shape), steps[0].dtype)
+    for t, step in enumerate(steps):
+        array[t] = step
+    return array

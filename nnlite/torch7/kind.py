@@ -10,6 +10,16 @@ from .types import Storage, TorchObject
 
 REQUIRED = object()
 
+#: The arrays of a module and Torch7's fields for them.
+ARRAYS = {
+    "weight": "weight",
+    "bias": "bias",
+    "grad_weight": "gradWeight",
+    "grad_bias": "gradBias",
+    "running_mean": "running_mean",
+    "running_var": "running_var",
+}
+
 
 @dataclass
 class Argument:
@@ -37,6 +47,11 @@ class Kind:
 
     parts(fields): for a class that is assembled from a network of its own, {path in the module: the object
     of that layer}. Of the network in its `modules` nothing else is read: it follows from the class.
+
+    assemble(fields, convert): makes the module of a class whose wiring is all in its fields; convert(object,
+    its path below) returns a module. old(fields, version, library): what Torch7 does to the fields (a copy)
+    of files from before some of them existed. version: that of the class in Torch7, to be written.
+    link(fields): completes the fields that are written, once the objects in them are made.
     """
 
     arguments: tuple = ()
@@ -45,6 +60,10 @@ class Kind:
     check: Callable = lambda fields: None
     extra: Callable | None = lambda module: {}
     parts: Callable | None = None
+    assemble: Callable | None = None
+    old: Callable = lambda fields, version, library: fields
+    version: int = 1
+    link: Callable = lambda fields: None
 
 
 def same(name, attribute=None, default=REQUIRED):
@@ -62,10 +81,15 @@ def module(name, attribute):
     return Argument(name, _module, attrgetter(attribute))
 
 
-def index(name):
+def index(name, attribute=None, default=REQUIRED):
     """Return the argument that counts from one in Torch7; negative ones count from the end in both."""
-    get = attrgetter(name)
-    return Argument(name, _from_one, lambda module: get(module) + (get(module) >= 0))
+    get = attrgetter(attribute or name)
+
+    def write(module):
+        value = get(module)
+        return None if value is None else value + (value >= 0)
+
+    return Argument(name, _from_one, write, default)
 
 
 def sizes(attribute):
@@ -77,6 +101,11 @@ def sizes(attribute):
 def shape(name, axis):
     """Return the argument that Torch7 knows only from the shape of an array."""
     return Argument(name, lambda array: array.shape[axis], None)
+
+
+def missing(**values):
+    """Return the `old` of a kind whose fields, where a file lacks them, have these values."""
+    return lambda fields, version, library: values | fields
 
 
 def longs(values):

@@ -6,9 +6,14 @@ import numpy as np
 
 import nnlite as nn
 
-from .kind import Argument, Kind, check_weight, empty, index, longs, module, same, shape, sizes
+from . import old
+from .graph import assemble_graph
+from .kind import Argument, Kind, check_weight, empty, index, longs, missing, module, same, shape, sizes
+from .pointwise_kinds import POINTWISE_KINDS
+from .sequence_kinds import SEQUENCE_KINDS
 from .types import as_list
 from .video_kinds import VIDEO_KINDS
+from .wiring_kinds import WIRING_KINDS
 
 
 def _swaps(table):
@@ -23,30 +28,39 @@ def _max_pooling(inside, *arguments):
 
 
 def _average_pooling(inside, *arguments):
-    pooling = nn.SpatialAveragePooling(*arguments[:-2])
-    pooling.ceil_mode, pooling.count_include_pad = arguments[-2:]
+    pooling = nn.SpatialAveragePooling(*arguments[:-3])
+    pooling.ceil_mode, pooling.count_include_pad, pooling.divide = arguments[-3:]
     return pooling
+
+
+def _share_indices(fields):
+    """Let an unpooling module refer to the indices of its pooling module, as it does once it has run."""
+    fields["indices"] = fields["pooling"].contents["indices"]
 
 
 _LINEAR = Kind((shape("weight", 1), shape("weight", 0)))
 _WINDOW = (
     *(same("kW", "kw"), same("kH", "kh"), same("dW", "dw"), same("dH", "dh")),
-    *(same("padW", "padw", 0), same("padH", "padh", 0)),
+    *(same("padW", "padw"), same("padH", "padh")),
 )
 _CONVOLUTION = Kind(
     (same("nInputPlane", "n_in"), same("nOutputPlane", "n_out"), *_WINDOW),
     check=lambda fields: check_weight(
         fields, *(fields.get(name, 0) for name in ("nOutputPlane", "nInputPlane", "kH", "kW"))
     ),
+    old=old.convolution,
 )
 _BATCH_NORMALIZATION = Kind(
     (
         shape("running_mean", 0),
         *(same("eps"), same("momentum")),
-        Argument("affine", bool, lambda module: module.weight is not None, True),
-    )
+        Argument("affine", bool, lambda module: module.weight is not None),
+    ),
+    old=old.batch_normalization,
+    version=2,
 )
-_BOUNDED = Kind((same("min_val"), same("max_val")))
+_BORDER = Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b")))
+_BOUNDED = Kind((same("min_val"), same("max_val")), old=missing(min_val=-1, max_val=1))
 _FROM_TABLE = Kind(extra=lambda module: {"gradInput": {}})
 
 KINDS = {
@@ -64,6 +78,7 @@ KINDS = {
             "outShape": np.zeros(module.n_output_dims, module.dtype),
         },
     ),
+    "gModule": Kind(assemble=assemble_graph, extra=None),
     "Identity": Kind(),
     "JoinTable": Kind(
         (index("dimension"), same("nInputDims", "n_input_dims", None)),
@@ -86,38 +101,62 @@ KINDS = {
     "LinearNoBias": _LINEAR,
     "SpatialConvolution": _CONVOLUTION,
     "SpatialConvolutionNoBias": _CONVOLUTION,
-    "SpatialFullConvolution": Kind(
-        (*_CONVOLUTION.arguments, same("adjW", "adjw", 0), same("adjH", "adjh", 0)),
+    "SpatialDilatedConvolution": Kind(
+        (
+            *_CONVOLUTION.arguments,
+            same("dilationW", "dilationw", 1),
+            same("dilationH", "dilationh", 1),
+        ),
         check=_CONVOLUTION.check,
+    ),
+    "SpatialFullConvolution": Kind(
+        (*_CONVOLUTION.arguments, same("adjW", "adjw"), same("adjH", "adjh")),
+        check=_CONVOLUTION.check,
+        old=missing(dW=1, dH=1, padW=0, padH=0, adjW=0, adjH=0),
         extra=lambda module: {"ones": empty(module)},
     ),
     "BatchNormalization": _BATCH_NORMALIZATION,
     "SpatialBatchNormalization": _BATCH_NORMALIZATION,
     "Mul": Kind(),
-    "CMul": Kind((sizes("weight.shape"),), build=lambda inside, sizes: nn.CMul(*sizes)),
+    "CMul": Kind(
+        (sizes("weight.shape"),),
+        build=lambda inside, sizes: nn.CMul(*sizes),
+        check=lambda fields: check_weight(fields, *fields["size"].array.tolist()),
+        old=old.cmul,
+    ),
+    "CAdd": Kind((sizes("bias.shape"),), build=lambda inside, sizes: nn.CAdd(*sizes)),
     "Add": Kind(
         (shape("bias", 0), same("scalar", default=False)),
         extra=lambda module: {"_ones": np.ones(1, module.dtype)},
     ),
     # layers without
     "SpatialMaxPooling": Kind(
-        (*_WINDOW, same("ceil_mode", default=False)),
+        (*_WINDOW, same("ceil_mode")),
         build=_max_pooling,
+        old=old.max_pooling,
         extra=lambda module: {"indices": np.empty(0, np.int64)},
     ),
     "SpatialAveragePooling": Kind(
-        (*_WINDOW, same("ceil_mode", default=False), same("count_include_pad", default=True)),
+        (*_WINDOW, same("ceil_mode"), same("count_include_pad"), same("divide")),
         build=_average_pooling,
-        fixed={"divide": True},
+        old=old.average_pooling,
     ),
-    "SpatialMaxUnpooling": Kind((module("pooling", "pooling"),)),
+    "SpatialMaxUnpooling": Kind((module("pooling", "pooling"),), link=_share_indices),
     "SpatialUpSamplingNearest": Kind(
         (same("scale_factor"),),
         extra=lambda module: {"inputSize": longs([0] * 4), "outputSize": longs([0] * 4)},
     ),
-    "SpatialZeroPadding": Kind((same("pad_l"), same("pad_r"), same("pad_t"), same("pad_b"))),
-    "SpatialCrossMapLRN": Kind((same("size"), same("alpha"), same("beta"), same("k"))),
-    "Dropout": Kind((same("p"),), fixed={"v2": True}, extra=lambda module: {"noise": empty(module)}),
+    "SpatialZeroPadding": _BORDER,
+    "SpatialReplicationPadding": _BORDER,
+    "SpatialReflectionPadding": _BORDER,
+    "SpatialCrossMapLRN": Kind(
+        (same("size"), same("alpha"), same("beta"), same("k")), old=missing(alpha=1e-4, beta=0.75, k=1)
+    ),
+    "Dropout": Kind(
+        (same("p"), Argument("v2", lambda v2: not v2, lambda module: not module.v1)),
+        extra=lambda module: {"noise": empty(module)},
+        old=missing(v2=False),
+    ),
     "SpatialDropout": Kind((same("p"),), extra=lambda module: {"noise": empty(module)}),
     "Reshape": Kind(
         (sizes("sizes"), same("batchMode", "batch_mode", None)),
@@ -152,12 +191,15 @@ KINDS = {
     "Clamp": _BOUNDED,
     "Abs": Kind(),
     "Square": Kind(),
-    "Sqrt": Kind(fixed={"eps": 0}),
+    "Sqrt": Kind(fixed={"eps": 0}, old=missing(eps=0)),
     "SoftMax": Kind(),
     "LogSoftMax": Kind(),
     "SpatialLogSoftMax": Kind(),
     "AddConstant": Kind((same("constant_scalar", "constant"),)),
     "MulConstant": Kind((same("constant_scalar", "constant"),)),
+    **POINTWISE_KINDS,
+    **WIRING_KINDS,
+    **SEQUENCE_KINDS,
     # what is made for video
     **VIDEO_KINDS,
 }

@@ -1,4 +1,4 @@
-"""Converts `nn` objects of .t7 files to nnlite modules and back; `kinds.py` says which and how."""
+"""Converts `nn` objects of .t7 files to nnlite modules; `kinds.py` says which and how."""
 
 import math
 from operator import attrgetter
@@ -9,110 +9,120 @@ import nnlite as nn
 
 from .. import backend
 from ..random import default_generator
-from .kind import REQUIRED, is_object
+from .kind import ARRAYS, REQUIRED, is_object
 from .kinds import KINDS
-from .types import DTYPES, TorchObject, as_list
+from .types import ELEMENTS, Torch7Error, TorchObject, as_list
 
 #: Older and other names of classes that are one here.
 ALIASES = {"SpatialConvolutionMM": "SpatialConvolution"}
-#: Classes here that Torch7 knows as a network of another class.
-WRITTEN_AS = {nn.Gate: "Sequential"}
-
 #: The most places in a net, a shared module counted at each of its own. A file of a hundred objects, each
 #: holding the next one twice, would have 2¹⁰⁰.
 MAX_PLACES = 100_000
-
-#: The arrays of a module and Torch7's fields for them.
-ARRAYS = {
-    "weight": "weight",
-    "bias": "bias",
-    "grad_weight": "gradWeight",
-    "grad_bias": "gradBias",
-    "running_mean": "running_mean",
-    "running_var": "running_var",
-}
+_UNDER_WAY = object()
 
 
 def to_module(obj):
     """Return the nnlite module of an nn (or cudnn) object that `load` read.
 
     It has the dtype, the mode and the parameters of the object; modules and parameters that are shared
-    there are shared here. ValueError, saying where in the tree, for a class without a counterpart or with
+    there are shared here. Fields that older versions of Torch7 lacked are taken as it takes them. Of a
+    recurrent module parameters are read, not the state of a sequence under way.
+    Torch7Error, with all that is wrong and its place in the tree, for classes without a counterpart or with
     options that have none, for missing or misshapen fields, and for a net whose sharing makes it larger than
-    MAX_PLACES. Of a recurrent module parameters are read, not the state of a sequence under way.
+    MAX_PLACES.
     """
     state = default_generator.get_state()
     builder = _Builder()
     try:
         module = builder.module(obj, "top")
     except RecursionError:
-        raise ValueError("torch7.to_module: modules are nested too deeply") from None
+        raise Torch7Error("torch7.to_module: modules are nested too deeply") from None
     finally:
         default_generator.set_state(state)  # building drew initial weights that are about to be replaced
+    builder.refuse()
     module.type(_dtype(obj, builder))
     for part, fields, place in builder.parts:
         builder.fill(part, fields, place)
+    builder.refuse()
     return module
-
-
-def from_module(module):
-    """Return `module` as an nn object that `save` writes and Torch7 can load.
-
-    Its arrays are those of the module, not copies (on the GPU: copies). ValueError for a class
-    that .t7 files do not have, or that is only read from them.
-    """
-    try:
-        return _object(module, {})[1]
-    except RecursionError:
-        raise ValueError("torch7.from_module: modules are nested too deeply") from None
 
 
 class _Builder:
     """Builds modules: `modules` by identity of their object, `parts` in order, `arrays` by memory.
 
-    `places` counts a module and all below it, by its identity.
+    `places` counts a module and all below it, by its identity. `unknown` has the places of classes without a
+    counterpart, `problems` all other reasons why there is no module.
     """
 
     def __init__(self):
         self.modules, self.parts, self.arrays, self.places = {}, [], {}, {}
+        self.unknown, self.problems = {}, []
+
+    def refuse(self):
+        """Raise Torch7Error when anything was found that cannot be converted."""
+        found = [f"there is no module for the {name} at {', '.join(at)}" for name, at in self.unknown.items()]
+        found += self.problems
+        if len(found) > 1:
+            found = [f"{len(found)} things cannot be converted:", *found]
+        if found:
+            raise Torch7Error("torch7.to_module: " + "\n  ".join(found))
+
+    def note(self, problem):
+        """Note a problem; return None, which stands for the module that there is not."""
+        self.problems.append(problem)
+
+    def found(self):
+        """Return how much there is so far that cannot be converted."""
+        return len(self.problems) + sum(map(len, self.unknown.values()))
 
     def module(self, obj, place):
-        """Return the module of `obj`, which is found at `place` in the tree."""
+        """Return the module of `obj`, found at `place` in the tree; note why and return None if none."""
         if not is_object(obj):
-            raise ValueError(f"torch7.to_module: expected an nn object at {place}, got {obj!r}")
+            return self.note(f"expected an nn object at {place}, got {_described(obj)}")
         if id(obj) in self.modules:
-            if self.modules[id(obj)] is None:
-                raise ValueError(f"torch7.to_module: the {obj.class_name} at {place} contains itself")
+            if self.modules[id(obj)] is _UNDER_WAY:
+                return self.note(f"the {obj.class_name} at {place} contains itself")
             return self.modules[id(obj)]
         library, name = _class(obj)
+        self.modules[id(obj)] = _UNDER_WAY
         if library not in ("nn", "cudnn") or name not in KINDS:
-            raise ValueError(f"torch7.to_module: there is no module for the {obj.class_name} at {place}")
-        self.modules[id(obj)] = None
-        fields, kind = obj.contents, KINDS[name]
+            self.unknown.setdefault(obj.class_name, []).append(place)
+            modules = obj.contents.get("modules")
+            for i, child in enumerate(as_list(modules) if isinstance(modules, dict) else [], 1):
+                self.module(child, f"{place}.modules[{i}]")  # what else is unknown is to be known at once
+            module = None
+        else:
+            module = self.known(obj, library, name, place)
+        self.modules[id(obj)] = module
+        return module
+
+    def known(self, obj, library, name, place):
+        """Return the module of an object of a class that has a counterpart."""
+        kind = KINDS[name]
+        before = self.found()
         try:
+            _check_memory(obj.contents)
+            fields = kind.old(dict(obj.contents), obj.version, library)
             inside = self.inside(kind, fields, place)
             _check_fixed(kind, fields, library)
-            _check_memory(fields)
             arguments = [self.argument(argument, fields, place) for argument in kind.arguments]
             kind.check(fields)
-            module = self.build(name, inside, arguments)
-            self.parts += self.layers(kind, module, fields, place)
-        except _Refusal:
-            raise
+            module = self.build(name, kind, inside, arguments, fields, place)
+            if module is None or self.found() > before:
+                return None
+            layers = self.layers(kind, module, fields, place)
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError) as error:
-            what = f"the {obj.class_name} at {place}"
-            raise _Refusal(f"torch7.to_module: {what} cannot be built: {error}") from error
+            return self.note(f"the {obj.class_name} at {place} cannot be built: {error}")
         if self.count(module) > MAX_PLACES:
             shared = f"shares its modules among more than {MAX_PLACES} places"
-            raise ValueError(f"torch7.to_module: the {obj.class_name} at {place} {shared}")
+            return self.note(f"the {obj.class_name} at {place} {shared}")
         if fields.get("bias") is None and hasattr(module, "no_bias"):
             module.no_bias()
         known = {id(other) for other in self.modules.values()} if kind.parts else set()
         for new in module.list_modules() if kind.parts else [module]:
             if id(new) not in known:
                 new.train = fields.get("train") is not False
-        self.modules[id(obj)] = module
-        self.parts.append((module, fields, place))
+        self.parts += [*layers, (module, fields, place)]
         return module
 
     def count(self, module):
@@ -124,10 +134,10 @@ class _Builder:
     def inside(self, kind, fields, place):
         """Return the modules in the field `modules`."""
         children = fields.get("modules", {})
-        if kind.parts:
+        if kind.parts or kind.assemble:
             return []
         if not isinstance(children, dict) or len(as_list(children)) != len(children):
-            raise ValueError(f"modules must be a table of nn objects 1..n, got {children!r}")
+            raise ValueError(f"modules must be a table of nn objects 1..n, got {_described(children)}")
         return [self.module(child, f"{place}.modules[{i}]") for i, child in enumerate(as_list(children), 1)]
 
     def layers(self, kind, module, fields, place):
@@ -157,10 +167,17 @@ class _Builder:
             raise ValueError(f"the field {argument.field} is missing")
         return argument.default
 
-    def build(self, name, inside, arguments):
-        """Return a new module that holds the modules `inside`."""
-        if KINDS[name].build:
-            return KINDS[name].build(inside, *arguments)
+    def build(self, name, kind, inside, arguments, fields, place):
+        """Return a new module that holds the modules `inside`; None when one of these is missing."""
+        if kind.assemble:
+            return kind.assemble(fields, lambda obj, path: self.module(obj, f"{place}.{path}"))
+        if None in inside or any(
+            value is None and is_object(fields.get(argument.field))
+            for argument, value in zip(kind.arguments, arguments)
+        ):
+            return None
+        if kind.build:
+            return kind.build(inside, *arguments)
         module = getattr(nn, name)(*arguments)
         for child in inside:
             module.add(child)
@@ -173,10 +190,10 @@ class _Builder:
             if mine is None or (theirs is None and attribute.startswith("grad_")):
                 continue
             if not isinstance(theirs, np.ndarray) or not _fits(theirs.shape, mine.shape):
-                raise ValueError(
-                    f"torch7.to_module: {field} of the {module.name} at {place} must be a tensor of shape "
-                    f"{mine.shape}, got {getattr(theirs, 'shape', theirs)!r}"
-                )
+                got = getattr(theirs, "shape", theirs)
+                what = f"{field} of the {module.name} at {place}"
+                self.note(f"{what} must be a tensor of shape {mine.shape}, got {got!r}")
+                continue
             key = backend.pointer(theirs), theirs.strides, mine.shape
             if key in self.arrays:
                 setattr(module, attribute, self.arrays[key])
@@ -185,8 +202,12 @@ class _Builder:
                 self.arrays[key] = mine
 
 
-class _Refusal(ValueError):
-    """An error that tells where in the tree it is."""
+def _described(value):
+    """Say what stands where an object should; of a table its keys, among which the right one may be."""
+    if isinstance(value, dict):
+        keys = [repr(key) for key in value]
+        return f"a table with the keys {', '.join(keys[:20])}{', ...' if len(keys) > 20 else ''}"
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
 
 
 def _class(obj):
@@ -203,7 +224,7 @@ def _fits(theirs, mine):
 
 def _check_memory(fields):
     """Raise ValueError for a tensor that claims more numbers than there are behind it."""
-    for field in (*ARRAYS.values(), "kernel"):
+    for field in (*ARRAYS.values(), "running_std", "kernel"):
         array = fields.get(field)
         if isinstance(array, np.ndarray) and array.size:
             reach = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides))
@@ -225,43 +246,6 @@ def _dtype(obj, builder):
     """Return the dtype of a net: that of its `_type`, in files without that of its first weight."""
     element = str(obj.contents.get("_type", "")).removeprefix("torch.").removesuffix("Tensor")
     if element:
-        element = element.removeprefix("Cuda") or "Float"
-        return np.float64 if DTYPES.get(element) == np.float64 else np.float32
+        return np.float64 if ELEMENTS.get(element) == np.float64 else np.float32
     weights = [fields["weight"] for _, fields, _ in builder.parts if fields.get("weight") is not None]
     return weights[0].dtype if weights and weights[0].dtype in backend.FLOAT_DTYPES else np.float32
-
-
-def _object(module, known):
-    """Return (module, its TorchObject); `known` holds these for the modules seen before, by identity."""
-    if id(module) in known:
-        return known[id(module)]
-    name = WRITTEN_AS.get(type(module), type(module).__name__)
-    kind = KINDS.get(name)
-    if kind is None or kind.extra is None:
-        can = "cannot be written to" if kind else "has no counterpart in"
-        raise ValueError(f"torch7.from_module: {module.name} {can} a .t7 file")
-    element = "Double" if module.dtype == np.float64 else "Float"
-    fields = {"_type": f"torch.{element}Tensor", "train": module.train}
-    fields |= {"output": np.empty(0, module.dtype), "gradInput": np.empty(0, module.dtype)}
-    # The module is kept with it: one made on the way would otherwise leave its identity to the next.
-    known[id(module)] = module, TorchObject(f"nn.{name}", fields)
-    if isinstance(module, nn.Container):
-        fields["modules"] = dict(enumerate(module.modules, 1))
-    fields |= kind.fixed | kind.extra(module)
-    for argument in kind.arguments:
-        value = argument.write(module) if argument.write else None
-        if value is not None:
-            fields[argument.field] = value
-    for attribute, field in ARRAYS.items():
-        if getattr(module, attribute, None) is not None:
-            fields[field] = backend.as_numpy(getattr(module, attribute))
-    for field, value in fields.items():
-        fields[field] = _with_objects(value, known)
-    return known[id(module)]
-
-
-def _with_objects(value, known):
-    """Return a field's value with objects in place of modules."""
-    if isinstance(value, dict):
-        return {key: _with_objects(entry, known) for key, entry in value.items()}
-    return _object(value, known)[1] if isinstance(value, nn.Module) else value

@@ -5,15 +5,13 @@ import mmap
 
 import numpy as np
 
+from .foreign import refuse_foreign
+from .streams import AsciiStream, BinaryStream
 from .types import (
+    ARRAY_CLASSES,
     BOOLEAN,
-    CHAR,
-    DOUBLE,
-    DTYPES,
     FUNCTION,
     INDEXED,
-    INT,
-    LONG,
     MAX_DIMENSIONS,
     NIL,
     NUMBER,
@@ -21,185 +19,277 @@ from .types import (
     STRING,
     TABLE,
     TORCH,
+    Key,
     Storage,
+    Torch7Error,
     TorchObject,
 )
+
+#: Libraries whose classes write a table and nothing else.
+_LIBRARIES = ("nn", "cudnn", "cunn", "nngraph", "graph", "nnop", "inn")
+#: Tables outside Lua's memory, whose entries follow without an index. (An early version spelt it tds_hash.)
+_TDS = {"tds.Vec": list, "tds.Hash": dict, "tds_hash": dict}
+_KINDS = {NUMBER: "number", STRING: "string", BOOLEAN: "boolean", TORCH: "tensor"}
+#: In place of a key: there is none yet; there is none in a list.
+_NO_KEY, _ENTRY = object(), object()
 
 
 def load(path, mode="auto"):
     """Return the object in the .t7 file `path`; mode is "binary", "ascii" or "auto" (look and see).
 
-    Tensors saved on a GPU (torch.CudaTensor) are read as ordinary ones. ValueError for a file that is
-    damaged, truncated or not a .t7 file.
+    Tensors saved on a GPU (torch.CudaTensor) are read as ordinary ones. Torch7Error for a file that is
+    damaged, truncated or not a .t7 file, and for one that goes on after its first object (`load_all` reads
+    that).
     """
+    return _read(path, mode, _first)
+
+
+def load_all(path, mode="auto"):
+    """Return a list of all objects in the .t7 file `path`, which were written one after the other.
+
+    As in Torch7 they share references: what occurs in several of them is one object here.
+    """
+    return _read(path, mode, _all)
+
+
+def _read(path, mode, take):
+    """Return what `take` takes from a reader of the file."""
     if mode not in ("auto", "binary", "ascii"):
         raise ValueError(f"torch7.load: mode must be auto, binary or ascii, got {mode!r}")
     with open(path, "rb") as file:
         if not file.read(1):
-            raise ValueError(f"{path}: the file is empty")
+            raise Torch7Error(f"{path}: the file is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            reader = _Reader(path, data, mode == "ascii" or (mode == "auto" and data[0] > RECURSIVE_FUNCTION))
+            refuse_foreign(path, data)
+            if mode == "ascii" or (mode == "auto" and data[0] > RECURSIVE_FUNCTION):
+                return take(_Reader(AsciiStream(path, data)))
+            reader = _Reader(BinaryStream(path, data))
             try:
-                return reader.object()
-            except RecursionError:
-                reader.fail("objects are nested too deeply", reader.place)
+                return take(reader)
+            except Torch7Error:
+                shorter = _Reader(BinaryStream(path, data, 4))
+                try:
+                    found = take(shorter)
+                    if shorter.stream.sure:
+                        return found
+                except Torch7Error:
+                    if shorter.stream.sure and shorter.stream.place > reader.stream.place:
+                        raise  # that is how the file was meant
+                raise
+
+
+def _first(reader):
+    found, start = reader.object(), reader.stream.place
+    left = reader.stream.left()
+    if left:
+        reader.stream.fail(
+            f"{left} bytes follow the first object; torch7.load_all reads a file of several objects", start
+        )
+    return found
+
+
+def _all(reader):
+    found = [reader.object()]
+    while reader.stream.left():
+        found.append(reader.object())
+    return found
 
 
 class _Reader:
-    """Reads objects one after the other from the bytes `data`; `objects` holds those seen, by index."""
+    """Reads objects one after the other from a stream; `objects` holds those seen, by index."""
 
-    def __init__(self, path, data, ascii):
-        self.path, self.data, self.ascii = path, data, ascii
-        self.place, self.objects = 0, {}
-
-    def fail(self, message, place):
-        mode = "ascii" if self.ascii else "binary"
-        raise ValueError(f"{self.path}: {message}, at byte {place} (read as {mode})")
-
-    def array(self, dtype, count):
-        """Read a run of `count` numbers: packed, or as text on a line (in ascii mode, wider than a byte)."""
-        start, packed = self.place, not self.ascii or dtype.itemsize == 1
-        left = len(self.data) - start
-        if not 0 <= count * (dtype.itemsize if packed else 2) <= left:
-            self.fail(f"{count} numbers of type {dtype} do not fit in the {left} bytes that are left", start)
-        if count == 0:
-            return np.empty(0, dtype)
-        if packed:
-            values = np.frombuffer(self.data, dtype, count, start).copy()
-            self.place += values.nbytes
-            if self.ascii:
-                self.place += self.data[self.place : self.place + 1] == b"\n"
-            return values
-        limit = min(start + 64 * count, len(self.data))
-        end = self.data.find(b"\n", start, limit)
-        if end < 0:  # without it the last number may be the beginning of a longer one
-            self.fail(f"{count} numbers without the end of their line", start)
-        self.place = end + 1
-        words = self.data[start:end].split()
-        if len(words) != count:
-            self.fail(f"expected {count} numbers on a line, found {len(words)}", start)
-        try:
-            with np.errstate(over="ignore"):
-                return np.array(words).astype(dtype)
-        except (ValueError, OverflowError) as error:
-            self.fail(f"expected numbers of type {dtype}: {error}", start)
-
-    def integer(self):
-        return int(self.array(INT, 1)[0])
-
-    def string(self):
-        return self.array(CHAR, self.integer()).tobytes().decode("utf-8", "surrogateescape")
+    def __init__(self, stream):
+        self.stream, self.objects = stream, {}
 
     def object(self):
-        """Read any object."""
-        start = self.place
-        kind = self.integer()
-        if kind == NIL:
-            return None
-        if kind == NUMBER:
-            return _number(float(self.array(DOUBLE, 1)[0]))
-        if kind == STRING:
-            return self.string()
-        if kind == BOOLEAN:
-            return self.integer() != 0
-        if kind == FUNCTION:
-            self.string()
-            return TorchObject("function", self.object())
-        if kind not in INDEXED:
-            self.fail(f"{kind} is no type of object", start)
-        index = self.integer()
-        if index in self.objects:
-            return self.objects[index]
-        if kind == TABLE:
-            return self.table(index)
-        if kind == TORCH:
-            return self.torch_object(index)
-        self.string()
-        function = self.objects[index] = TorchObject("function", None)
-        function.contents = self.object()
-        return function
+        """Read any object, however deeply nested: what is being filled waits on a stack."""
+        stream = self.stream
+        integer, double, string = stream.integer, stream.double, stream.string
+        #: What is being filled (a dict or list), entries to come, the key of the next, what it is part of.
+        inside, left, key, whole = None, 0, _NO_KEY, None
+        waiting = []
+        while True:
+            start = stream.place
+            kind = integer()
+            if kind == STRING:
+                value = string()
+            elif kind == NUMBER:
+                value = _number(double())
+            elif kind == BOOLEAN:
+                value = integer() != 0
+            elif kind == NIL:
+                value = None
+            else:
+                value, opened, count = self.composite(kind, start)
+                if count < 0:
+                    stream.fail(f"a table announces {count} entries", start)
+                if count:
+                    waiting.append((inside, left, key, whole))
+                    inside, left, whole = opened, count, value
+                    key = _NO_KEY if type(opened) is dict else _ENTRY
+                    continue
+            while inside is not None:  # the value is complete: put it where it belongs
+                if key is _NO_KEY:
+                    key = value if type(value) is str or type(value) is int else self.key(value, start)
+                    if key in inside:
+                        stream.fail(f"the table key {key!r} occurs twice (in Python 1 is True)", start)
+                    break
+                if key is _ENTRY:
+                    inside.append(value)
+                else:
+                    inside[key] = value
+                    key = _NO_KEY
+                left -= 1
+                if left:
+                    break
+                value = whole
+                inside, left, key, whole = waiting.pop()
+            else:
+                return value
 
-    def table(self, index):
-        """Read the entries of a table."""
-        table = self.objects[index] = {}
-        start = self.place
-        count = self.integer()
-        if count < 0:
-            self.fail(f"a table announces {count} entries", start)
-        for _ in range(count):
-            start = self.place
-            key = self.object()
-            if not isinstance(key, int | float | str):
-                self.fail(
-                    f"a table key is a {type(key).__name__}; only numbers, strings, booleans can be", start
-                )
-            if key in table:
-                self.fail(f"the table key {key!r} occurs twice (1 and true are one in Python)", start)
-            table[key] = self.object()
-        return table
+    def composite(self, kind, start):
+        """Read a table or object as far as its entries; return (it, what they fill or None, their number)."""
+        if kind not in INDEXED and kind != FUNCTION:
+            self.stream.fail(f"{kind} is no type of object", start)
+        index = None if kind == FUNCTION else self.stream.integer()
+        if index in self.objects:
+            return self.objects[index], None, 0
+        if kind == TABLE:
+            table = self.objects[index] = {}
+            return table, table, self.stream.integer()
+        return self.torch_object(index) if kind == TORCH else self.function(index)
+
+    def key(self, value, start):
+        """Return a value as it stands as a key."""
+        if value is None or (type(value) is float and math.isnan(value)):
+            self.stream.fail(f"a table key is {'nil' if value is None else 'not a number'}", start)
+        return Key(value) if isinstance(value, dict | list | np.ndarray) else value
 
     def torch_object(self, index):
-        """Read an instance of a class: a tensor, a storage or any other."""
-        name = self.string()
-        if name.startswith("V ") and name[2:].isdigit():
-            name = self.string()
-        dtype, family = _torch_type(name)
+        """Read an instance of a class; return (it, a table of it to fill or None, the number of entries)."""
+        start = self.stream.place
+        name, version = self.class_name()
+        family, dtype = ARRAY_CLASSES.get(name, (None, None))
         if family == "Tensor":
-            self.objects[index] = self.tensor(dtype)
-        elif family == "Storage":
-            start = self.place
-            count = int(self.array(LONG, 1)[0])
-            if count < 0:
-                self.fail(f"a storage announces {count} entries", start)
-            self.objects[index] = Storage(self.array(dtype, count))
-        else:
-            found = self.objects[index] = TorchObject(name, None)
-            found.contents = self.object()
-        return self.objects[index]
+            found = self.objects[index] = self.tensor(dtype)
+            return found, None, 0
+        if family == "Storage":
+            found = self.objects[index] = self.storage(dtype)
+            return found, None, 0
+        if name.startswith("torch.") and name.endswith(("Tensor", "Storage")):
+            self.stream.fail(f"there is no class {name} in Torch7", start)
+        if name in _TDS:
+            found = self.objects[index] = _TDS[name]()
+            return found, found, self.stream.long()
+        if name.partition(".")[0] not in _LIBRARIES:
+            self.stream.strangers.setdefault(name)
+        found = self.objects[index] = TorchObject(name, None, version)
+        start = self.stream.place
+        table = self.stream.integer() if self.stream.tag() == TABLE else None
+        if table != index + 1:  # Torch7 numbers what it writes in order, and that table is new
+            self.stream.strangers.pop(name, None)
+            self.stream.fail(
+                f"the class {name} has a body of its own in place of a table: only Torch7 with that class "
+                "can read it, and could save it again as a table",
+                start,
+            )
+        found.contents = self.objects[table] = {}
+        return found, found.contents, self.stream.integer()
+
+    def class_name(self):
+        """Read the name and version of a class."""
+        name = self.stream.string()
+        if name == "V 1":
+            return self.stream.string(), 1
+        if not name.startswith("V "):
+            return name, 0
+        try:
+            version = _number(float(name[2:]))
+        except ValueError:
+            return name, 0
+        return self.stream.string(), version
+
+    def function(self, index):
+        """Read a function, its code unseen; return (it, its upvalues to fill or None, their number)."""
+        found = TorchObject("function", None)
+        if index is not None:
+            self.objects[index] = found
+        self.stream.string()
+        start = self.stream.place
+        tag = self.stream.tag()
+        if tag == NIL:
+            return found, None, 0
+        if tag != TABLE:
+            self.stream.fail("the upvalues of a function are no table", start)
+        index = self.stream.integer()
+        if index in self.objects:
+            found.contents = self.objects[index]
+            return found, None, 0
+        found.contents = self.objects[index] = {}
+        return found, found.contents, self.stream.integer()
+
+    def storage(self, dtype):
+        """Read the length and numbers of a storage."""
+        start = self.stream.place
+        count = self.stream.long()
+        if count < 0:
+            self.stream.fail(f"a storage announces {count} entries", start)
+        return Storage(self.stream.numbers(dtype, count))
+
+    def storage_of_tensor(self, dtype, start):
+        """Read the storage behind a tensor of a type, or a reference to it; return its array."""
+        kind = self.stream.tag()
+        if kind == NIL:
+            return np.empty(0, dtype)
+        found = None
+        if kind == TORCH:
+            index = self.stream.integer()
+            found = self.objects.get(index)
+            if found is None:
+                name, _ = self.class_name()
+                family, element = ARRAY_CLASSES.get(name, (None, None))
+                if family == "Storage":
+                    found = self.objects[index] = self.storage(element)
+                else:
+                    self.stream.fail(f"a tensor of type {dtype} has a {name} for its storage", start)
+        if not isinstance(found, Storage) or found.array.dtype != dtype:
+            got = (
+                f"Storage of {found.array.dtype}" if isinstance(found, Storage) else _KINDS.get(kind, "table")
+            )
+            self.stream.fail(f"a tensor of type {dtype} has a {got} for its storage", start)
+        return found.array
 
     def tensor(self, dtype):
         """Read a tensor: sizes, strides, 1-based offset, storage."""
-        start = self.place
-        dimensions = self.integer()
+        stream, start = self.stream, self.stream.place
+        dimensions = stream.integer()
         if not 0 <= dimensions <= MAX_DIMENSIONS:
-            self.fail(f"a tensor announces {dimensions} dimensions", start)
-        sizes = self.array(LONG, dimensions).tolist()
-        strides = self.array(LONG, dimensions).tolist()
-        offset = int(self.array(LONG, 1)[0]) - 1
-        storage = self.object()
+            stream.fail(f"a tensor announces {dimensions} dimensions", start)
+        sizes, strides, offset = stream.layout(dimensions)
+        if 0 in sizes and not stream.sure:
+            stream.fail(f"a tensor has sizes {sizes}", start)
+        offset -= 1
+        values = self.storage_of_tensor(dtype, start)
         if dimensions == 0:
             return np.empty(0, dtype)
-        values = np.empty(0, dtype) if storage is None else getattr(storage, "array", None)
-        if values is None or values.dtype != dtype:
-            got = type(storage).__name__ if values is None else f"Storage of {values.dtype}"
-            self.fail(f"a tensor of type {dtype} has a {got} for its storage", start)
         if min(sizes) < 0 or min(strides) < 0 or offset < 0:
-            self.fail(f"a tensor has negative sizes {sizes}, strides {strides} or offset {offset}", start)
-        last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides))
-        if math.prod(sizes) and last >= values.size:
-            self.fail(f"a tensor reaches entry {last} of a storage of {values.size}", start)
+            stream.fail(f"a tensor has negative sizes {sizes}, strides {strides} or offset {offset}", start)
+        last, steps = offset, []
+        for size, stride in zip(sizes, strides):
+            last += (size - 1) * stride
+            steps.append(stride * dtype.itemsize)
+        if last >= values.size and 0 not in sizes:
+            stream.fail(f"a tensor reaches entry {last} of a storage of {values.size}", start)
         try:
-            if not math.prod(sizes):
+            if 0 in sizes:
                 return np.empty(sizes, dtype)
-            steps = [stride * dtype.itemsize for stride in strides]
             return np.ndarray(sizes, dtype, values, offset * dtype.itemsize, steps)
         except ValueError as error:
-            self.fail(f"a tensor of sizes {sizes} cannot be: {error}", start)
+            stream.fail(f"a tensor of sizes {sizes} cannot be: {error}", start)
 
 
 def _number(value):
     """Return a Lua number as an int when that says the same."""
-    exact = value.is_integer() and abs(value) < 2**53 and not (value == 0 and math.copysign(1, value) < 0)
-    return int(value) if exact else value
-
-
-def _torch_type(name):
-    """Return (dtype, "Tensor" or "Storage") of a class such as torch.FloatTensor, else (None, None)."""
-    for family in ("Tensor", "Storage"):
-        if name.startswith("torch.") and name.endswith(family):
-            element = name.removeprefix("torch.").removesuffix(family)
-            if element.startswith("Cuda"):
-                element = element.removeprefix("Cuda") or "Float"
-            if element in DTYPES:
-                return DTYPES[element], family
-    return None, None
+    if value.is_integer() and abs(value) < 2**53 and (value or math.copysign(1, value) > 0):
+        return int(value)
+    return value

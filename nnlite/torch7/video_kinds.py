@@ -9,8 +9,10 @@ import numpy as np
 import nnlite as nn
 from nnlite.ops.sampling import base_grid
 
-from .kind import Argument, Kind, check_weight, empty, is_object, module, same, text
-from .types import as_list
+from . import old
+from .kind import Argument, Kind, check_weight, empty, is_object, missing, module, same, text
+from .masking import MASK, masked, unwrapped
+from .types import Torch7Error, as_list
 
 _SIZES = same("inputSize", "n_in"), same("outputSize", "n_out")
 _RHO = same("rho", default=9999)
@@ -53,7 +55,7 @@ def _check_layers(layers, **shapes):
 
 
 def _check_network(fields, *class_names):
-    """Raise ValueError when the network of a step was replaced, by an nn.MaskZero around it say."""
+    """Raise ValueError when the network of a step was replaced by one of another class."""
     network = fields.get("recurrentModule")
     if not is_object(network, *class_names):
         raise ValueError(f"recurrentModule must be of {' or '.join(class_names)}, got {network!r}")
@@ -189,7 +191,7 @@ def _recurrent_parts(module):
 def _stencils(module):
     """Return the fields of the penalty, the network for |∇T| of a channel among them."""
     if module.form != "published":
-        raise ValueError(
+        raise Torch7Error(
             f"torch7.from_module: {module.name} in the form {module.form!r} has no counterpart in a .t7 "
             "file; only form='published' has"
         )
@@ -212,19 +214,25 @@ _KERNEL = same("nInputPlane", "n_input_plane", 1), Argument("kernel", np.array, 
 
 VIDEO_KINDS = {
     "LSTM": Kind(
-        (*_SIZES, _RHO, same("cell2gate", "has_peepholes", True)),
+        (*_SIZES, _RHO, same("cell2gate", "has_peepholes", True), MASK),
+        build=masked(nn.LSTM),
+        old=unwrapped,
         check=_check_lstm,
         extra=lambda module: _memory(module, _LSTM_GATES),
         parts=lambda fields: _gate_layers(fields, _LSTM_GATES),
     ),
     "FastLSTM": Kind(
-        (*_SIZES, _RHO),
+        (*_SIZES, _RHO, MASK),
+        build=masked(nn.FastLSTM),
+        old=unwrapped,
         check=_check_fast_lstm,
         extra=lambda module: _memory(module, {"i2g": "i2g", "o2g": "o2g"}) | {"cell2gate": False},
         parts=lambda fields: {name: fields[name] for name in ("i2g", "o2g")},
     ),
     "ConvLSTM": Kind(
-        _CONV_ARGUMENTS,
+        (*_CONV_ARGUMENTS, MASK),
+        build=masked(nn.ConvLSTM),
+        old=unwrapped,
         check=_check_conv_lstm,
         extra=lambda module: _conv_memory(module) | {"cell2gate": True},
         parts=lambda fields: _gate_layers(fields, _CONV_GATES),
@@ -268,7 +276,11 @@ VIDEO_KINDS = {
         extra=_stencils,
     ),
     "SpatialSubtractiveNormalization": Kind(_KERNEL, extra=None),
-    "SpatialDivisiveNormalization": Kind((*_KERNEL, same("threshold"), same("thresval")), extra=None),
+    "SpatialDivisiveNormalization": Kind(
+        (*_KERNEL, same("threshold"), same("thresval")), extra=None, old=old.divisive_normalization
+    ),
     # The original, by a slip in a name, does not pass its thresval on: 1e-4 whatever it says.
-    "SpatialContrastiveNormalization": Kind((*_KERNEL, same("threshold")), extra=None),
+    "SpatialContrastiveNormalization": Kind(
+        (*_KERNEL, same("threshold")), extra=None, old=missing(threshold=1e-4)
+    ),
 }

@@ -11,9 +11,9 @@ from .array import compute, host, make, ndarray, synchronise
 from .kernels import ElementwiseKernel
 
 UFUNCS = (
-    "absolute add bitwise_and bitwise_or divide equal exp floor floor_divide fmax fmin greater greater_equal "
-    "invert isfinite isnan less less_equal log log1p logical_not maximum minimum multiply negative not_equal "
-    "power remainder sqrt square subtract tanh true_divide"
+    "absolute add bitwise_and bitwise_or divide equal exp expm1 floor floor_divide fmax fmin greater "
+    "greater_equal invert isfinite isnan less less_equal log log1p logaddexp logical_not maximum minimum "
+    "multiply negative not_equal power remainder sign sqrt square subtract tanh true_divide"
 ).split()
 
 
@@ -126,6 +126,22 @@ def where(condition, x=None, y=None):
 
 def sum(a, axis=None, dtype=None, out=None, keepdims=False):
     return a.sum(axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+def argmax(a, axis=None, dtype=None, out=None, keepdims=False):
+    return make(partial(np.argmax, axis=axis, keepdims=keepdims), host(a))
+
+
+def argmin(a, axis=None, dtype=None, out=None, keepdims=False):
+    return make(partial(np.argmin, axis=axis, keepdims=keepdims), host(a))
+
+
+def cumsum(a, axis=None, dtype=None, out=None):
+    return make(np.cumsum, host(a), axis, dtype)
+
+
+def take_along_axis(a, indices, axis):
+    return make(np.take_along_axis, host(a), host(indices), axis)
 
 
 def matmul(*args, axes=None, out=None):

@@ -6,16 +6,13 @@
 The run folder gets a run folder of `train.moving_mnist` for each variant, ablations.md and ablations.json.
 """
 
+import functools
 import sys
 
 from nnlite.train.ablations.experiment import Ablations
 from nnlite.train.runs import command
 
-
-def main(argv=None):
-    """Run the command; return its exit status."""
-    return command.run(Ablations, argv)
-
+main = functools.partial(command.run, Ablations)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -61,7 +61,8 @@ def format_table(table):
             "calibrated copy, zero flow",
             *(f"{copy[steps]:.4f}" for steps in ("last", "all")),
             *(f"{zero[steps]:.3f}" for steps in ("last", "all")),
-            *("0", ""),
+            "0",
+            "",
         )
     )
     first = table["rows"][0]

@@ -12,16 +12,13 @@ A run folder gets checkpoint.h5, log.jsonl, result.json and pictures; with both 
 folder for each, and table2.md, table2.json and the pictures of both.
 """
 
+import functools
 import sys
 
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.runs import command
 
-
-def main(argv=None):
-    """Run the command; return its exit status."""
-    return command.run(LabelledVideo, argv)
-
+main = functools.partial(command.run, LabelledVideo)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -46,7 +46,7 @@ def load_data(settings):
 
 
 def number_of_classes(settings):
-    """Return how many classes the data of a run have, which need not be read for that."""
+    """Return the number of classes in the data of a run, without reading the data."""
     return len(moving_shapes.CLASSES if settings.data == SHAPES else label_colours.CLASSES)
 
 
@@ -89,7 +89,7 @@ def input_and_target(model, video):
 
 
 def describe_data(settings, data):
-    """Return what the sequences are, for training and test."""
+    """Return a description of the training and test sequences."""
     if settings.data == SHAPES:
         slow, fast = settings.speed
         return (

@@ -6,7 +6,6 @@ from nnlite.train.camvid.scores import ConfusionMatrix
 
 import nnlite as nn
 from nnlite import backend
-from nnlite.ops import threads
 
 #: Predicted labels that are scored, see `evaluate`.
 SCORED = ("labels", "basic", "no_flow", "true_flow")
@@ -21,7 +20,7 @@ def segment(model, frames):
     SegNet within it; "flow" (T, N, 2, H, W), (u, v) in pixels from frame t to t + 1; "predicted", the next
     frames.
     """
-    with nn.evaluating(model), threads.single_blas_thread():
+    with nn.evaluating(model):
         output = model.forward(backend.asarray(frames, model.dtype, model.device))
     if not hasattr(model, "basic_scores"):
         return {"labels": backend.as_numpy(output).argmax(axis=2)}
@@ -88,7 +87,7 @@ def evaluate(model, sequences, count, batch, classes):
 
 
 def validation_subset(count):
-    """Return how many of so many test sequences are scored during training."""
+    """Return the number of test sequences that are scored during training."""
     return min(VALIDATION_SUBSET, count)
 
 

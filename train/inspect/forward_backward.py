@@ -5,7 +5,6 @@ from nnlite.train.inspect.traced_model import default_criterion
 from nnlite.train.runs.loop import loss_and_gradient
 
 import nnlite as nn
-from nnlite.ops import threads
 
 
 class ForwardBackward:
@@ -41,9 +40,8 @@ class ForwardBackward:
     def loss(self):
         """Run a forward pass; return the loss, with the value of every penalty in the model."""
         nn.manual_seed(0)
-        with threads.single_blas_thread():
-            self.output = self.model.forward(self.input)
-            return float(self._criterion()[0]) + self.penalty
+        self.output = self.model.forward(self.input)
+        return float(self._criterion()[0]) + self.penalty
 
     def backward(self):
         """Run the backward pass; return the gradient with respect to the input.
@@ -52,8 +50,7 @@ class ForwardBackward:
         """
         grad_output = self._criterion()[1]
         self.model.zero_grad_parameters()
-        with threads.single_blas_thread():
-            return self.model.backward(self.input, grad_output)
+        return self.model.backward(self.input, grad_output)
 
     def run_traced(self):
         """Run both passes under the trace; return it, the loss and the gradient with respect to the input."""

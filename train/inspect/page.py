@@ -34,8 +34,8 @@ def write(path, content, summaries, strip, pixels=PIXELS[0]):
     # Compressed and in base64, a byte of a picture takes at least half a byte of the page.
     while len(allowed) > 1 and _bytes(summaries, allowed[0]) > 2 * LIMIT:
         allowed.pop(0)
-    for most in allowed:
-        page = _page(content, summaries, strip, most)
+    for limit in allowed:
+        page = _page(content, summaries, strip, limit)
         if len(page) < LIMIT:
             break
     with replacing(path) as part:
@@ -52,7 +52,7 @@ def _page(content, summaries, strip, pixels):
     """Return the page as bytes, with at most so many pixels of each array."""
     store = _Store()
     packed = content | {
-        "summaries": [one.statistics | {"maps": store.maps(one, pixels)} for one in summaries],
+        "summaries": [s.statistics | {"maps": store.maps(s, pixels)} for s in summaries],
         "frame_strip": [_strip_row(store, row) for row in strip],
         "wheel": store.picture(colour_wheel(96)),
     }

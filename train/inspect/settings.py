@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from nnlite.train.inspect import traced_model
 from nnlite.train.report.anonymise import anonymised_path
 from nnlite.train.runs import command
-from nnlite.train.runs.options import DATA, MODEL, Options, flags_of, option, whole
+from nnlite.train.runs.options import DATA, Options, flags_of, option
 from nnlite.train.runs.run import PAGE
 
 #: Entries of each array to compare with finite differences.
@@ -33,54 +33,38 @@ class Settings(Options):
 
     run: str | None = option(
         None,
-        "the folder of a run, or a checkpoint.h5 (default: the pretrained weights of the model, or a new "
-        "model where there are none)",
-        MODEL,
+        "the folder of a run, or a checkpoint.h5 (default: the pretrained weights of the model, or a "
+        "new model where there are none)",
         flags=("run",),
-        path=True,
+        path="RUN",
         nargs="?",
-        metavar="RUN",
     )
     model: str | None = option(
         None,
         f"architecture: {', '.join(TITLES)} (default: {traced_model.DEFAULT}); for a folder of several runs, "
         "which of them",
-        MODEL,
         metavar="NAME",
     )
-    sequence: int = option(
-        0, "number of the test sequence, or of the segment of the video", DATA, type=whole(0), metavar="N"
-    )
+    sequence: int = option(0, "number of the test sequence, or of the segment of the video", DATA, least=0)
     video: str | None = option(
         None,
         "a video or a folder of pictures, in place of the run's test sequences",
         DATA,
-        path=True,
-        metavar="FILE",
+        path="FILE",
     )
-    frames: int | None = option(
-        None, "frames that the model sees (default: as in training)", DATA, type=whole(2), metavar="T"
-    )
+    frames: int | None = option(None, "frames that the model sees (default: as in training)", DATA, least=2)
     loss_at: str | None = option(
         None,
-        "take the loss of the predictions of all steps, or of the last one, whose gradient shows how far "
-        "back the memory carries it (default: as in training)",
+        "take the loss of the predictions of all steps, or of the last one, whose gradient shows how "
+        "far back the memory carries it (default: as in training)",
         PAGE_GROUP,
         choices=("all", "last"),
     )
     entries: int = option(
-        ENTRIES,
-        "entries of the input and of each parameter to compare with finite differences",
-        PAGE_GROUP,
-        type=whole(1),
-        metavar="N",
+        ENTRIES, "entries of the input and of each parameter to compare with finite differences", PAGE_GROUP
     )
     out: str | None = option(
-        None,
-        f"where to write the page (default: {PAGE} in the run's folder)",
-        PAGE_GROUP,
-        path=True,
-        metavar="FILE.html",
+        None, f"where to write the page (default: {PAGE} in the run's folder)", PAGE_GROUP, path="FILE.html"
     )
 
 

@@ -13,16 +13,13 @@ python -m train.moving_mnist --speeds CHECKPOINT    score digits of several spee
 python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 """
 
+import functools
 import sys
 
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import command
 
-
-def main(argv=None):
-    """Run the command; return its exit status."""
-    return command.run(MovingDigits, argv)
-
+main = functools.partial(command.run, MovingDigits)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def count_transitions(frames):
-    """Return how often `after` follows `before`, (T-1, 2, 2, H, W) = [step, before, after, y, x].
+    """Return counts of pixel transitions, (T-1, 2, 2, H, W) = [step, value before, value after, y, x].
 
     frames: (T, N, 1, H, W) in [0, 1].
     """

@@ -1,9 +1,9 @@
-"""How low the error can go: someone who knows the digits and the rule of their motion predicts them.
+"""The Bayes bound: the lowest error that any predictor of moving digits can expect.
 
-He knows the shape of each digit and the range that its speed is drawn from, and sees at which whole pixel
-each digit is in every frame so far, even behind another one. Direction, speed and the place within the pixel
-he has to infer, as everybody does. The frames tell no more than that, so no predictor that is given the
-frames can expect less than his error.
+An oracle knows the shape of each digit and the range that its speed is drawn from, and sees at which whole
+pixel each digit is in every frame so far, even behind another one. It has to infer direction, speed and
+sub-pixel position, as every predictor does. The frames contain no more information than that, so no predictor
+can expect a lower error.
 """
 
 import math
@@ -15,15 +15,14 @@ from nnlite.data.moving_mnist import MovingMNIST, move
 from scipy.signal import convolve2d
 from tqdm import tqdm
 
-#: Of a fixed speed, hypotheses at first: directions, and on either axis so many places within the pixel for
-#: each of them.
+#: Of a fixed speed, initial hypotheses: directions, and sub-pixel positions on either axis for each of them.
 DIRECTIONS, PLACES = 2048, 32
-#: They are made denser until so many pairs, one on either axis, agree with all that was seen, within reason.
+#: They are refined until this many pairs, one on either axis, agree with everything seen, up to DENSEST.
 ENOUGH = 400
 DENSEST = 2**14
-#: Of a drawn speed, hypotheses: velocities on either axis, and for each of them places within the pixel.
+#: Of a drawn speed, hypotheses: velocities on either axis, and sub-pixel positions for each of them.
 VELOCITIES, DRAWN_PLACES = 2048, 64
-#: Of one hypothesis, to be spread over all motions that were not seen in any: they are rare, not impossible.
+#: Share of one hypothesis for all motions that no hypothesis predicts: they are rare, not impossible.
 DOUBT = 0.01
 
 
@@ -38,7 +37,7 @@ def least_errors(data, count):
     reach = math.ceil(data.fast)
     height, width = data.size
     totals = np.zeros(data.n_frames - 1)
-    for index in tqdm(range(count), "the least error", unit=" sequences", disable=None):
+    for index in tqdm(range(count), "Bayes bound", unit=" sequences", disable=None):
         sequence = data.batch([index])
         dark = np.ones((data.n_frames - 1, height + 2 * reach, width + 2 * reach))
         for shape, corners in zip(sequence.digits[0], sequence.corners[:, 0].transpose(1, 0, 2)):

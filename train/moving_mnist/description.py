@@ -32,7 +32,7 @@ def frames_scored(experiment):
 
 
 def digits_name(data):
-    """Return whose digits the `data` of a run are."""
+    """Return the source of the digits that a run's `data` names."""
     if data in (DRAWN, MNIST):
         return "the project's own drawing" if data == DRAWN else MNIST
     return f"MNIST in {data}"

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 import nnlite as nn
 from nnlite import backend
-from nnlite.ops import threads
 
 #: Sequences that the baselines are estimated from, at most.
 CALIBRATION = 2000
@@ -38,7 +37,7 @@ def evaluate(model, data, count, batch):
     for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
         sequences = data.batch(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
-        with nn.evaluating(model), threads.single_blas_thread():
+        with nn.evaluating(model):
             output = model.forward(frames[:-1])
         target = frames[len(frames) - len(output) :]
         for steps, p, t in (("last", output[-1:], target[-1:]), ("all", output, target)):
@@ -86,12 +85,12 @@ def score_baselines(train, test, count):
 
 
 def validation_subset(test_sequences):
-    """Return how many of the test sequences the curves of a run are of."""
+    """Return the number of test sequences that the curves of a run are scored on."""
     return min(VALIDATION_SUBSET, test_sequences)
 
 
 def calibration_size(train):
-    """Return how many sequences of the training data the baselines are estimated from."""
+    """Return the number of training sequences that the baselines are estimated from."""
     return min(CALIBRATION, len(train)) if isinstance(train, Sized) else CALIBRATION
 
 

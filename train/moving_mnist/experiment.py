@@ -242,5 +242,5 @@ class MovingDigits(Experiment):
 
 @lru_cache(maxsize=1)
 def digits(data):
-    """Return what `load_digits` does, once for all runs of a group."""
+    """Load digits as `load_digits` does, once for all runs of a group."""
     return load_digits(data)

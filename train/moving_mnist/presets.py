@@ -122,10 +122,12 @@ GROUPS = {
     )
 }
 EPILOG = """\
-A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, predictions.png and inspect.html, the
-page of `python -m train.inspect`; with --model all it has one such folder for each run, and table1.md and
-table1.json. Ctrl-C saves the run and says how to continue. Results are the same for the same options and seed
-on the same machine; a run that was interrupted and resumed on the CPU ends with the same numbers to the bit.
+In place of a trained model --evaluate and --figures take the word 'pretrained', for all models that come with
+the package. A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, predictions.png and
+inspect.html, the page of `python -m train.inspect`; with --model all it has one such folder for each run, and
+table1.md and table1.json. Ctrl-C saves the run and says how to continue. Results are the same for the same
+options and seed on the same machine; a run that was interrupted and resumed on the CPU ends with the same
+numbers to the bit.
 """
 
 

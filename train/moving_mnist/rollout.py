@@ -49,7 +49,7 @@ def baseline_errors(train, test, seen, steps, train_count, test_count):
 
 
 def _transitions(data, seen, steps, count):
-    """Return how often each value in the last seen frame is followed by each, 1 to `steps` frames later."""
+    """Return transition counts from the last seen frame to the frames 1 to `steps` later."""
     total = 0
     for first in range(0, count, 100):
         frames = data.batch(range(first, min(first + 100, count))).frames

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nnlite.train.runs.loop_options import LoopOptions
-from nnlite.train.runs.options import DATA, MODEL, TRAINING, assignment, number, option, whole
+from nnlite.train.runs.loop_options import RunOptions
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, number, option
 
 from nnlite import models
 
@@ -11,184 +11,119 @@ ALL = "all"
 MODEL_NAME = "ae_convlstm_flow"
 #: The modes that work on a trained model.
 _TRAINED = ("evaluate", "figures", "rollout", "speeds")
-_EXPERIMENT = {"kept": ("experiment",)}
 
 
 @dataclass(frozen=True)
-class Settings(LoopOptions):
+class Settings(RunOptions):
     """All that can be set, declared once."""
 
-    preset: str | None = option(
-        None, "where all other settings come from; with --model all, quick if none is named"
-    )
-    out: str | None = option(
-        None,
-        "folder for results (default: a new one below runs/)",
-        path=True,
-        modes=(*_TRAINED, "export"),
-        metavar="RUN",
-    )
-    device: str = option(
-        "auto",
-        "auto takes the GPU when there is one",
-        modes=("resume", *_TRAINED),
-        choices=("auto", "cpu", "cuda"),
-    )
-    resume: str | None = option(
-        None,
-        "continue the run in this folder",
-        mode=True,
-        path=True,
-        metavar="RUN",
-    )
-    evaluate: str | None = option(
-        None,
-        "score a checkpoint, or with the word 'pretrained' all models that come with the package, and train "
-        "nothing; --out keeps the results",
-        mode=True,
-        path=True,
-        metavar="CHECKPOINT",
-    )
     figures: str | None = option(
         None,
-        "draw Figures 3 and 5, errors by frames seen and ten frames of rollout of the models in a run, or "
-        "with 'pretrained' of those that come with the package",
-        mode=True,
-        path=True,
-        metavar="RUN",
+        "draw Figures 3 and 5, errors by frames seen and ten frames of rollout of the models in a run, "
+        "or with 'pretrained' of those that come with the package",
+        path="RUN",
+        mode=("out", "device"),
     )
     rollout: str | None = option(
         None,
-        "predict ten frames from their own predictions, and set the scores of this checkpoint, or with the "
-        "word 'pretrained' of all models that come with the package, beside published ones; --out keeps "
-        "table, picture and curve",
-        mode=True,
-        path=True,
-        metavar="CHECKPOINT",
+        "predict ten frames from their own predictions, and set the scores of this checkpoint, or with "
+        "the word 'pretrained' of all models that come with the package, beside published ones; --out "
+        "keeps table, picture and curve",
+        path="CHECKPOINT",
+        mode=("out", "device"),
     )
     speeds: str | None = option(
         None,
-        "score the same on digits of several speeds, fixed and drawn, beside the copy and the least error "
-        "that is possible; --out keeps the table",
-        mode=True,
-        path=True,
-        metavar="CHECKPOINT",
+        "score the same on digits of several speeds, fixed and drawn, beside the copy and the Bayes "
+        "bound; --out keeps the table",
+        path="CHECKPOINT",
+        mode=("out", "device"),
     )
     export: str | None = option(
         None,
-        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the file "
-        "--out, whose name then is MODEL.h5 or MODEL_VARIANT.h5",
-        mode=True,
-        path=True,
-        metavar="RUN",
+        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
+        "file --out, whose name then is MODEL.h5 or MODEL_VARIANT.h5",
+        path="RUN",
+        mode=("out",),
     )
     data: str | None = option(
         None,
-        "folder with MNIST's idx files, itself or in its mnist/, or the word 'drawn' for digits that the "
-        "project draws itself (default: MNIST in the folder of the environment variable NNLITE_DATA, else "
-        "drawn)",
+        "folder with MNIST's idx files, itself or in its mnist/, or the word 'drawn' for digits that "
+        "the project draws itself (default: MNIST in the folder of the environment variable "
+        "NNLITE_DATA, else drawn)",
         DATA,
-        path=True,
+        path="FOLDER",
         modes=("resume", *_TRAINED),
-        metavar="FOLDER",
-        **_EXPERIMENT,
     )
     sequences_file: str | None = option(
         None,
-        "test on the sequences in this file, mnist_test_seq.npy or another .npy of (T, N, H, W), or a .t7 of "
-        "(N, T, 1, H, W), bytes both; of each only the first --frames frames",
+        "test on the sequences in this file, mnist_test_seq.npy or another .npy of (T, N, H, W), or a "
+        ".t7 of (N, T, 1, H, W), bytes both; of each only the first --frames frames",
         DATA,
-        path=True,
+        path="FILE",
         modes=("evaluate", "figures", "rollout"),
-        metavar="FILE",
-        **_EXPERIMENT,
     )
     train_sequences_file: str | None = option(
-        None, "train on the sequences in such a file", DATA, path=True, metavar="FILE", **_EXPERIMENT
+        None, "train on the sequences in such a file", DATA, path="FILE"
     )
-    size: int = option(
-        64, "side of the square frames in pixels, even and above 28", DATA, type=whole(1), **_EXPERIMENT
-    )
-    digits: int = option(2, "digits in a sequence", DATA, type=whole(1), **_EXPERIMENT)
+    size: int = option(64, "side of the square frames in pixels, even and above 28", DATA)
+    digits: int = option(2, "digits in a sequence", DATA)
     speed: tuple = option(
         (3.6,),
         "pixels a frame; of two numbers each digit draws its speed in between",
         DATA,
         type=number(0),
-        nargs="+",
         metavar=("MIN", "MAX"),
-        **_EXPERIMENT,
+        nargs="+",
     )
     targets: str = option(
         "binary",
-        "frames of zeros and ones, or with the grey values of the digits, as in mnist_test_seq.npy; both are "
-        "scored by the cross-entropy, which for grey targets is above zero at its least",
+        "frames of zeros and ones, or with the grey values of the digits, as in mnist_test_seq.npy; "
+        "both are scored by the cross-entropy, whose least is above zero for grey targets",
         DATA,
         choices=("binary", "grey"),
-        **_EXPERIMENT,
     )
     frames: int = option(
         11,
         "frames in a sequence, those seen and those predicted: the last, or the last --steps-ahead",
         DATA,
-        type=whole(2),
-        **_EXPERIMENT,
+        least=2,
     )
     steps_ahead: int = option(
         1,
         "frames to predict after those seen, each from the predictions before it: with --frames 20 "
         "--steps-ahead 10 ten from ten",
         DATA,
-        type=whole(1),
-        metavar="K",
-        **_EXPERIMENT,
     )
     train_sequences: int | None = option(
-        None,
-        "different training sequences (default: as many as are trained on)",
-        DATA,
-        type=whole(1),
-        metavar="N",
-        **_EXPERIMENT,
+        None, "different training sequences (default: as many as are trained on)", DATA
     )
-    test_sequences: int = option(
-        300, "test sequences to score", DATA, type=whole(1), modes=_TRAINED, metavar="N", **_EXPERIMENT
-    )
+    test_sequences: int = option(300, "test sequences to score", DATA, modes=_TRAINED)
     model: str = option(
         MODEL_NAME,
-        "architecture; 'all' trains the four of Table 1 one after the other, in folders of one run, and sets "
-        "them beside the paper's figures",
+        "architecture; 'all' trains the four of Table 1 one after the other, in folders of one run, and "
+        "sets them beside the paper's figures, with the preset quick if none is named",
         MODEL,
         choices=(*models.names(), ALL),
-        **_EXPERIMENT,
     )
     weights: str | None = option(
         None,
-        "start with the trained weights of this checkpoint, or with the word 'pretrained' with those that "
-        "come with the package, or with those of another name there, such as ae_convlstm_steps; ae_convlstm "
-        "can also start with encoder, first memory and decoder of an ae_convlstm_flow, ae_fclstm with the "
-        "convolutions of one with --model-option cell=8 as full matrices. Another --seed then brings other "
-        "training sequences",
+        "start with the trained weights of this checkpoint, or with the word 'pretrained' with those "
+        "that come with the package, or with those of another name there, such as ae_convlstm_steps; "
+        "ae_convlstm can also start with encoder, first memory and decoder of an ae_convlstm_flow, "
+        "ae_fclstm with the convolutions of one with --model-option cell=8 as full matrices. Another "
+        "--seed then brings other training sequences",
         MODEL,
-        path=True,
-        metavar="CHECKPOINT",
+        path="CHECKPOINT",
+        kept=(),
     )
     feedback: str = option(
         "data",
-        "with --steps-ahead above 1: take the predictions that are fed back as data, or take the gradient "
-        "back through them too, which costs more memory",
+        "with --steps-ahead above 1: take the predictions that are fed back as data, or take the "
+        "gradient back through them too, which costs more memory",
         TRAINING,
         choices=("data", "gradient"),
-        **_EXPERIMENT,
-    )
-    model_options: dict = option(
-        {},
-        "option of the architecture, such as n_memory=32 or penalty_weight=0.1; of 'all', those that have "
-        "it; may be repeated",
-        MODEL,
-        type=assignment,
-        flags=("--model-option",),
-        **_EXPERIMENT,
+        kept=("experiment",),
     )
 
     def __post_init__(self):

@@ -106,7 +106,7 @@ def with_earlier(result, earlier):
         for point in result["curve"]
     ]
     return result | {
-        # Runs of one suite have the same command.
+        # Runs of one group have the same command.
         "commands": list(dict.fromkeys(earlier["commands"] + result["commands"])),
         "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
         "machines": list(dict.fromkeys(earlier.get("machines", []) + result["machines"])),
@@ -128,7 +128,7 @@ def learning_curve(log):
 
 
 def _training(saved):
-    """Return how the weights in a checkpoint came about."""
+    """Return the training behind the weights of a checkpoint."""
     metadata, position = saved.metadata, saved.position
     if "result" in metadata:  # of a finished run, packed by `export`
         kept = ("commits", "sequences_seen", "training_seconds", "curve")

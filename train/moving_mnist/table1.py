@@ -30,13 +30,20 @@ SHARED = (
 #: What a result of before these settings has of them.
 EARLIER = {"targets": "binary", "steps_ahead": 1}
 COLUMNS = (
-    *("architecture", "parameters", "error at t+1", "bits", "mean of steps", "paper", "flow error"),
-    *("sequences", "training"),
+    "architecture",
+    "parameters",
+    "error at t+1",
+    "bits",
+    "mean of steps",
+    "paper",
+    "flow error",
+    "sequences",
+    "training",
 )
 
 
 def title(experiment):
-    """Return what the model of an experiment is called in the table."""
+    """Return the name of an experiment's model in the table."""
     return PAPER[_architecture(experiment)][0]
 
 

@@ -11,16 +11,13 @@ The model and its loss, eq. 4, are the paper's: the squared error summed over th
 penalty of the flow with the weight 0.01. Its output is linear, and 0 stands for middle grey.
 """
 
+import functools
 import sys
 
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import command
 
-
-def main(argv=None):
-    """Run the command; return its exit status."""
-    return command.run(RealVideo, argv)
-
+main = functools.partial(command.run, RealVideo)
 
 if __name__ == "__main__":
     sys.exit(main())

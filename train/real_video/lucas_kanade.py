@@ -16,7 +16,7 @@ from scipy import ndimage
 
 #: Width of the window (its standard deviation, in pixels), and λ for values in [0, 1].
 _WINDOW, _STIFFNESS = 2.5, 1e-4
-#: Changes of the flow on each level; sides below this many pixels are not halved any more.
+#: Changes of the flow on each level; sides below twice this many pixels are not halved.
 _CHANGES, _SMALLEST = 5, 12
 
 

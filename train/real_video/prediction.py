@@ -17,7 +17,6 @@ from tqdm import tqdm
 import nnlite as nn
 from nnlite import backend
 from nnlite.files import replacing
-from nnlite.ops import threads
 
 #: Subtracted from all frames: to the model middle grey is 0. With values from 0 to 1 the brightness that all
 #: pixels share dominates every gradient; encoder and decoder alone took four times the steps to copy as well.
@@ -64,8 +63,7 @@ def predict(model, frames):
 
     Values that no picture has, below 0 and above 1, are cut off.
     """
-    with threads.single_blas_thread():
-        output = model.forward(backend.asarray(frames - np.float32(GREY), model.dtype, model.device))
+    output = model.forward(backend.asarray(frames - np.float32(GREY), model.dtype, model.device))
     predictions = np.clip(backend.as_numpy(output) + np.float32(GREY), 0, 1)
     return predictions, np.moveaxis(backend.as_numpy(model.flow), 2, -1)
 

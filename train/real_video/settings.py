@@ -3,164 +3,104 @@
 from dataclasses import dataclass
 
 from nnlite.data.clips import USUAL_MAX_JUMP
-from nnlite.train.runs.loop_options import LoopOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, assignment, number, option, whole
+from nnlite.train.runs.loop_options import RunOptions
+from nnlite.train.runs.options import DATA, Preset, option, whole
 
 #: In place of the video to render after training.
 NO_VIDEO = "none"
-_EXPERIMENT = {"kept": ("experiment",)}
-#: Options that say where the videos are.
-_PLACE = _EXPERIMENT | {"modes": ("resume", "evaluate")}
 
 
 @dataclass(frozen=True)
-class Settings(LoopOptions):
+class Settings(RunOptions):
     """All that can be set, declared once."""
 
-    preset: str | None = option(None, "where all other settings come from")
-    out: str | None = option(
-        None,
-        "folder for results (default: a new one below runs/); with --predict the video to write, .mp4 or "
-        ".gif (default: runs/predictions/<name>.mp4)",
-        path=True,
-        modes=("evaluate", "predict"),
-        metavar="RUN",
-    )
-    device: str = option(
-        "auto",
-        "auto takes the GPU when there is one",
-        modes=("resume", "evaluate", "predict"),
-        choices=("auto", "cpu", "cuda"),
-    )
-    resume: str | None = option(None, "continue the run in this folder", mode=True, path=True, metavar="RUN")
-    evaluate: str | None = option(
-        None,
-        "score a trained model on test videos and train nothing; --out keeps the results",
-        mode=True,
-        path=True,
-        metavar="CHECKPOINT",
-    )
     predict: tuple | None = option(
         None,
-        "render what a trained model predicts of a video of any length, a file or a folder of pictures",
-        mode=True,
-        path=True,
+        "render what a trained model predicts of a video of any length, a file or a folder of pictures, "
+        "as --out, .mp4 or .gif (default: runs/predictions/<name>.mp4)",
+        path=("CHECKPOINT", "VIDEO"),
+        mode=("out", "device"),
         nargs=2,
-        metavar=("CHECKPOINT", "VIDEO"),
     )
     save_flow: str | None = option(
         None,
-        "with --predict: write the flow, to a folder as one .flo file a frame, or to one file .h5; in pixels "
-        "of the frames as the model sees them",
-        path=True,
+        "with --predict: write the flow, to a folder as one .flo file a frame, or to one file .h5; in "
+        "pixels of the frames as the model sees them",
+        path="PLACE",
         modes=("predict",),
-        metavar="PLACE",
     )
     render: str | None = option(
         None,
         f"the video to render after training, or '{NO_VIDEO}' (default: the test video that changes most)",
-        path=True,
+        path="VIDEO",
         modes=("resume",),
-        metavar="VIDEO",
     )
     videos: tuple | None = option(
         None,
         "folders with videos anywhere below them: files, or folders of PNG or JPEG pictures (default: "
         "videos/ and sequences/ in the folder of the environment variable NNLITE_DATA, else drawn ones)",
         DATA,
-        path=True,
+        path="DIR",
+        modes=("resume", "evaluate"),
         nargs="+",
-        metavar="DIR",
-        **_PLACE,
     )
     test: tuple | None = option(
         None,
         "folders with the videos to test on (default: a share of those of --videos, by file)",
         DATA,
-        path=True,
+        path="DIR",
+        modes=("resume", "evaluate"),
         nargs="+",
-        metavar="DIR",
-        **_PLACE,
     )
-    test_share: float = option(0.2, "that share", DATA, type=number(0), metavar="SHARE", **_EXPERIMENT)
+    test_share: float = option(0.2, "that share", DATA)
     splits: str | None = option(
         None,
         "folder of HMDB-51's split files, which say what to test",
         DATA,
-        path=True,
-        metavar="DIR",
-        **_PLACE,
+        path="DIR",
+        modes=("resume", "evaluate"),
     )
-    split: int = option(1, "the number of the split", DATA, type=whole(1), **_PLACE)
+    split: int = option(1, "the number of the split", DATA, modes=("resume", "evaluate"))
     size: tuple = option(
         (96, 128),
         "of the frames after resizing, both even; pictures are stretched to it",
         DATA,
         type=whole(2),
-        nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        **_EXPERIMENT,
+        nargs=2,
     )
     crop: tuple | None = option(
         None,
-        "train on random parts of the frames of this size, preferably where something moves, half of them "
-        "mirrored",
+        "train on random parts of the frames of this size, preferably where something moves, half of "
+        "them mirrored",
         DATA,
         type=whole(2),
-        nargs=2,
         metavar=("HEIGHT", "WIDTH"),
-        **_EXPERIMENT,
+        nargs=2,
     )
-    colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"), **_EXPERIMENT)
+    colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
-        0.0,
-        "frames a second to take; 0 for each frame of the file",
-        DATA,
-        type=number(0),
-        modes=("predict",),
-        metavar="R",
-        **_EXPERIMENT,
+        0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
     )
-    frames: int = option(13, "frames in a clip, the last only predicted", DATA, type=whole(3), **_EXPERIMENT)
-    stride: int = option(3, "frames from one training clip to the next", DATA, type=whole(1), **_EXPERIMENT)
+    frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3)
+    stride: int = option(3, "frames from one training clip to the next", DATA)
     max_jump: float = option(
         USUAL_MAX_JUMP,
-        "leave out clips with a cut: two neighbouring frames whose mean absolute difference is above J; 1 "
-        "for none",
+        "leave out clips with a cut: two neighbouring frames whose mean absolute difference is above X; "
+        "1 for none",
         DATA,
-        type=number(0),
-        metavar="J",
-        **_EXPERIMENT,
     )
     strict: bool = option(
         False,
         "stop with an error at a video that cannot be read, rather than leave it out",
         DATA,
-        type=bool,
         modes=("evaluate",),
-        **_EXPERIMENT,
     )
     cache_mib: int = option(
-        256, "memory for decoded frames of training clips", DATA, type=whole(0), metavar="MIB", **_PLACE
+        256, "memory for decoded frames of training clips", DATA, least=0, modes=("resume", "evaluate")
     )
-    test_clips: int = option(
-        10,
-        "clips to score of each test video",
-        DATA,
-        type=whole(1),
-        modes=("evaluate",),
-        metavar="N",
-        **_EXPERIMENT,
-    )
-    signature: int | None = option(None, flags=(), **_EXPERIMENT)  # of the training clips, as they were found
-    model_options: dict = option(
-        {},
-        "option of AE-ConvLSTM-flow, such as n_memory=32 or penalty_weight=0.1; may be repeated",
-        MODEL,
-        type=assignment,
-        flags=("--model-option",),
-        **_EXPERIMENT,
-    )
+    test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
+    signature: int | None = option(None, flags=(), kept=("experiment",))
 
 
 PRESETS = {

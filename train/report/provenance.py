@@ -13,7 +13,7 @@ from nnlite import backend
 
 
 def hardware(device):
-    """Return what the numbers were measured on: processor, GPU if used, versions of Python and libraries."""
+    """Return the processor, the GPU if it is used, and the versions of Python and libraries."""
     found = {"cpu": _cpu_name(), "cores": os.cpu_count(), "device": device}
     versions = {"nnlite": nnlite.__version__, "python": platform.python_version()}
     versions |= {"numpy": np.__version__, "scipy": scipy.__version__}
@@ -31,14 +31,14 @@ def format_hardware(hardware):
 
 
 def machines(result):
-    """Return what a run was trained on; results of earlier versions name the last machine alone."""
+    """Return the machines that a run was trained on; older results name only the last one."""
     return result.get("machines") or [format_hardware(result["hardware"])]
 
 
 def commit():
     """Return the commit of the source tree, "+ changes" if it was changed since; outside git the version.
 
-    Installed, this file may lie in somebody else's checkout, which does not track it.
+    An installed copy may lie inside another project's checkout, which does not track it.
     """
 
     def git(*arguments):

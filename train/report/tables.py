@@ -4,20 +4,12 @@ import math
 
 
 def format_table(title, columns, rows):
-    """Return a text table: a title, a head of `columns`, and rows of (name, values).
+    """Return a Markdown table below its title: a head of `columns`, and rows of (name, values).
 
     Values are numbers, text, or None, which is left blank.
     """
     cells = [[name, *map(_cell, values)] for name, values in rows]
-    head = ["", *columns]
-    widths = [max(len(line[i]) for line in [head, *cells]) for i in range(len(head))]
-    widths[0] = max(widths[0], 40)  # so that tables below each other line up
-
-    def line(entries):
-        numbers = (entry.rjust(width + 3) for entry, width in zip(entries[1:], widths[1:], strict=True))
-        return "  " + entries[0].ljust(widths[0]) + "".join(numbers)
-
-    return "\n".join([title, line(head), *map(line, cells)])
+    return f"{title}\n\n{format_markdown(['', *columns], cells)}"
 
 
 def _cell(value):

@@ -69,7 +69,7 @@ def resume_command(experiment, folder):
 
 
 def invocation(command):
-    """Return what the user types to start a command of train, in the way that this process was started."""
+    """Return the command line prefix of a command of train, in the form in which this process was started."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if Path(sys.argv[0]).stem == "nnlite":
         return f"nnlite {command.replace('_', '-')}"

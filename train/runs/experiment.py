@@ -38,17 +38,15 @@ class Experiment:
     read when they are first needed.
     """
 
-    #: The key in `KINDS`; the package whose command it is; the options; their presets; for the help.
+    #: The key in `KINDS`; the package whose command it is; its options; for the help.
     kind = command = settings_type = description = epilog = None
+    #: The presets, and the one that is used when the user names none.
     presets: ClassVar = {}
-    #: The preset that is used when the user names none.
     preset = "default"
-    #: Options of the loop that make no sense here.
-    not_offered = ()
+    not_offered = ()  # options that make no sense here
     #: What a training example is called; what is subtracted from all frames; batches made ahead of time?
     unit, offset, prefetch = "sequences", 0.0, False
-    #: The name of a group of runs.
-    group = None
+    group = None  # the name of a group of runs
     #: {mode: function(experiment type, given, command)} of commands of its own.
     modes: ClassVar = {}
 
@@ -58,7 +56,6 @@ class Experiment:
     @classmethod
     def parse(cls, argv, program):
         """Return (mode, given) of a command line."""
-        offered = {name for name in cls.settings_type.__dataclass_fields__ if name not in cls.not_offered}
         return parse_options(
             cls.settings_type,
             argv,
@@ -66,7 +63,7 @@ class Experiment:
             description=cls.description,
             presets=cls.presets,
             epilog=cls.epilog,
-            offered=offered,
+            not_offered=cls.not_offered,
             preset=cls.preset,
         )
 
@@ -105,7 +102,7 @@ class Experiment:
         return model
 
     def describe(self, model):
-        """Return what is learned from what, on what, in a few lines."""
+        """Return a description of model, device and data, in a few lines."""
         raise NotImplementedError
 
     def make_batch(self, step, indices):
@@ -172,7 +169,7 @@ def reopen(experiment, path, given=None, *, resuming=False):
     except ValueError as error:
         raise ValueError(f"{path}: {error}; it was written by another version") from error
     known = experiment.settings_type.__dataclass_fields__
-    given = {name: value for name, value in (given or {}).items() if not known[name].metadata["mode"]}
+    given = {name: value for name, value in (given or {}).items() if known[name].metadata["mode"] is None}
     return experiment(experiment.reopened(settings, given, path, resuming), path.parent), saved
 
 

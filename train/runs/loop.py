@@ -23,7 +23,7 @@ from tqdm import tqdm
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.files import replacing
-from nnlite.ops import cupy_ops, threads
+from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
 
 LOG = "log.jsonl"
@@ -130,7 +130,7 @@ class Trainer:
         options = self.options
         self.config["learning_rate"] = self._learning_rate()
         input, target = self._on_device(batch or self.make_batch(self.step, self._indices(self.step)))
-        with threads.single_blas_thread(), self._hold_flow(self.sequences_seen < options.flow_warmup):
+        with self._hold_flow(self.sequences_seen < options.flow_warmup):
             loss, penalty = self.gradient(input, target)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step += 1
@@ -258,7 +258,7 @@ def _order(number, size, seed):
 
 
 def loss_and_gradient(criterion, output, target, loss_at):
-    """Return the loss, its derivative by output, and how many target values it sums over.
+    """Return the loss, its gradient with respect to the output, and the number of target values in its sum.
 
     output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
     Of tables, which the criterion alone understands, everything counts.

@@ -3,12 +3,9 @@
 from dataclasses import MISSING, dataclass
 
 import numpy as np
-from nnlite.train.runs.options import RUN, TRAINING, Options, assignment, number, option, whole
+from nnlite.train.runs.options import MODEL, RUN, TRAINING, Options, option
 
 from nnlite import optim
-
-#: What a resumed run may be given anew: how long to train, and how often to save.
-_BUDGET = {"kept": ("loop",), "modes": ("resume",)}
 
 
 @dataclass(frozen=True)
@@ -22,111 +19,56 @@ class LoopOptions(Options):
     within 50 steps, near the limits that Θ clamps it to, and to stay there. Gradients are clipped to ±`clip`.
     """
 
-    sequences: int = option(
-        MISSING, "sequences to train on in all", TRAINING, type=whole(1), metavar="N", **_BUDGET
-    )
-    minutes: float | None = option(
-        None, "end training after M minutes in all", TRAINING, type=number(0), metavar="M", **_BUDGET
-    )
-    batch: int = option(8, "sequences in a step", TRAINING, type=whole(1), kept=("loop",))
+    sequences: int = option(MISSING, "sequences to train on in all", TRAINING, modes=("resume",))
+    minutes: float | None = option(None, "end training after X minutes in all", TRAINING, modes=("resume",))
+    batch: int = option(8, "sequences in a step", TRAINING)
     optimiser: str = option(
-        "adam", "update rule", TRAINING, kept=("loop",), choices=("rmsprop", "adam", "sgd", "adagrad", "muon")
+        "adam", "update rule", TRAINING, choices=("rmsprop", "adam", "sgd", "adagrad", "muon")
     )
     optimiser_options: dict = option(
-        {},
-        "option of the optimiser, such as momentum=0.98 for muon; may be repeated",
-        TRAINING,
-        type=assignment,
-        flags=("--optimiser-option",),
-        kept=("loop",),
+        {}, "option of the optimiser, such as momentum=0.98 for muon; may be repeated", TRAINING
     )
-    learning_rate: float = option(
-        1e-3,
-        "learning rate at the start",
-        TRAINING,
-        type=number(0),
-        flags=("--lr",),
-        kept=("loop",),
-        metavar="RATE",
-    )
-    decay: float = option(
-        1.0, "factor on the learning rate every --decay-epochs", TRAINING, type=number(0), kept=("loop",)
-    )
-    decay_epochs: int = option(
-        5, "epochs between two decays", TRAINING, type=whole(1), kept=("loop",), metavar="N"
-    )
+    learning_rate: float = option(1e-3, "learning rate at the start", TRAINING, flags=("--lr",))
+    decay: float = option(1.0, "factor on the learning rate every --decay-epochs", TRAINING)
+    decay_epochs: int = option(5, "epochs between two decays", TRAINING)
     lr_decay_fraction: float = option(
         0.0,
         "fraction of the run, at its end, over which the learning rate falls to a tenth",
         TRAINING,
-        type=number(0),
         flags=("--lr-decay-fraction", "--cooldown"),
-        kept=("loop",),
         formerly="cooldown",
-        metavar="SHARE",
     )
     flow_warmup: int = option(
         0,
-        "hold the flow at zero for the first N sequences, until the decoder has learned to copy; not the "
-        "flow of trained weights",
+        "hold the flow at zero for the first N sequences, until the decoder has learned to copy; not "
+        "the flow of trained weights",
         TRAINING,
-        type=whole(0),
+        least=0,
         flags=("--flow-warmup", "--still"),
-        kept=("loop",),
         formerly="still",
-        metavar="N",
     )
-    clip: float = option(
-        50.0, "limit gradients to -C..C", TRAINING, type=number(0), kept=("loop",), metavar="C"
-    )
+    clip: float = option(50.0, "limit gradients to -X..X", TRAINING)
     loss_at: str = option(
-        "all",
-        "train on the predictions of all steps, or of the last",
-        TRAINING,
-        kept=("loop",),
-        choices=("all", "last"),
+        "all", "train on the predictions of all steps, or of the last", TRAINING, choices=("all", "last")
     )
     tf32: bool = option(
-        False,
-        "let a GPU round the factors of float32 products to 10 bits: faster, less exact",
-        TRAINING,
-        type=bool,
-        kept=("loop",),
+        False, "let a GPU round the factors of float32 products to 10 bits: faster, less exact", TRAINING
     )
     cuda_graph: bool = option(
         False,
         "let a GPU run the thousands of kernels of forward and backward pass as one graph: less waiting",
         TRAINING,
-        type=bool,
-        kept=("loop",),
     )
     seed: int = option(
         0,
         "seed of initial weights, training sequences and their order",
         TRAINING,
-        type=whole(0),
+        least=0,
         kept=("experiment", "loop"),
     )
-    evaluations: int = option(
-        8,
-        "evaluations between the first step and the last",
-        TRAINING,
-        type=whole(0),
-        kept=("loop",),
-        metavar="N",
-    )
-    log_every: int = option(
-        10, "steps between two lines of the log", TRAINING, type=whole(1), kept=("loop",), metavar="N"
-    )
-    save_every: float = option(
-        60.0,
-        "seconds between checkpoints",
-        RUN,
-        type=number(0),
-        kept=("loop",),
-        modes=("resume",),
-        metavar="S",
-    )
+    evaluations: int = option(8, "evaluations between the first step and the last", TRAINING, least=0)
+    log_every: int = option(10, "steps between two lines of the log", TRAINING)
+    save_every: float = option(60.0, "seconds between checkpoints", RUN, kept=("loop",), modes=("resume",))
 
     def __post_init__(self):
         """Raise ValueError unless the optimiser knows its options and no other setting gives them."""
@@ -135,3 +77,29 @@ class LoopOptions(Options):
                 raise ValueError(f"--optimiser-option {name} comes from {source}; leave it out")
         nothing = np.empty(0, np.float32)  # a step of no parameters
         getattr(optim, self.optimiser)(lambda x: (0.0, x), nothing, dict(self.optimiser_options), {})
+
+
+@dataclass(frozen=True)
+class RunOptions(LoopOptions):
+    """What the commands of all experiments have besides."""
+
+    preset: str | None = option(None, "where all other settings come from")
+    out: str | None = option(
+        None, "folder for results (default: a new one below runs/)", path="RUN", modes=("evaluate",)
+    )
+    device: str = option(
+        "auto",
+        "auto takes the GPU when there is one",
+        modes=("resume", "evaluate"),
+        choices=("auto", "cpu", "cuda"),
+    )
+    resume: str | None = option(None, "continue the run in this folder", path="RUN", mode=())
+    evaluate: str | None = option(
+        None, "score a trained model and train nothing; --out keeps the results", path="CHECKPOINT", mode=()
+    )
+    model_options: dict = option(
+        {},
+        "option of the architecture, such as n_memory=32; of several models, of those that have it; may be "
+        "repeated",
+        MODEL,
+    )

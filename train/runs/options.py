@@ -20,27 +20,30 @@ def option(
     help="",
     group=RUN,
     *,
-    type=str,
+    least=None,
+    type=None,
     flags=None,
-    kept=(),
+    path=None,
+    kept=None,
     modes=(),
-    mode=False,
-    path=False,
+    mode=None,
     formerly=None,
     **argument,
 ):
     """Return the dataclass field of an option.
 
-    default: MISSING where presets must set it. help: its default is added. type: from text to value; `bool`
-    for a switch, `assignment` for NAME=VALUE pairs, which become a dict. flags: on the command line, by
-    default --its-name; a name without dashes for a positional argument, () for a setting that cannot be
-    given there. kept: the parts of a checkpoint, "experiment" or "loop", that keep it. modes: those that it
-    may accompany. mode: whether it names a run and so selects what the command does. path: whether it names a
-    file or folder. formerly: its name in older checkpoints. argument: anything else that argparse wants
-    (nargs, metavar, choices).
+    default: MISSING where presets must set it; the help shows it. least: of a number, by default 1 of whole
+    numbers and 0 of others. type: from text to value, where the annotation (a number, text, `bool` for a
+    switch, `dict` for NAME=VALUE pairs) does not say it. flags: by default --its-name, of a dict in the
+    singular; () for a setting that the command line cannot give. path: what the help calls the file or folder
+    that it names. kept: the parts of a checkpoint that keep it, by default "experiment" for data and model,
+    "loop" for training. modes: those that it may accompany. mode: the options that may accompany it, if it
+    names a run and so selects what the command does. formerly: its name in older checkpoints. argument:
+    anything else that argparse wants (nargs, metavar, choices).
     """
-    metadata = dict(help=help, group=group, type=type, flags=flags, kept=kept, modes=modes, mode=mode)
-    metadata |= dict(path=path, formerly=formerly, argument=argument)
+    if kept is None:
+        kept = {DATA: ("experiment",), MODEL: ("experiment",), TRAINING: ("loop",)}.get(group, ())
+    metadata = {name: value for name, value in locals().items() if name != "default"}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -104,28 +107,26 @@ class Preset:
 
 def flags_of(one):
     """Return the flags of a field that is an option."""
-    flags = one.metadata["flags"]
-    return (f"--{one.name.replace('_', '-')}",) if flags is None else flags
+    name = one.name.removesuffix("s") if _kind(one) is dict else one.name
+    return (f"--{name.replace('_', '-')}",) if one.metadata["flags"] is None else one.metadata["flags"]
+
+
+def companions_of(mode, declared):
+    """Return those of the declared options that may accompany a mode."""
+    extra = mode.metadata["mode"]
+    return [one for one in declared if mode.name in one.metadata["modes"] or one.name in extra]
 
 
 def parse_options(
-    options,
-    argv,
-    *,
-    program,
-    description,
-    presets=None,
-    epilog="",
-    offered=None,
-    preset="default",
+    options, argv, *, program, description, presets=None, epilog="", not_offered=(), preset="default"
 ):
     """Return (mode, given): what the command line asks for, and {name: value} of what it gives.
 
     mode: the option that names a run, or "train". presets: {name: `Preset`}, described in the help, where
-    `preset` is the one whose values it shows. offered: the names of the options to offer, all by default.
+    `preset` is the one whose values it shows. not_offered: names of options to leave out.
     With an option that does not go with the mode the parser ends the program and names it.
     """
-    declared = [one for one in fields(options) if flags_of(one) and (offered is None or one.name in offered)]
+    declared = [one for one in fields(options) if flags_of(one) and one.name not in not_offered]
     parser = argparse.ArgumentParser(
         prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -141,47 +142,57 @@ def parse_options(
     by_name = {one.name: one for one in declared}
     for name, value in given.items():
         if isinstance(value, list):
-            given[name] = dict(value) if by_name[name].metadata["type"] is assignment else tuple(value)
-    mode = next((name for name in by_name if name in given and by_name[name].metadata["mode"]), "train")
+            given[name] = dict(value) if _kind(by_name[name]) is dict else tuple(value)
+    mode = next((name for name in given if by_name[name].metadata["mode"] is not None), "train")
     if mode != "train":
-        extra = [name for name in given if name != mode and mode not in by_name[name].metadata["modes"]]
-        if extra:
+        allowed = {mode, *(one.name for one in companions_of(by_name[mode], declared))}
+        if extra := set(given) - allowed:
             names = ", ".join(sorted(flags_of(by_name[name])[0] for name in extra))
             parser.error(f"--{mode} takes its settings from the run; leave out {names}")
     return mode, given
 
 
 def _add_argument(section, one, default, presets, declared):
-    about = dict(one.metadata)
-    argument = dict(about["argument"])
-    if one.name == "preset":
-        argument["choices"] = presets
-    if about["type"] is bool:
+    """Add an option to a group of the parser."""
+    about, kind = one.metadata, _kind(one)
+    argument = {"choices": presets} if one.name == "preset" else {}
+    if kind is bool:
         argument |= {"action": "store_const", "const": True}
-    elif about["type"] is not str:
+    elif kind is dict:
+        argument |= {"type": assignment, "action": "append", "metavar": "NAME=VALUE"}
+    elif about["type"]:
         argument["type"] = about["type"]
-    if about["type"] is assignment:
-        argument |= {"action": "append", "metavar": "NAME=VALUE"}
-    value = _as_text(default)
-    words = about["help"] + (f" ({value})" if value else "")
-    if about["mode"]:
-        companions = [flags_of(other)[0] for other in declared if one.name in other.metadata["modes"]]
-        words += f"; of the other options only {', '.join(companions)} can be given with it"
-    flags = flags_of(one)
-    if flags[0].startswith("-"):
+    elif kind is int:
+        argument |= {"type": whole(1 if about["least"] is None else about["least"]), "metavar": "N"}
+    elif kind is float:
+        argument |= {"type": number(about["least"] or 0), "metavar": "X"}
+    if about["path"]:
+        argument["metavar"] = about["path"]
+    words = about["help"]
+    if (value := _as_text(default)) and not (
+        about["type"] and kind is tuple and "nargs" not in about["argument"]
+    ):
+        words += f" ({value})"
+    if about["mode"] is not None:
+        flags = [flags_of(companion)[0] for companion in companions_of(one, declared)]
+        words += f"; of the other options only {', '.join(flags)} can be given with it"
+    if flags_of(one)[0].startswith("-"):
         argument["dest"] = one.name
-    section.add_argument(*flags, help=words.replace("%", "%%"), **argument)
+    section.add_argument(*flags_of(one), help=words.replace("%", "%%"), **argument | about["argument"])
+
+
+def _kind(one):
+    """Return the type of an option's values, but for None."""
+    return next(kind for kind in getattr(one.type, "__args__", (one.type,)) if kind is not type(None))
 
 
 def _as_text(value):
     """Return a default value for the help, "" for what is no value."""
     if value is None or isinstance(value, bool | dict):
         return ""
-    return (
-        " ".join(map(_as_text, value))
-        if isinstance(value, tuple)
-        else (f"{value:g}" if isinstance(value, float) else str(value))
-    )
+    if isinstance(value, tuple):
+        return " ".join(map(_as_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _describe_presets(presets, defaults):
@@ -196,27 +207,22 @@ def _describe_presets(presets, defaults):
 
 def whole(least):
     """Return the type of a whole number from `least` on."""
-
-    def parse(text):
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
-        return number
-
-    parse.__name__ = "whole number"
-    return parse
+    return _at_least(least, int, "whole number")
 
 
 def number(least):
     """Return the type of a finite number from `least` on."""
+    return _at_least(least, float, "number")
 
+
+def _at_least(least, kind, name):
     def parse(text):
-        number = float(text)
-        if not (number >= least and math.isfinite(number)):
-            raise argparse.ArgumentTypeError(f"must be a number from {least} on, got {text}")
-        return number
+        value = kind(text)
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        return value
 
-    parse.__name__ = "number"
+    parse.__name__ = name  # argparse says "invalid whole number value"
     return parse
 
 

@@ -3,12 +3,13 @@
 import signal
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from nnlite.train.report import files, provenance
-from nnlite.train.runs.experiment import reopen
+from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.lock import lock_run
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
 
@@ -18,24 +19,14 @@ RESULT = "result.json"
 PAGE = "inspect.html"
 
 
+@dataclass(frozen=True)
 class Run:
-    """A folder, an experiment, and the trainer of its model.
+    """A folder, an experiment, the trainer of its model, and the lock that is held while it trains."""
 
-    model: as `Experiment.build_model` returns it. metadata: of the checkpoint. lock: open while it trains.
-    """
-
-    def __init__(self, folder, experiment, model, metadata, lock):
-        self.folder, self.experiment, self.metadata, self.lock = folder, experiment, metadata, lock
-        self.trainer = Trainer(
-            model,
-            experiment.criterion,
-            experiment.make_batch,
-            experiment.settings,
-            folder,
-            epoch=experiment.epoch,
-            metadata=metadata,
-            prefetch=experiment.prefetch,
-        )
+    folder: Path
+    experiment: Experiment
+    trainer: Trainer
+    lock: IO
 
     @classmethod
     def start(cls, experiment_type, settings, command):
@@ -46,22 +37,15 @@ class Run:
         experiment = experiment_type(settings, folder)
         experiment.load()
         model = experiment.build_model(backend.resolve_device(settings.device))
-        metadata = experiment.start(model)
+        metadata = experiment.start(model) | {"commands": [command], "started": now()}
         predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-        if getattr(predictor, "has_flow", False):  # trained weights may bring a flow
-            experiment.settings = replace(experiment.settings, flow_warmup=0)
-        metadata |= {
-            "kind": experiment.kind,
-            "experiment": experiment.settings.kept("experiment"),
-            "commands": [command],
-            "started": now(),
-        }
-        _note_circumstances(metadata, model.device)
-        run = cls(folder, experiment, model, metadata, None)
+        brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
+        options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
+        trainer = _trainer(experiment, model, options, folder, metadata)
         folder.mkdir(parents=True, exist_ok=True)
-        run.lock = lock_run(folder)
-        (folder / LOG).unlink(missing_ok=True)  # of a run that came to nothing
-        return run
+        lock = lock_run(folder)
+        (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
+        return cls(folder, experiment, trainer, lock)
 
     @classmethod
     def resume(cls, experiment_type, given, command):
@@ -75,13 +59,11 @@ class Run:
         lock = lock_run(folder)  # before it is read, as another process may be about to write
         experiment, saved = reopen(experiment_type, folder / CHECKPOINT, given, resuming=True)
         experiment.load()
-        saved.metadata["commands"].append(command)
         model = experiment.build_model(backend.resolve_device(experiment.settings.device))
-        _note_circumstances(saved.metadata, model.device)
-        kept = {"kind": experiment.kind, "experiment": experiment.settings.kept("experiment")}
-        run = cls(folder, experiment, model, saved.metadata | kept, lock)
-        run.trainer.restore(saved)
-        return run
+        metadata = saved.metadata | {"commands": [*saved.metadata["commands"], command]}
+        trainer = _trainer(experiment, model, experiment.settings, folder, metadata)
+        trainer.restore(saved)
+        return cls(folder, experiment, trainer, lock)
 
     def fit(self, began, resume_command):
         """Train to the end of the budget, score and draw; return the exit status.
@@ -119,7 +101,7 @@ class Run:
         print("\n" + experiment.format_result(result))
         experiment.draw_run(self.folder, model, result, log)
         result |= {
-            **{name: self.metadata[name] for name in ("commands", "commits", "machines", "started")},
+            **{name: trainer.metadata[name] for name in ("commands", "commits", "machines", "started")},
             "options": trainer.options.kept("loop"),
             "sequences_seen": trainer.sequences_seen,
             "steps": trainer.step,
@@ -128,7 +110,7 @@ class Run:
             "command_seconds": round(time.monotonic() - began, 1),
             "finished": now(),
         }
-        result = experiment.completed(result, self.metadata, log)
+        result = experiment.completed(result, trainer.metadata, log)
         files.write_json(self.folder / RESULT, experiment.anonymised(result))
         print(
             f"\n{trainer.sequences_seen} {experiment.unit} in {trainer.seconds:.0f} s of training, "
@@ -138,13 +120,22 @@ class Run:
         experiment.after(self.folder, model, result)
 
 
-def _note_circumstances(metadata, device):
-    """Add to a run's metadata the commit that is about to train it, and the machine, if they are new."""
-    machine = provenance.format_hardware(provenance.hardware(device))
+def _trainer(experiment, model, options, folder, metadata):
+    """Return the trainer of a run, whose checkpoints keep the commits and machines that trained it."""
+    machine = provenance.format_hardware(provenance.hardware(model.device))
+    metadata |= {"kind": experiment.kind, "experiment": experiment.settings.kept("experiment")}
     for name, value in (("commits", provenance.commit()), ("machines", machine)):
-        known = metadata.setdefault(name, [])
-        if value not in known:
-            known.append(value)
+        metadata[name] = list(dict.fromkeys([*metadata.get(name, []), value]))
+    return Trainer(
+        model,
+        experiment.criterion,
+        experiment.make_batch,
+        options,
+        folder,
+        epoch=experiment.epoch,
+        metadata=metadata,
+        prefetch=experiment.prefetch,
+    )
 
 
 def read_result(folder):

@@ -47,27 +47,25 @@ class WarpingOptions(Options):
 
     sintel: str | None = option(
         None,
-        "folder of MPI-Sintel: with training/ in it, or that itself (default: sintel/ in the folder of the "
-        "environment variable NNLITE_DATA)",
+        "folder of MPI-Sintel: with training/ in it, or that itself (default: sintel/ in the folder of "
+        "the environment variable NNLITE_DATA)",
         DATA,
-        path=True,
-        metavar="DIR",
+        path="DIR",
+        kept=(),
     )
     middlebury: str | None = option(
         None,
         "folder with Middlebury's other-data/ and other-gt-flow/ (default: middlebury/ there)",
         DATA,
-        path=True,
-        metavar="DIR",
+        path="DIR",
+        kept=(),
     )
     figures: str = option(
         "sequence",
         "pairs to draw a figure of: one of each sequence, all, none",
         choices=("sequence", "all", "none"),
     )
-    out: str | None = option(
-        None, "folder for the results (default: a new one below runs/)", path=True, metavar="RUN"
-    )
+    out: str | None = option(None, "folder for the results (default: a new one below runs/)", path="RUN")
 
 
 def warp(frame, flow):

@@ -1,0 +1,79 @@
+"""Shrinkage: functions of one element that pull it towards zero."""
+
+from ..module import Module
+
+
+class HardShrink(Module):
+    """Zero for every element within λ of zero, the others as they are.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x where x > λ or x < -λ, else 0.
+    Backward: grad_input = g where x > λ or x < -λ, else 0 (also at exactly ±λ).
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.HardShrink.
+    """
+
+    def __init__(self, lambda_=0.5):
+        super().__init__()
+        self.lambda_ = float(lambda_)
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = self.xp.where(self._kept(input), input, self.dtype.type(0))
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output * self._kept(input)
+        return self.grad_input
+
+    def _kept(self, input):
+        return (input > self.lambda_) | (input < -self.lambda_)
+
+
+class SoftShrink(Module):
+    """Every element moved towards zero by λ, or to zero when it is closer than that.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x - λ where x > λ, x + λ where x < -λ, else 0.
+    Backward: grad_input = g where x > λ or x < -λ, else 0 (also at exactly ±λ).
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.SoftShrink.
+    """
+
+    def __init__(self, lambda_=0.5):
+        super().__init__()
+        self.lambda_ = float(lambda_)
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = (input - self.lambda_) * (input > self.lambda_)
+        self.output += (input + self.lambda_) * (input < -self.lambda_)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        self.grad_input = grad_output * ((input > self.lambda_) | (input < -self.lambda_))
+        return self.grad_input
+
+
+class TanhShrink(Module):
+    """What the hyperbolic tangent takes away from every element.
+
+    Shapes: input of any shape, output the same.
+    Forward: y = x - tanh x.
+    Backward: grad_input = g tanh² x.
+    Errors: TypeError when the input is no array of the module's dtype and device.
+    Source: nn.TanhShrink.
+    """
+
+    def update_output(self, input):
+        self.check_array(input)
+        self.output = input - self.xp.tanh(input)
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.check_grad_output(grad_output)
+        tanh = self.xp.tanh(input)
+        self.grad_input = grad_output * tanh * tanh
+        return self.grad_input

@@ -1,0 +1,85 @@
+"""Label propagation: where scores are carried, its formula, and its gradient back to the first step."""
+
+import numpy as np
+import pytest
+from nnlite.models.label_propagation import LabelPropagation
+
+from tests.recurrent_golden import noise
+from tests.toy_segnet_flow import moved
+
+
+def propagation(height=6, width=8, gate=None):
+    """Return label propagation of 3 classes; gate: the constant z of M, by default one that depends."""
+    module = LabelPropagation(3, height, width).double()
+    if gate is None:
+        module.merge.reset(0.5)
+    else:
+        module.merge.bias.fill(gate)
+    return module
+
+
+def test_blocks_of_four_pixels_move_as_their_feature_pixel():
+    module, h, w = propagation(gate=-1000), 3, 4
+    scores, flow = noise(2, 1, 3, 6, 8), np.zeros((2, 1, 2, h, w))
+    flow[0, 0, 1, 1, 2] = 2 / (w - 1)  # reads one feature pixel, two pixels, further right
+    y = module.forward([scores, flow])
+    expected = scores[0, 0].copy()
+    expected[:, 2:4, 4:6] = scores[0, 0][:, 2:4, 6:8]
+    np.testing.assert_allclose(y[1, 0], expected, atol=1e-12)
+
+
+def test_the_flow_of_a_step_carries_to_the_next():
+    module, scores, flow = propagation(), noise(3, 1, 3, 6, 8), 0.3 * noise(3, 1, 2, 3, 4)
+    y = module.forward([scores, flow]).copy()
+    for t, later in ((0, [1, 2]), (1, [2]), (2, [])):
+        other = flow.copy()
+        other[t] += 0.1
+        changed = abs(module.forward([scores, other]) - y).max(axis=(1, 2, 3, 4)) > 0
+        assert np.flatnonzero(changed).tolist() == later
+
+
+def test_long_sequences_stay_in_range():
+    module = propagation()
+    scores = noise(60, 1, 3, 6, 8).clip(-2, 2)
+    assert abs(module.forward([scores, 0.3 * noise(60, 1, 2, 3, 4)])).max() <= 2
+
+
+def test_the_merge_is_its_formula():
+    module, scores, flow = propagation(), noise(2, 2, 3, 6, 8), np.zeros((2, 2, 2, 3, 4))
+    y = module.forward([scores, flow])
+    both = np.pad(np.concatenate([scores[1], scores[0]], axis=1), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(both, (3, 3), axis=(2, 3))
+    z = np.einsum("nchwij,kcij->nkhw", windows, module.merge.weight) + module.merge.bias[:, None, None]
+    gate = 1 / (1 + np.exp(-z))
+    np.testing.assert_allclose(y[1], gate * scores[1] + (1 - gate) * scores[0], rtol=1e-9, atol=1e-10)
+
+
+def test_a_last_label_reaches_the_first_scores_and_the_first_flow():
+    module, scores, flow = propagation(), noise(4, 1, 3, 6, 8), 0.3 * noise(4, 1, 2, 3, 4)
+    g = np.zeros_like(scores)
+    g[-1] = noise(*g[-1].shape)
+    module.forward([scores, flow])
+    grad_scores, grad_flow = module.backward([scores, flow], g)
+
+    def loss():
+        return (g * module.forward([scores, flow])).sum()
+
+    for array, grad in ((scores, grad_scores), (flow, grad_flow)):
+        for index in [(0, 0, 1, 2, 3), (0, 0, 0, 1, 1), (1, 0, 1, 2, 2)]:
+            assert abs(grad[index]) > 1e-4
+            assert grad[index] == pytest.approx(moved(loss, array, index), rel=1e-6)
+    assert not grad_flow[-1].any() and not np.isclose(grad_scores[-1], g[-1]).all()
+
+
+def test_bad_input():
+    module, scores, flow = propagation(), noise(2, 1, 3, 6, 8), noise(2, 1, 2, 3, 4)
+    with pytest.raises(RuntimeError, match=r"nn\.LabelPropagation: call forward before backward"):
+        module.backward([scores, flow], scores)
+    with pytest.raises(ValueError, match="scores must have size 3 in dimension -3"):
+        module.forward([scores[:, :, :2], flow])
+    with pytest.raises(ValueError, match=r"flow must have shape \(2, 1, 2, 3, 4\), got \(1, 1, 2, 3, 4\)"):
+        module.forward([scores, flow[:1]])
+    with pytest.raises(ValueError, match="a sequence must have at least one step"):
+        module.forward([scores[:0], flow[:0]])
+    with pytest.raises(TypeError, match="input must be a list or tuple"):
+        module.forward(scores)

@@ -1,0 +1,328 @@
+"""The microscope: its numbers are those of the run, its page needs nothing else, errors say what is wrong."""
+
+import functools
+import inspect as standard_inspect
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from nnlite.train.inspect import __main__ as inspect
+from nnlite.train.inspect import sequences
+from nnlite.train.inspect.forward_backward import ForwardBackward
+from nnlite.train.inspect.frame_strip import frame_strip
+from nnlite.train.inspect.sequences import sequence_for
+from nnlite.train.inspect.settings import Settings, anonymised_command
+from nnlite.train.inspect.traced_model import TracedModel, load
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
+from nnlite.train.runs.experiment import Sequence
+from nnlite.train.runs.options import parse_options
+from nnlite.train.runs.run import PAGE
+from PIL import Image
+
+import nnlite as nn
+from nnlite import checkpoint, models
+from tests.toy_inspect import OPTIONS, STEPS, content_of, run_metadata, save, stored
+
+
+@pytest.fixture(scope="module", autouse=True)
+def digits_drawn_once():
+    """Draw digits once for all tests here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (sequences, moving_mnist_experiment):
+            patch.setattr(module, "load_digits", functools.cache(module.load_digits))
+        yield
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory):
+    """Return a function that runs the command on a small checkpoint, once for the same arguments.
+
+    It returns the content of the page, the `TracedModel` and the sequence.
+    """
+
+    @functools.cache
+    def run(name, *options):
+        folder = tmp_path_factory.mktemp("look")
+        path, page = save(folder / "checkpoint.h5", name), folder / "page.html"
+        arguments = [str(path), "--out", str(page), "--frames", str(STEPS), "--entries", "1", *options]
+        assert inspect.main(arguments) == 0
+        traced = load(path)
+        sequence = sequence_for(traced, n_frames=STEPS)
+        return json.loads(content_of(page)[0]), traced, sequence
+
+    return run
+
+
+def row_of(content, path):
+    return next(row for row in content["modules"] if row["path"] == path)
+
+
+def norm_of(content, index):
+    return content["summaries"][index]["norm"]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_numbers_are_those_of_a_plain_run(look, name):
+    content, traced, sequence = look(name)
+    run = ForwardBackward(traced, sequence, "all")
+    loss = run.loss()
+    grad_input = run.backward()
+    assert content["loss"] == loss
+    assert norm_of(content, content["input"]) == np.linalg.norm(grad_input.astype(np.float64))
+
+    parameters = {row["path"]: row for row in content["parameters"]}
+    assert list(parameters) == [path for path, _, _ in run.model.named_parameters()]
+    for path, weight, grad in run.model.named_parameters():
+        row = parameters[path]
+        assert norm_of(content, row["weight"]) == pytest.approx(np.linalg.norm(weight), rel=1e-6)
+        assert norm_of(content, row["gradient"]) == pytest.approx(np.linalg.norm(grad), rel=1e-5, abs=1e-12)
+
+    whole = row_of(content, "")["signals"]
+    for label, array in (("input", run.input), ("grad_input", grad_input)):
+        for t, number in whole[label].items():
+            assert norm_of(content, number) == pytest.approx(np.linalg.norm(array[int(t)]), rel=1e-6)
+    assert set(whole["input"]) == set(map(str, range(STEPS)))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_derivatives_agree_with_finite_differences_of_every_parameter_and_the_input(look, name):
+    content, traced, _ = look(name)
+    paths = ["input", *(path for path, _, _ in traced.model.named_parameters())]
+    assert [check["what"] for check in content["checks"]] == paths
+    smooth = [check for check in content["checks"] if not check["kink"]]
+    assert len(smooth) >= len(paths) - 3
+    assert max(check["error"] for check in smooth) < 1e-5
+
+
+def test_every_step_of_a_module_has_arrays_of_its_own(look):
+    content, traced, sequence = look("ae_convlstm_flow")
+    run = ForwardBackward(traced, sequence, "all")
+    with nn.trace(run.model, arrays=True) as trace:
+        run.loss()
+        run.backward()
+    for path in ("encoder.1", "memory", "regressor.0", "sampler.0", "decoder"):
+        signals = row_of(content, path)["signals"]
+        for method, label in (("update_output", "output"), (None, "grad_output"), (None, "grad_input")):
+            calls = trace.select(path, method)
+            call = next(c for c in calls if getattr(c, label) and (method or c.grad_input))
+            arrays = getattr(call, label).array
+            for i, array in enumerate(arrays if isinstance(arrays, list) else [arrays]):
+                name = f"{label}[{i}]" if isinstance(arrays, list) else label
+                assert list(signals[name]) == list(map(str, range(STEPS)))
+                for t, number in signals[name].items():
+                    expected = np.linalg.norm(array[int(t)].astype(np.float64))
+                    assert norm_of(content, number) == pytest.approx(expected, rel=1e-12)
+    assert row_of(content, "memory")["gradients"].keys() == {
+        "memory.i2g.weight",
+        "memory.i2g.bias",
+        "memory.o2g.weight",
+    }
+    assert row_of(content, "memory")["docs"].startswith("docs/gradients/recurrent.md#seqconvlstm")
+
+
+def test_label_propagation_begins_at_the_second_frame(look):
+    content, traced, sequence = look("segnet_flow")
+    run = ForwardBackward(traced, sequence, "all")
+    with nn.trace(run.model, arrays=True) as trace:
+        run.loss()
+        run.backward()
+    signals = row_of(content, "propagation.merge")["signals"]
+    forth = trace.select("propagation.merge", "update_output")
+    back = trace.select("propagation.merge", "update_grad_input")
+    assert len(forth) == len(back) == STEPS - 1
+    for label, calls in (("output", forth), ("grad_output", back[::-1])):
+        assert sorted(signals[label]) == [str(t) for t in range(1, STEPS)]
+        for t, call in enumerate(calls, 1):
+            assert norm_of(content, signals[label][str(t)]) == pytest.approx(getattr(call, label).norm)
+    assert [row["name"] for row in content["frame_strip"]][-2:] == ["labels, predicted", "labels, trained on"]
+
+
+def test_ae_conv_has_its_frames_in_one_column(look):
+    content, _, _ = look("ae_conv")
+    assert content["columns"] == ["all", *map(str, range(STEPS))]
+    assert list(row_of(content, "encoder.0")["signals"]["output"]) == ["all"]
+    prediction = next(row for row in content["frame_strip"] if row["name"] == "next frame, predicted")
+    assert list(prediction["steps"]) == [str(STEPS - 1)]
+
+
+def test_the_loss_of_the_last_prediction_alone(look):
+    content, _, _ = look("ae_convlstm_flow", "--loss-at", "last")
+    arriving = [norm_of(content, n) for n in row_of(content, "decoder")["signals"]["grad_output"].values()]
+    assert arriving[:-1] == [0] * (STEPS - 1) and arriving[-1] > 0
+    through = [norm_of(content, n) for n in row_of(content, "memory")["signals"]["grad_input"].values()]
+    assert min(through) > 0  # the memory has carried it back
+
+
+def test_the_page_needs_nothing_else(look):
+    _, traced, _ = look("ae_convlstm_flow")
+    page = traced.folder / "page.html"
+    text = page.read_text(encoding="utf-8")
+    assert page.stat().st_size < 10e6
+    addresses = set(re.findall(r"https?://[^\"'\s)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, nothing is fetched from there
+    assert not re.search(r"<(script|img|iframe|link)[^>]*\b(src|href)=(?!\"data:)", text)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+    assert "{{" not in text.split('id="data"')[0]
+    assert str(traced.folder) not in text
+
+
+def test_a_run_leaves_its_page(tmp_path, capsys):
+    run = tmp_path / "run"
+    options = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--sequences", "8"]
+    assert moving_mnist.main([*options, "--test-sequences", "4", "--out", str(run)]) == 0
+    assert str(run / "inspect.html") in capsys.readouterr().out
+    content, _ = stored(run / "inspect.html")
+    assert {row["name"] for row in content["frame_strip"]} >= {"frame", "flow"}
+    assert dict(content["facts"])["weights"] == "run/checkpoint.h5 at step 1"
+    assert dict(content["facts"])["made by"] == "python -m train.inspect run"
+
+    assert inspect.main([str(run), "--entries", "1", "--sequence", "2"]) == 0  # into the same folder
+    content, _ = stored(run / "inspect.html")
+    assert dict(content["facts"])["sequence"] == "test sequence 2, 1 moving drawn digits"
+
+
+def test_the_default_is_the_pretrained_model_or_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "PRETRAINED", tmp_path)
+    traced = load()
+    assert traced.name == "ae_convlstm_flow" and "not trained" in traced.origin
+    path = save(tmp_path / "ae_convlstm_flow.h5", "ae_convlstm_flow")
+    traced = load()
+    assert "pretrained" in traced.origin
+    saved = checkpoint.load(path).parameters
+    assert all(np.array_equal(saved[p], weight) for p, weight, _ in traced.model.named_parameters())
+    assert load(name="segnet").options["height"] == 64
+
+
+def test_a_video_is_shown_in_segments(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k in range(11):
+        Image.fromarray(np.full((32, 32, 3), 20 * k, np.uint8)).save(folder / f"{k:03d}.png")
+    traced = load(save(tmp_path / "checkpoint.h5", "ae_convlstm_flow"))
+    sequence = sequence_for(traced, 1, folder, STEPS)
+    assert sequence.frames.shape == (5, 1, 1, 32, 32)
+    assert np.allclose(sequence.frames[:, 0, 0, 0, 0], np.arange(5, 10) * 20 / 255, atol=1e-3)
+    assert sequence.description == "frames 5 to 9 of frames, in 32x32"
+    with pytest.raises(ValueError, match="has only 11 frames; --sequence 2 needs frames 10 to 14"):
+        sequence_for(traced, 2, folder, STEPS)
+
+
+def test_models_of_real_video_see_frames_around_zero(tmp_path):
+    metadata = run_metadata("real_video", videos=("no folder",))
+    path = save(tmp_path / "c.h5", "ae_convlstm_flow", metadata, output="linear")
+    frames = np.random.default_rng(0).random((5, 1, 1, 32, 32)).astype(np.float32)
+    run = ForwardBackward(load(path), Sequence(frames, "noise"), "all")
+    np.testing.assert_allclose(run.input, frames[:-1] - 0.5, atol=1e-7)
+    assert type(run.criterion).__name__ == "MSECriterion"
+    run.loss()
+    shown = frame_strip(run)[0]["steps"]["2"]
+    assert np.abs(shown[..., 0] - frames[2, 0, 0] * 255).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "given", "drawn"),
+    [
+        ("moving_mnist", "ae_convlstm", {"data": "gone"}, "2 moving drawn digits"),
+        ("real_video", "ae_convlstm_flow", {"videos": ("gone",)}, "2 moving drawn digits"),
+        ("camvid", "segnet_flow", {"data": "gone", "model": "segnet_flow"}, "moving shapes"),
+    ],
+)
+def test_without_the_data_of_its_run_a_model_sees_drawn_ones(tmp_path, monkeypatch, kind, name, given, drawn):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    traced = load(save(tmp_path / "c.h5", name, run_metadata(kind, loss_at="last", **given)))
+    sequence = sequence_for(traced, n_frames=STEPS)
+    assert traced.experiment.kind == kind and traced.loss_at == "last"
+    assert drawn in sequence.description
+    assert sequence.description.endswith("(the data of the model's run are not here)")
+    assert len(sequence.frames) == STEPS + (not traced.segments)
+
+
+def test_the_command_on_the_page_names_no_folders(tmp_path):
+    given = {"run": str(tmp_path / "my run"), "loss_at": "last", "video": "/a/b/c.mp4", "entries": 2}
+    expected = "python -m train.inspect 'my run' --video c.mp4 --loss-at last --entries 2"
+    assert anonymised_command(given) == expected
+    assert anonymised_command({"run": tmp_path / "r" / "checkpoint.h5"}).endswith(" r/checkpoint.h5")
+
+
+def test_the_run_may_stand_anywhere_on_the_command_line():
+    assert Settings.path_flags() == {"run", "--video", "--out"}
+    for argv in (["RUN", "--loss-at", "last"], ["--loss-at", "last", "RUN"]):
+        _, given = parse_options(Settings, argv, program="inspect", description="")
+        assert given == {"run": "RUN", "loss_at": "last"}
+    assert parse_options(Settings, [], program="inspect", description="") == ("train", {})
+
+
+def test_models_of_crops_see_the_middle(tmp_path):
+    frames = np.random.default_rng(0).random((5, 1, 1, 40, 34)).astype(np.float32)
+    run = ForwardBackward(load(save(tmp_path / "c.h5", "ae_convlstm")), Sequence(frames, "noise"), "all")
+    np.testing.assert_array_equal(run.input, frames[:-1, ..., 4:36, 1:33])
+
+
+def test_what_is_moved_as_input_stays_as_target(look):
+    for name in ("ae_convlstm_flow", "segnet_flow"):
+        _, traced, sequence = look(name)
+        run = ForwardBackward(traced, sequence, "all")
+        targets = run.target if isinstance(run.target, list) else [run.target]
+        assert not any(np.shares_memory(run.input, target) for target in targets)
+        assert not np.shares_memory(run.input, sequence.frames)
+
+
+def test_a_batch_normalisation_of_the_caller_keeps_its_statistics(tmp_path):
+    model = models.build("segnet", **OPTIONS["segnet"])
+    before = [array.copy() for _, array in model.named_buffers()]
+    frames = np.random.default_rng(0).random((2, 1, 3, 32, 32)).astype(np.float32)
+    labels = np.zeros((2, 1, 32, 32), np.int64)
+    ForwardBackward(TracedModel(model, "new"), Sequence(frames, "noise", labels), "all").loss()
+    assert before and all(np.array_equal(a, b) for a, (_, b) in zip(before, model.named_buffers()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{folder}/none.h5"], "there is no checkpoint"),
+        (["{folder}/text.h5"], "not a checkpoint"),
+        (["{folder}/bare.h5"], "does not name its architecture"),
+        (["{folder}/conv.h5", "--model", "ae_fclstm"], "is of ae_conv, not of --model ae_fclstm"),
+        (["{folder}/conv.h5", "--frames", "7"], "--frames: ae_conv takes 4 frames, got 7"),
+        (["{folder}/conv.h5", "--video", "{folder}/none.mp4"], "none.mp4"),
+        (["{folder}/segnet.h5", "--video", "{folder}/video"], "learns from labels"),
+        (["{folder}/suite"], "holds several runs; choose one with --model: ae_conv, ae_fclstm"),
+        (["--model", "nothing"], "unknown model 'nothing'; choose from ae_conv"),
+    ],
+)
+def test_bad_input(tmp_path, capsys, arguments, message):
+    save(tmp_path / "conv.h5", "ae_conv")
+    save(tmp_path / "segnet.h5", "segnet")
+    (tmp_path / "text.h5").write_text("no HDF5")
+    checkpoint.save(tmp_path / "bare.h5", nn.Linear(2, 2))
+    for name in ("ae_conv", "ae_fclstm"):
+        (tmp_path / "suite" / name).mkdir(parents=True)
+        save(tmp_path / "suite" / name / "checkpoint.h5", name)
+    (tmp_path / "video").mkdir()
+    for k in range(5):
+        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "video" / f"{k}.png")
+    out = tmp_path / "page.html"
+    arguments = [argument.format(folder=tmp_path) for argument in arguments]
+    assert inspect.main([*arguments, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error
+    assert not out.exists()
+
+
+def test_the_folder_of_several_runs_with_a_model(tmp_path):
+    (tmp_path / "suite" / "ae_conv").mkdir(parents=True)
+    save(tmp_path / "suite" / "ae_conv" / "checkpoint.h5", "ae_conv")
+    assert load(tmp_path / "suite", "ae_conv").name == "ae_conv"
+
+
+def test_the_command_does_not_shadow_the_standard_library():
+    assert hasattr(standard_inspect, "signature")
+    done = subprocess.run(
+        [sys.executable, "-m", "train.inspect", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "RUN" in done.stdout and PAGE in done.stdout
