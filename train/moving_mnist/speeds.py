@@ -1,4 +1,4 @@
-"""One model on digits of several speeds, fixed and drawn, beside the copy and the least possible error."""
+"""Models on digits of several speeds, fixed and drawn, beside the copy and the Bayes bound."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,11 @@ from nnlite.train.report.tables import format_markdown
 SPEEDS = ((1.8,), (3.6,), (0.0, 3.6), (2.0, 5.0))
 #: On how many test sequences unless the user says otherwise; so many at once.
 COUNT, BATCH = 200, 20
-COPY, LEAST = "copy of the last frame, calibrated", "the least: digits and range of speeds known"
+COPY, LEAST = "copy of the last frame, calibrated", "Bayes bound: digits and range of speeds known"
 NOTES = """\
 Binary cross-entropy in nats a pixel of frame {frame} given the frames before, on {count:,} test sequences of
 each speed, in pixels a frame; of two numbers each digit draws its speed in between. The copy is calibrated on
-training sequences of the same speed; the least error is not known of grey frames."""
+training sequences of the same speed; the Bayes bound is not known for grey frames."""
 
 
 def show(experiment, given, line):
