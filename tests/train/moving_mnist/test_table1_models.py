@@ -234,7 +234,7 @@ def test_evaluate_on_a_file(finished, files, capsys):
     assert moving_mnist.main(["--evaluate", path, "--sequences-file", str(files / "test.npy")]) == 0
     printed = capsys.readouterr().out
     assert "tested on test.npy" in printed and "End-point" not in printed
-    score = re.compile(r"ae_convlstm_flow +0\.\d+")
+    score = re.compile(r"ae_convlstm_flow +\| +0\.\d+")
     assert score.search(printed)[0] != score.search(usual)[0]
 
 
