@@ -2,8 +2,9 @@
 
 Every digit starts uniformly in the canvas and takes a uniform direction. In each frame it moves, then
 bounces (a coordinate beyond the border is set onto it and its velocity changes sign), then is drawn at the
-whole pixel below its position. Digits are binarised at one half and overlaid by maximum. Since positions are
-truncated, the *visible* motion between two frames is a whole number of pixels: that is the true motion.
+whole pixel below its position. Digits are overlaid by maximum, and binarised at one half or, as in the
+published mnist_test_seq.npy, grey. Since positions are truncated, the *visible* motion between two frames is
+a whole number of pixels: that is the true motion.
 
 Sequence i of a (seed, split) is the same on any machine and does not depend on any other.
 """
@@ -37,8 +38,8 @@ def load_digits(data=None):
 class DigitVideo(VideoBatch):
     """N sequences of T frames with D digits each.
 
-    frames: (T, N, 1, H, W) float32 of zeros and ones. digits: (N, D, 28, 28) bool. corners: (T, N, D, 2) int,
-    the (y, x) of each digit's top left pixel.
+    frames: (T, N, 1, H, W) float32, of zeros and ones or grey. digits: (N, D, 28, 28) bool, the pixels above
+    one half. corners: (T, N, D, 2) int, the (y, x) of each digit's top left pixel.
     """
 
     digits: np.ndarray
@@ -61,10 +62,10 @@ class DigitVideo(VideoBatch):
         lit = np.zeros((n_frames - 1, n_sequences, height, width), np.uint8)
         flow = np.zeros((2, *lit.shape), np.float32)
         for d in range(self.digits.shape[1]):
-            _add(lit, corners[:, :, d], self.digits[:, d])
+            _draw_over(lit, corners[:, :, d], self.digits[:, d], np.add)
             for component in (0, 1):
                 moved = motion[:, :, d, component, None, None] * self.digits[:, d].astype(np.float32)
-                _add(flow[component], corners[:, :, d], moved)
+                _draw_over(flow[component], corners[:, :, d], moved, np.add)
         known = lit == 1
         flow *= known
         return np.ascontiguousarray(flow.transpose(1, 2, 0, 3, 4)), known
@@ -75,10 +76,13 @@ class MovingMNIST:
 
     digits: a pool of images (N, 28, 28) uint8 to choose from. size: (height, width) of the canvas. n_digits:
     digits in a sequence. speed: pixels a frame, or a pair (min, max) for a uniform choice per digit.
-    n_frames: frames in a sequence.
+    n_frames: frames in a sequence. grey: whether frames have the grey values of the digits, k/255, in place
+    of zeros and ones; the motion is the same.
     """
 
-    def __init__(self, digits, size=(64, 64), n_digits=2, speed=3.6, n_frames=11, seed=0, split="train"):
+    def __init__(
+        self, digits, size=(64, 64), n_digits=2, speed=3.6, n_frames=11, seed=0, split="train", grey=False
+    ):
         slow, fast = (speed, speed) if np.isscalar(speed) else speed
         height, width = size
         if min(height, width) <= DIGIT:
@@ -91,7 +95,7 @@ class MovingMNIST:
             raise ValueError(f"speed must be 0 <= min <= max pixels a frame, got {slow} and {fast}")
         if split not in SPLITS:
             raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
-        self.digits = digits > 127
+        self.digits, self.grey = digits if grey else 255 * (digits > 127).view(np.uint8), grey
         self.size, self.n_digits, self.n_frames = (height, width), n_digits, n_frames
         self.slow, self.fast = slow, fast
         self.seed, self.split = seed, split
@@ -103,10 +107,10 @@ class MovingMNIST:
         digits = self.digits[(choice * len(self.digits)).astype(np.int64)]
         corners = self._corners(np.stack([y, x], axis=-1), direction, speed)
 
-        lit = np.zeros((self.n_frames, len(draws), *self.size), np.uint8)
+        canvas = np.zeros((self.n_frames, len(draws), *self.size), np.uint8)
         for d in range(self.n_digits):
-            _add(lit, corners[:, :, d], digits[:, d])
-        return DigitVideo((lit > 0).astype(np.float32)[:, :, None], digits, corners)
+            _draw_over(canvas, corners[:, :, d], digits[:, d], np.maximum)
+        return DigitVideo((canvas / np.float32(255))[:, :, None], digits > 127, corners)
 
     def _draw(self, index):
         """Return five uniform numbers for each digit: y, x, direction, speed, choice of the digit."""
@@ -132,9 +136,10 @@ def move(position, velocity):
     return np.clip(position, 0, 1), velocity
 
 
-def _add(canvas, corners, patches):
-    """Add patches (N, 28, 28) or (T, N, 28, 28) to the canvas (T, N, H, W) at corners (T, N, 2), in place."""
+def _draw_over(canvas, corners, patches, join):
+    """Join patches ([T,] N, 28, 28) with the canvas (T, N, H, W) at corners (T, N, 2), in place."""
     windows = sliding_window_view(canvas, (DIGIT, DIGIT), axis=(2, 3), writeable=True)
     t, n = np.ogrid[: canvas.shape[0], : canvas.shape[1]]
     # Each window belongs to another frame, so no pixel is written twice.
-    windows[t, n, corners[..., 0], corners[..., 1]] += patches
+    places = t, n, corners[..., 0], corners[..., 1]
+    windows[places] = join(windows[places], patches)

@@ -11,8 +11,8 @@
 | .npy | (T, N, H, W) uint8; that of Srivastava et al., mnist_test_seq.npy, is (20, 10000, 64, 64) |
 | .t7 | byte tensor (N, T, 1, H, W), binary or ascii, as the published code of the paper reads it |
 
-A pixel is lit if its value is above 127, as everywhere in this project; files are written with 0 and 255. A
-file that is not all 0 but in which no pixel is lit is refused.
+Values are bytes, 255 the brightest. Read as binary frames, a pixel is lit if its value is above 127, as
+everywhere in this project, and a file that is not all 0 but in which no pixel is lit is refused.
 A .npy file is memory-mapped: of a large one, only the sequences in use are in memory.
 """
 
@@ -51,16 +51,19 @@ _DAMAGED = (
 
 
 class SequenceFile:
-    """The sequences in a .npy or .t7 file: a `VideoDataset` with a length, of frames of zeros and ones.
+    """The sequences in a .npy or .t7 file: a `VideoDataset` with a length.
 
-    path: of the file. n_frames: how many of each sequence to use, from its beginning (default: all).
+    path: of the file. n_frames: how many of each sequence to use, from its beginning (default: all). grey:
+    whether frames have the grey values of the file in place of zeros and ones.
     Errors: FileNotFoundError; ValueError for a file in another format, a damaged one, one with fewer frames,
     or one with pixels above 0 but none lit in its first 100 sequences.
     """
 
-    def __init__(self, path, n_frames=None):
-        self.path = Path(path)
+    def __init__(self, path, n_frames=None, grey=False):
+        self.path, self.grey = Path(path), grey
         self._values = _read(self.path)  # (T, N, H, W)
+        if not grey:
+            _check_lit(self.path, self._values)
         stored, _, *size = self._values.shape
         self.n_frames, self.size = n_frames or stored, tuple(size)
         if self.n_frames > stored:
@@ -74,7 +77,8 @@ class SequenceFile:
     def batch(self, indices):
         """Return the `VideoBatch` of the sequences with these indices, from 0 to len() - 1."""
         values = self._values[: self.n_frames, np.asarray(indices, np.int64)]
-        return VideoBatch((values > DARK).astype(np.float32)[:, :, None])
+        frames = values / np.float32(255) if self.grey else (values > DARK).astype(np.float32)
+        return VideoBatch(frames[:, :, None])
 
 
 def save_sequences(path, data, n_sequences):
@@ -127,8 +131,8 @@ def _write_t7(path, data, shape):
 def _chunks(data, n_sequences):
     """Yield (index of the first, values (T, N, H, W)) of one chunk of sequences after another."""
     for first in range(0, n_sequences, CHUNK):
-        lit = data.batch(range(first, min(first + CHUNK, n_sequences))).frames[:, :, 0] > 0
-        yield first, np.where(lit, np.uint8(255), np.uint8(0))
+        frames = data.batch(range(first, min(first + CHUNK, n_sequences))).frames[:, :, 0]
+        yield first, np.rint(255 * frames).astype(np.uint8)
 
 
 def _suffix(path):
@@ -157,9 +161,7 @@ def _read(path):
     fits = values.ndim == 4 if suffix == ".npy" else values.ndim == 5 and values.shape[2] == 1
     if values.dtype != np.uint8 or not fits or not values.size:
         raise ValueError(f"{expected}{values.dtype} {values.shape}")
-    values = _time_first(values)
-    _check_lit(path, values)
-    return values
+    return _time_first(values)
 
 
 def _check_lit(path, values):
@@ -197,6 +199,7 @@ def main(argv=None):
         "--split", choices=("train", "test"), default="test", help="source of the digits (test)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the generator (0)")
+    parser.add_argument("--grey", action="store_true", help="digits as grey as they are, not binary")
     parser.add_argument("--data", help="folder with MNIST's idx files, or 'drawn', as in train.moving_mnist")
     options = parser.parse_args(argv)
     try:
@@ -209,6 +212,7 @@ def main(argv=None):
             n_frames=options.frames,
             seed=options.seed,
             split=options.split,
+            grey=options.grey,
         )
         save_sequences(options.file, data, options.count)
     except (ValueError, OSError) as error:

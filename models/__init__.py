@@ -34,7 +34,7 @@ _SHARED_PARTS = {
         "decoder.0": "decoder",
     },
 }
-#: The folder of trained weights, NAME.h5 each.
+#: The folder of trained weights, NAME.h5 each; a name is that of an architecture, or ARCHITECTURE_VARIANT.
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
@@ -71,11 +71,12 @@ def build(name, **options):
 
 
 def load_pretrained(name, **options):
-    """Return the model `name` with the trained weights that come with the package.
+    """Return a model with the trained weights that come with the package under this name.
 
-    options: replace those that it was trained with; `height` and `width` may differ where all layers are
-    convolutions. Raises ValueError when there are no such weights, with the names of those that exist, or
-    when their file is damaged or lacks the options of the model.
+    name: one of `pretrained_names`, such as "ae_convlstm" or, trained for something else,
+    "ae_convlstm_steps". options: replace those that it was trained with; `height` and `width` may differ
+    where all layers are convolutions. Raises ValueError when there are no such weights, with the names of
+    those that exist, or when their file is damaged or lacks the options of the model.
     """
     saved = checkpoint.load(pretrained_path(name))
     if not isinstance(saved.architecture.get("options"), dict):
@@ -83,14 +84,21 @@ def load_pretrained(name, **options):
             f"{saved.path} does not contain the options of its model; pack the weights again with "
             "python -m train.moving_mnist --export RUN"
         )
-    model = build(name, **(saved.architecture["options"] | options))
+    model = build(saved.architecture["name"], **(saved.architecture["options"] | options))
     checkpoint.load_parameters(model, saved)
     return model
 
 
 def pretrained_names():
-    """Return the names that `load_pretrained` accepts."""
-    return [name for name in names() if (PRETRAINED / f"{name}.h5").exists()]
+    """Return the names that `load_pretrained` accepts, in the order of their architectures."""
+    found = sorted(path.stem for path in PRETRAINED.glob("*.h5"))
+    return [name for architecture in names() for name in found if architecture_of(name) == architecture]
+
+
+def architecture_of(pretrained_name):
+    """Return the architecture that a file of this name would be of, or None."""
+    candidates = [name for name in names() if f"{pretrained_name}_".startswith(f"{name}_")]
+    return max(candidates, key=len, default=None)
 
 
 def pretrained_path(name):

@@ -7,6 +7,7 @@ from nnlite import models
 from nnlite.gradcheck import check_criterion, check_module
 from nnlite.gradcheck_cases.inputs import noise
 
+from .feedback import FeedbackAsData, FeedbackWithGradient
 from .flow_regressor import PixelsToGrid, UpSamplingFlow
 from .label_propagation import LabelPropagation
 from .parts import Predictor, decoder, encoder
@@ -62,6 +63,20 @@ def _propagation(kernel=3):
     return module
 
 
+class _HeldConstant(FeedbackAsData):
+    """Predictions as data: those that were fed back first are the data ever after."""
+
+    def predicted(self, input):
+        if not hasattr(self, "held"):
+            self.held = super().predicted(input)
+        return self.held
+
+
+def _fed_back(kind, build):
+    """Return the function that builds a model which is fed back two of its predictions."""
+    return lambda: kind(build(), 2)
+
+
 def _segnet(height, width):
     return SegNet(height, width, n_classes=3, n_features=4, kernel=3)
 
@@ -107,6 +122,25 @@ def cases():
         _case("AEConvLSTMFlow untied", _flow_model(untied=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow flow_output", _flow_model(flow_output=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow hold_flow", _model_without_flow, noise(3, 2, 1, 12, 16)),
+        _case("FeedbackAsData", _fed_back(_HeldConstant, _model("ae_convlstm", **small)), frames),
+        _case(
+            "FeedbackWithGradient", _fed_back(FeedbackWithGradient, _model("ae_convlstm", **small)), frames
+        ),
+        _case(
+            "FeedbackWithGradient AEFcLSTM",
+            _fed_back(FeedbackWithGradient, _model("ae_fclstm", **small)),
+            frames,
+        ),
+        _case(
+            "FeedbackWithGradient AEConvLSTMFlow",
+            _fed_back(FeedbackWithGradient, _flow_model()),
+            noise(2, 2, 1, 12, 16),
+        ),
+        _case(
+            "FeedbackWithGradient hold_flow",
+            _fed_back(FeedbackWithGradient, _model_without_flow),
+            noise(2, 2, 1, 12, 16),
+        ),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("Predictor", _without_memory, frames[..., :4, :6]),

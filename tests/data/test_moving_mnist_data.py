@@ -66,6 +66,30 @@ def test_digits_are_binarised_at_one_half():
     assert (frames.sum(axis=(2, 3, 4)) == 1).all()
 
 
+def test_grey_digits_are_overlaid_by_maximum():
+    """The same motion, and the same sequences where they are binarised."""
+    options = {"size": (36, 40), "n_digits": 2, "n_frames": 6}
+    grey, binary = MovingMNIST(DIGITS, **options, grey=True), MovingMNIST(DIGITS, **options)
+    found, plain = grey.batch(range(8)), binary.batch(range(8))
+    np.testing.assert_array_equal(found.corners, plain.corners)
+    np.testing.assert_array_equal(found.digits, plain.digits)
+    np.testing.assert_array_equal(found.frames * 255 > 127.5, plain.frames > 0)
+    for mine, theirs in zip(found.true_flow(), plain.true_flow(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    pool = {(digit > 127).tobytes(): digit for digit in DIGITS}
+    expected = np.zeros((6, 8, 36, 40), np.uint8)
+    for n in range(8):
+        for d in range(2):
+            digit = pool[found.digits[n, d].tobytes()]
+            for t in range(6):
+                y, x = found.corners[t, n, d]
+                window = expected[t, n, y : y + 28, x : x + 28]
+                window[...] = np.maximum(window, digit)
+    assert found.frames.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(255 * found.frames[:, :, 0]), expected)
+    assert len(np.unique(expected)) > 50
+
+
 def test_a_sequence_depends_on_seed_split_and_number_alone():
     data = MovingMNIST(DIGITS, seed=5)
     many, one = data.batch([7, 2, 9]), data.batch([2])

@@ -207,6 +207,30 @@ def test_bad_requests(tmp_path):
         save_sequences(tmp_path / "s.h5", DATA, 1)
 
 
+@pytest.mark.parametrize("name", ["grey.npy", "grey.t7"])
+def test_grey_files(name, tmp_path):
+    """Grey values are written as they are, and read as they are or binary."""
+    data = MovingMNIST(draw_digits(20)[0], n_frames=3, grey=True)
+    save_sequences(tmp_path / name, data, 4)
+    expected = data.batch(range(4)).frames
+    found = SequenceFile(tmp_path / name, grey=True)
+    np.testing.assert_array_equal(found.batch(range(4)).frames, expected)
+    lit = MovingMNIST(draw_digits(20)[0], n_frames=3).batch(range(4)).frames
+    np.testing.assert_array_equal(SequenceFile(tmp_path / name).batch(range(4)).frames, lit)
+    np.save(tmp_path / "dim.npy", np.full((3, 1, 28, 30), 100, np.uint8))
+    assert SequenceFile(tmp_path / "dim.npy", grey=True).batch([0]).frames.max() == np.float32(100 / 255)
+
+
+def test_grey_command(tmp_path, monkeypatch):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    path = tmp_path / "grey.npy"
+    assert (
+        moving_mnist_files.main([str(path), "--count", "2", "--frames", "3", "--grey", "--data", "drawn"])
+        == 0
+    )
+    assert len(np.unique(np.load(path))) > 20
+
+
 def test_black_sequences_are_sequences(tmp_path):
     np.save(tmp_path / "s.npy", np.zeros((20, 3, 8, 8), np.uint8))
     assert not SequenceFile(tmp_path / "s.npy").batch(range(3)).frames.any()

@@ -6,6 +6,7 @@ Where there is a GPU, all is done there as well.
 import numpy as np
 import pytest
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
+from nnlite.models.feedback import FeedbackWithGradient
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs.loop import CHECKPOINT
 
@@ -259,6 +260,16 @@ def test_training_is_the_same(tmp_path, name, algorithm, options):
     assert len({x for x in histories[0] if isinstance(x, float)}) > 7
 
 
+@pytest.mark.parametrize("name", ["ae_convlstm", "ae_convlstm_flow"])
+def test_training_with_feedback_is_the_same(tmp_path, name):
+    histories = [
+        trained(tmp_path / str(graph), FeedbackWithGradient(small(name), 2), graph) for graph in (False, True)
+    ]
+    for plain, graphed in zip(*histories, strict=True):
+        same_but_for_atomics(graphed, plain, name)
+    assert len({x for x in histories[0] if isinstance(x, float)}) > 7
+
+
 def test_a_sequence_longer_than_eight_frames(tmp_path):
     """CuPy joins more than eight arrays by a list of their places, which it uploads."""
     run = trainer("cuda", tmp_path, small("ae_convlstm_flow", untied=True), length=10, cuda_graph=True)
@@ -301,6 +312,9 @@ def test_the_command_line(tmp_path, capsys):
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--cuda-graph"]
     assert moving_mnist.main([*command, "--out", str(tmp_path)]) == 2
     assert "CUDA graphs need a GPU" in capsys.readouterr().err
+    command += ["--model", "ae_convlstm", "--steps-ahead", "2"]
+    assert moving_mnist.main([*command, "--out", str(tmp_path)]) == 2
+    assert "--feedback data with --cuda-graph" in capsys.readouterr().err
 
 
 def test_benchmark(tmp_path, monkeypatch):

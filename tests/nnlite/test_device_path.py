@@ -206,9 +206,10 @@ def trainer(device, folder, model=None, length=4, **options):
 
     def make_batch(step, indices):
         x = np.concatenate([frames(length, 1, seed) for seed in indices], axis=1)
-        return x[:-1], x[1:]
+        return x[: -1 - fed_back], x[1:]
 
     model = (model or small("ae_convlstm_flow")).type(device=device)
+    fed_back = getattr(model, "fed_back", 0)
     criterion = nn.BCECriterion(size_average=False)
     return Trainer(model, criterion, make_batch, LoopOptions(**options), folder, epoch=8)
 

@@ -2,7 +2,8 @@
 
 from nnlite.train.ablations import table
 from nnlite.train.moving_mnist.experiment import MovingDigits
-from nnlite.train.moving_mnist.settings import MODEL_NAME, Settings, settings_for
+from nnlite.train.moving_mnist.presets import settings_for
+from nnlite.train.moving_mnist.settings import MODEL_NAME, Settings
 
 #: Title and changed settings of each variant.
 VARIANTS = {

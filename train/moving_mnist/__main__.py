@@ -7,6 +7,9 @@ python -m train.moving_mnist --resume RUN           continue a run that was stop
 python -m train.moving_mnist --weights pretrained   start with trained weights instead of drawn ones
 python -m train.moving_mnist --evaluate CHECKPOINT  score a trained model, or all that are `pretrained`
 python -m train.moving_mnist --figures RUN          Figures 3 and 5, errors by frames seen, rollouts
+python -m train.moving_mnist --frames 20 --steps-ahead 10  train to predict ten frames from ten
+python -m train.moving_mnist --rollout CHECKPOINT   score ten frames from ten, beside published figures
+python -m train.moving_mnist --speeds CHECKPOINT    score digits of several speeds
 python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 """
 

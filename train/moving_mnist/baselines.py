@@ -1,7 +1,9 @@
 """What needs no model: a constant, and the last frame copied with the probabilities that it deserves.
 
-Both are estimated on training sequences and scored on test sequences. Frames are binary, so all that is
-needed of a set of sequences is how often each value follows each value at each pixel.
+Both are estimated on training sequences and scored on test sequences. All that is needed of a set of
+sequences is how often each value follows each value at each pixel. In grey frames a pixel of value v counts
+as v times lit and 1 - v times dark where it is predicted, and as lit if v is above one half where it is
+copied.
 """
 
 import numpy as np
@@ -10,12 +12,12 @@ import numpy as np
 def count_transitions(frames):
     """Return counts of pixel transitions, (T-1, 2, 2, H, W) = [step, value before, value after, y, x].
 
-    frames: (T, N, 1, H, W) of zeros and ones.
+    frames: (T, N, 1, H, W) in [0, 1].
     """
-    lit = frames[:, :, 0] > 0
-    before, after = lit[:-1], lit[1:]
-    pairs = [[(before == b) & (after == a) for a in (False, True)] for b in (False, True)]
-    return np.stack([np.stack([pair.sum(axis=1) for pair in row], axis=1) for row in pairs], axis=1)
+    before, after = frames[:-1, :, 0] > 0.5, frames[1:, :, 0]
+    pairs = [[(before == b) * a for a in (1 - after, after)] for b in (False, True)]
+    sums = [[pair.sum(axis=1, dtype=np.float64) for pair in row] for row in pairs]
+    return np.stack([np.stack(row, axis=1) for row in sums], axis=1)
 
 
 def copy_last_frame(train, test, per_pixel=False):

@@ -17,13 +17,18 @@ def describe_data(experiment):
     size, digits = experiment["size"], "digits" if experiment["digits"] > 1 else "digit"
     generated = (
         f"{experiment['digits']} moving {digits} of {digits_name(experiment['data'])} in {size}x{size} at "
-        f"{pace} px a frame"
+        f"{pace} px a frame{', grey' if experiment.get('targets') == 'grey' else ''}"
     )
     train, test = (
         Path(experiment[name]).name if experiment[name] else generated
         for name in ("train_sequences_file", "sequences_file")
     )
     return train if train == test else f"{train}, tested on {test}"
+
+
+def frames_scored(experiment):
+    """Return the number of the frame that is predicted from all frames seen, 11 in the paper."""
+    return experiment["frames"] - experiment.get("steps_ahead", 1) + 1
 
 
 def digits_name(data):

@@ -8,18 +8,12 @@ from typing import ClassVar
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import evaluation, export, figures, table1
-from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name
-from nnlite.train.moving_mnist.settings import (
-    ALL,
-    EPILOG,
-    MODEL_NAME,
-    PRESETS,
-    Settings,
-    settings_for,
-    settings_for_all,
-)
+from nnlite.train.moving_mnist import ahead, evaluation, export, figures, rollout, speeds, table1
+from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name, frames_scored
+from nnlite.train.moving_mnist.presets import EPILOG, PRESETS, settings_for, settings_for_all
+from nnlite.train.moving_mnist.settings import ALL, MODEL_NAME, Settings
 from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
@@ -28,13 +22,22 @@ from nnlite.train.runs.experiment import Experiment, Sequence
 import nnlite as nn
 from nnlite import models
 
+#: How a model is trained for several steps ahead, by the value of --feedback.
+FEEDBACK = {"data": FeedbackAsData, "gradient": FeedbackWithGradient}
+
 
 class MovingDigits(Experiment):
     """A predictor of moving digits, one of Table 1, or all four of them."""
 
     kind = command = "moving_mnist"
     group = "table1"
-    modes: ClassVar = {"evaluate": export.evaluate, "figures": figures.draw, "export": export.export}
+    modes: ClassVar = {
+        "evaluate": export.evaluate,
+        "figures": figures.draw,
+        "rollout": ahead.show,
+        "speeds": speeds.show,
+        "export": export.export,
+    }
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
     description = (
         "Train a video model that predicts the next frame of moving digits at every step.\n"
@@ -85,8 +88,13 @@ class MovingDigits(Experiment):
         """The training and the test sequences."""
         return self.sequences()
 
-    def sequences(self, n_frames=None):
-        """Return the training and the test sequences, of another number of frames if that is given.
+    @cached_property
+    def scored(self):
+        """The same with a single frame after those seen: what the error one step ahead is taken on."""
+        return self.data if self.settings.steps_ahead == 1 else self.sequences(self.settings.seen + 1)
+
+    def sequences(self, n_frames=None, grey=None):
+        """Return the training and the test sequences, of other frames if these are given.
 
         The seed changes the training sequences only, so that all runs are scored on the same test set.
         """
@@ -100,17 +108,18 @@ class MovingDigits(Experiment):
         train_digits, test_digits, _ = digits(settings.data)
         form = {"size": (settings.size, settings.size), "n_frames": n_frames, "n_digits": settings.digits}
         form["speed"] = settings.speed[0], settings.speed[-1]
+        form["grey"] = settings.targets == "grey" if grey is None else grey
         train = MovingMNIST(train_digits, **form, seed=settings.seed, split="train")
         test = MovingMNIST(test_digits, **form, seed=0, split="test")
         if settings.train_sequences_file:
-            train = self._recorded("train_sequences_file", "train_sequences", n_frames)
+            train = self._recorded("train_sequences_file", "train_sequences", n_frames, form["grey"])
         if settings.sequences_file:
-            test = self._recorded("sequences_file", "test_sequences", n_frames)
+            test = self._recorded("sequences_file", "test_sequences", n_frames, form["grey"])
         return train, test
 
-    def _recorded(self, setting, count, n_frames):
+    def _recorded(self, setting, count, n_frames, grey):
         """Return the sequences of a file, of which there must be as many as are asked for."""
-        data, side = SequenceFile(getattr(self.settings, setting), n_frames), self.settings.size
+        data, side = SequenceFile(getattr(self.settings, setting), n_frames, grey), self.settings.size
         if data.size != (side, side):
             raise ValueError(
                 f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"
@@ -129,8 +138,14 @@ class MovingDigits(Experiment):
         nn.manual_seed(settings.seed)
         options = {"height": settings.size, "width": settings.size} | settings.model_options
         if settings.model == "ae_conv":
-            options["n_frames"] = settings.frames - 1
-        return models.build(settings.model, **options).type(device=device)
+            options["n_frames"] = settings.seen
+        model = models.build(settings.model, **options)
+        if settings.steps_ahead > 1:
+            model = FEEDBACK[settings.feedback](model, settings.steps_ahead - 1)
+        return model.type(device=device)
+
+    def evaluated_model(self, model):
+        return model.video if isinstance(model, Feedback) else model
 
     def start(self, model):
         if not self.settings.weights:
@@ -145,17 +160,22 @@ class MovingDigits(Experiment):
 
     def make_batch(self, step, indices):
         frames = self.data[0].batch(indices).frames
-        return frames[:-1], frames[1:]
+        return frames[: self.settings.seen], frames[1:]
 
     def evaluate(self, model):
-        count = evaluation.validation_subset(self.settings.test_sequences)
-        return evaluation.evaluate(model, self.data[1], count, self._batch)
+        settings = self.settings
+        count = evaluation.validation_subset(settings.test_sequences)
+        scores = evaluation.evaluate(model, self.scored[1], count, self._batch)
+        if settings.steps_ahead > 1:
+            named, of = {"": model}, (settings.seen, settings.steps_ahead, count)
+            scores["bce_ahead"] = rollout.errors(named, self.data[1], *of)[""]
+        return scores
 
     def score(self, model):
-        (train, test), count = self.data, self.settings.test_sequences
+        (train, test), count = self.scored, self.settings.test_sequences
         scores = evaluation.evaluate(model, test, count, self._batch)
         reference = evaluation.score_baselines(train, test, count)
-        return {
+        result = {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             "scores": scores,
@@ -163,6 +183,9 @@ class MovingDigits(Experiment):
             "ratios": evaluation.ratios(scores, reference),
             "hardware": provenance.hardware(model.device),
         }
+        if self.settings.steps_ahead > 1:
+            result["ahead"] = ahead.table({self.settings.model: (self, model)}, count)
+        return result
 
     @property
     def _batch(self):
@@ -170,13 +193,16 @@ class MovingDigits(Experiment):
         return max(self.settings.batch, 8)
 
     def format_result(self, result):
-        frames = result["experiment"]["frames"]
+        frames = frames_scored(result["experiment"])
         model = result["experiment"]["model"]
-        return evaluation.format_scores(model, result["scores"], result["baselines"], frames)
+        text = evaluation.format_scores(model, result["scores"], result["baselines"], frames)
+        return text + ("\n\n" + ahead.format_page(result["ahead"]) if "ahead" in result else "")
 
     def draw(self, folder, model, result):
         rows = min(6, self.settings.test_sequences)
-        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.data[1], rows)
+        evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.scored[1], rows)
+        if "ahead" in result:
+            ahead.draw(folder, {self.settings.model: (self, model)}, result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])

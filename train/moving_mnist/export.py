@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from nnlite.train.moving_mnist import table1
+from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.description import anonymised_result
+from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
 from nnlite.train.runs import command, group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
@@ -11,8 +12,6 @@ from nnlite.train.runs.run import RESULT, read_result
 
 from nnlite import checkpoint, models
 
-#: In place of a checkpoint: the weights that come with the package.
-PRETRAINED = "pretrained"
 #: What a repository can hold, in bytes a file.
 LIMIT = 6e6
 
@@ -27,7 +26,9 @@ def export(experiment, given, line):
     folders = [folder / name for name in group.results(folder)] if group.is_group(folder) else [folder]
     if not folders or not (folders[0] / RESULT).exists():
         raise ValueError(f"{folder} holds no finished run (one with a {RESULT})")
-    target.mkdir(parents=True, exist_ok=True)
+    if target.suffix == ".h5" and group.is_group(folder):
+        raise ValueError(f"{folder} holds several runs: name a folder with --out, or export them one by one")
+    (target.parent if target.suffix == ".h5" else target).mkdir(parents=True, exist_ok=True)
     written = [path for run in folders if (path := _pack(experiment, run, target))]
     if not written:
         raise ValueError(f"{folder} holds no model of at most {LIMIT / 1e6:g} MB")
@@ -35,7 +36,10 @@ def export(experiment, given, line):
 
 
 def _pack(experiment, folder, target):
-    """Write the file of one run and return its path, or None when it would be too large."""
+    """Write the file of one run and return its path, or None when it would be too large.
+
+    target: the folder, or the file; ValueError where its name is that of another architecture.
+    """
     result = anonymised_result(read_result(folder))
     if 4 * result["parameters"] > LIMIT:
         size = f"{4 * result['parameters'] / 1e6:.0f} MB"
@@ -46,7 +50,10 @@ def _pack(experiment, folder, target):
     checkpoint.load_parameters(model, saved)
     own = {"experiment": result["experiment"], "commands": result["commands"]}
     rest = {name: value for name, value in result.items() if name not in own}
-    path = target / f"{saved.architecture['name']}.h5"
+    name = saved.architecture["name"]
+    path = target if target.suffix == ".h5" else target / f"{name}.h5"
+    if models.architecture_of(path.stem) != name:
+        raise ValueError(f"weights of {name} are found under {name}.h5 or {name}_VARIANT.h5, not {path.name}")
     checkpoint.save_parameters(
         path,
         model,
@@ -61,20 +68,15 @@ def evaluate(experiment, given, line):
     """Score a checkpoint, or all pretrained models; with `out` also write the results there; return 0."""
     if given["evaluate"] != PRETRAINED:
         return command.evaluate(experiment, given, line)
-    table = table1.build({name: _score_pretrained(experiment, name, given) for name in existing()})
-    print("\n" + table1.format_table(table))
-    if "out" in given:
-        folder = Path(given["out"])
-        folder.mkdir(parents=True, exist_ok=True)
-        table1.save(folder, table)
-    return 0
-
-
-def existing():
-    """Return the names of the pretrained models; ValueError when there is none."""
-    if not models.pretrained_names():
-        raise ValueError(f"there are no pretrained models in {models.PRETRAINED}")
-    return models.pretrained_names()
+    if results := {name: _score_pretrained(experiment, name, given) for name in of_table1()}:
+        table = table1.build(results)
+        print("\n" + table1.format_table(table))
+        if "out" in given:
+            folder = Path(given["out"])
+            folder.mkdir(parents=True, exist_ok=True)
+            table1.save(folder, table)
+    print("\nTen frames from their own predictions\n")
+    return ahead.show(experiment, given | {"rollout": PRETRAINED}, line)
 
 
 def _score_pretrained(experiment, name, given):

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from nnlite.data.moving_mnist_files import SequenceFile
-from nnlite.train.moving_mnist import evaluation, export, frames_seen, rollout
+from nnlite.models.feedback import roll_out
+from nnlite.train.moving_mnist import ahead, evaluation, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
+from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
 from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
@@ -16,8 +17,7 @@ from nnlite.train.runs.loop import CHECKPOINT
 
 from nnlite import backend, models
 
-#: How many frames are predicted from predictions; of how many test sequences errors are taken.
-STEPS = 10
+#: Of how many test sequences errors are taken.
 COUNT = 200
 REFERENCES = {
     "copy": "copy of the last frame seen, calibrated",
@@ -42,13 +42,13 @@ def draw(experiment, given, line):
     for name, (opened, _) in found.items():
         if any(getattr(opened.settings, setting) != getattr(settings, setting) for setting in SHARED):
             raise ValueError(f"{name} is not of the same data as {next(iter(found))}: draw them one by one")
-    own = f"runs/{export.PRETRAINED}" if given["figures"] == export.PRETRAINED else given["figures"]
+    own = f"runs/{PRETRAINED}" if given["figures"] == PRETRAINED else given["figures"]
     folder = Path(given.get("out", own))
     folder.mkdir(parents=True, exist_ok=True)
 
     count = settings.test_sequences
     rows, count = min(ROWS, count), min(given.get("test_sequences", COUNT), count)
-    train, test = first.sequences()
+    train, test = first.scored
     draw_samples(folder / "figure3.png", test.batch(range(rows)).frames[:, :, 0])
     evaluation.draw_predictions(folder / "figure5.png", trained, test, rows)
 
@@ -60,9 +60,8 @@ def draw(experiment, given, line):
     write_json(folder / "frames_seen.json", content | {"models": curves, "baselines": references})
     _draw_errors(folder / "frames_seen.png", curves, references, "The next frame", "frames seen")
 
-    seen = settings.frames - 1
-    files = [file for file in (settings.sequences_file, settings.train_sequences_file) if file]
-    steps = min([STEPS, *(SequenceFile(file).n_frames - seen for file in files)])
+    seen = settings.seen
+    steps = ahead.available(settings)
     train, test = first.sequences(seen + steps)
     curves = rollout.errors(trained, test, seen, steps, count)
     references = rollout.baseline_errors(train, test, seen, steps, calibration, count)
@@ -72,7 +71,7 @@ def draw(experiment, given, line):
     frames = test.batch([0]).frames
     predictions = {
         name: backend.as_numpy(
-            rollout.roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
+            roll_out(model, backend.asarray(frames[:seen], model.dtype, model.device), steps)
         )[:, 0, 0]
         for name, model in trained.items()
     }
@@ -92,8 +91,8 @@ def _draw_errors(path, curves, references, title, label):
 def _load(experiment, given):
     """Return {name: (experiment, model)} of what `figures` names."""
     where = given["figures"]
-    if where == export.PRETRAINED:
-        paths = {name: models.pretrained_path(name) for name in export.existing()}
+    if where == PRETRAINED:
+        paths = {name: models.pretrained_path(name) for name in of_table1()}
     elif group.is_group(where):
         paths = {name: Path(where) / name / CHECKPOINT for name in group.results(where)}
         if not paths:

@@ -7,6 +7,7 @@ ablation) had cross-entropies of 0.32 and 0.59 two and three frames ahead that w
 
 import matplotlib.pyplot as plt
 import numpy as np
+from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 
 import nnlite as nn
@@ -14,20 +15,6 @@ from nnlite import backend
 
 #: Sequences at once.
 BATCH = 20
-
-
-def roll_out(model, frames, steps):
-    """Return the probabilities (steps, N, C, H, W) of the frames that follow `frames` (T, N, C, H, W).
-
-    A model with a memory sees each frame once and continues from its state; AE-Conv sees the last T frames.
-    """
-    xp = backend.get_array_module(frames)
-    predictions, seen = [], frames
-    with nn.evaluating(model), nn.remembering(model, "eval") as memories:
-        for _ in range(steps):
-            predictions.append(model.forward(seen)[-1:].copy())
-            seen = predictions[-1] if memories else xp.concatenate([seen[1:], predictions[-1]])
-    return xp.concatenate(predictions)
 
 
 def errors(models, data, seen, steps, count):

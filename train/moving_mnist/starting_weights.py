@@ -16,7 +16,17 @@ from nnlite import backend, checkpoint, models
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
 #: What two runs have to share for their curves to be of the same test sequences.
-_SAME_CURVE = ["model", "size", "digits", "speed", "frames", "sequences_file", "data", "test_sequences"]
+_SAME_CURVE = [
+    "model",
+    "size",
+    "digits",
+    "speed",
+    "targets",
+    "seen",
+    "sequences_file",
+    "data",
+    "test_sequences",
+]
 
 
 def start_with(model, settings):
@@ -27,8 +37,7 @@ def start_with(model, settings):
     machines, sequences, seconds, and its curve where that is of this architecture and of the same test
     sequences. ValueError when there are no such weights or they do not fit.
     """
-    pretrained = settings.weights == PRETRAINED
-    path = models.pretrained_path(settings.model) if pretrained else Path(settings.weights)
+    path = _path(settings)
     saved = checkpoint.load(path)
     if kind_of(saved) != "moving_mnist":
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
@@ -37,6 +46,14 @@ def start_with(model, settings):
     if any(_tested_on(earlier, name) != _tested_on(settings, name) for name in _SAME_CURVE):
         training["curve"] = []
     return training
+
+
+def _path(settings):
+    """Return the file that the settings name: a checkpoint, or weights that come with the package."""
+    name = settings.model if settings.weights == PRETRAINED else settings.weights
+    if settings.weights == PRETRAINED or (name in models.pretrained_names() and not Path(name).exists()):
+        return models.pretrained_path(name)
+    return Path(name)
 
 
 def _tested_on(settings, name):
@@ -103,7 +120,8 @@ def with_earlier(result, earlier):
 def learning_curve(log):
     """Return the errors on test sequences in the log of a run, by sequences and seconds."""
     return [
-        {"bce": line["evaluation"]["bce"]} | {key: line[key] for key in ("sequences", "seconds")}
+        {name: line["evaluation"][name] for name in ("bce", "bce_ahead") if name in line["evaluation"]}
+        | {key: line[key] for key in ("sequences", "seconds")}
         for line in log
         if "evaluation" in line
     ]

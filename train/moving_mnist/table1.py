@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from nnlite.train.moving_mnist.description import anonymised_result, describe_data
+from nnlite.train.moving_mnist.description import anonymised_result, describe_data, frames_scored
 from nnlite.train.moving_mnist.evaluation import validation_subset
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, machines
@@ -23,7 +23,12 @@ BASELINES = {
     "constant": "best constant",
 }
 #: Settings that results in one table have to share.
-SHARED = ("size", "digits", "speed", "frames", "test_sequences", "sequences_file", "data")
+SHARED = (
+    *("size", "digits", "speed", "targets", "frames", "steps_ahead"),
+    *("test_sequences", "sequences_file", "data"),
+)
+#: What a result of before these settings has of them.
+EARLIER = {"targets": "binary", "steps_ahead": 1}
 COLUMNS = (
     "architecture",
     "parameters",
@@ -56,7 +61,7 @@ def build(results):
     first = next(iter(results.values()))
     for name, result in results.items():
         for setting in SHARED:
-            value, expected = (one["experiment"][setting] for one in (result, first))
+            value, expected = ((EARLIER | one["experiment"])[setting] for one in (result, first))
             if value != expected:
                 raise ValueError(
                     f"{name} and {next(iter(results))} are not of the same data ({setting} {value} and "
@@ -65,7 +70,7 @@ def build(results):
     order = [name for name, _ in PAPER.values()]
     return {
         "data": describe_data(first["experiment"]),
-        "frames": first["experiment"]["frames"],
+        "frames": frames_scored(first["experiment"]),
         "test_sequences": first["experiment"]["test_sequences"],
         "rows": sorted(map(_row, results.values()), key=lambda row: order.index(row["title"])),
         "baselines": first["baselines"],

@@ -40,7 +40,7 @@ def _trailing_mean(values, width):
     return (sums[last] - sums[first]) / (last - first)
 
 
-def draw_errors(path, curves, references, title, label):
+def draw_errors(path, curves, references, title, label, unit="nats a pixel"):
     """Draw the errors of steps 1, 2, ..., models as lines and references, both {name: [...]}, dashed.
 
     label: of the axis of steps. The shorter ones are of the last steps.
@@ -51,7 +51,7 @@ def draw_errors(path, curves, references, title, label):
         for number, (name, values) in enumerate(names.items()):
             shade = {} if style == "o-" else {"alpha": 1 / (1 + number)}
             axis.plot(range(steps - len(values) + 1, steps + 1), values, style, label=name, **shade)
-    axis.set(title=title, xlabel=label, ylabel="cross-entropy, nats a pixel", ylim=(0, None))
+    axis.set(title=title, xlabel=label, ylabel=f"cross-entropy, {unit}", ylim=(0, None))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=110)
     plt.close(figure)

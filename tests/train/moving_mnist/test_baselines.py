@@ -33,6 +33,17 @@ def test_calibrated_copy_is_the_cross_entropy_of_its_probabilities(frames):
     assert best_constant(*counts) == pytest.approx(cross_entropy(share, test[1:]), rel=1e-3)
 
 
+def test_grey_frames():
+    """Targets count as much as they are lit, what is copied counts as lit above one half."""
+    frames = np.random.default_rng(1).random((3, 40, 1, 3, 5)).astype(np.float32)
+    counts = count_transitions(frames).sum(axis=0)
+    before, after = frames[:-1] > 0.5, frames[1:]
+    p = [(after[before == value].sum() + 0.5) / ((before == value).sum() + 1) for value in (0, 1)]
+    p = np.where(before, p[1], p[0])
+    expected = -np.mean(after * np.log(p) + (1 - after) * np.log(1 - p))
+    assert copy_last_frame(counts, counts) == pytest.approx(expected, rel=1e-5)
+
+
 def test_copy_at_each_position(frames):
     """A pixel that always flips is predicted when positions count, and not when all are pooled."""
     for t in range(4):

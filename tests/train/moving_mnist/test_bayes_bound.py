@@ -19,20 +19,21 @@ def simulated(span, speed, frames, count):
     return corners[:, :, 0].transpose(1, 0, 2)
 
 
-@pytest.mark.parametrize("span, speed", [(5, 1.3), (7, 3.6), (9, 0.4)])
+@pytest.mark.parametrize("span, speed", [(5, 1.3), (7, 3.6), (9, 0.4), (7, (0, 3.6)), (5, (2, 5))])
 @pytest.mark.parametrize("seen", [1, 2, 4])
 def test_probabilities_are_those_of_simulated_digits(span, speed, seen):
     """Beside the relative frequencies of what follows on the three most frequent paths, borders included."""
     paths = simulated(span, speed, seen + 1, 400_000)
     frequent = Counter(path[:seen].tobytes() for path in paths).most_common(3)
-    reach = int(np.ceil(speed))
+    slow, fast = np.broadcast_to(speed, 2)
+    reach = int(np.ceil(fast))
     for path, count in frequent:
         same = paths[(paths[:, :seen] == np.frombuffer(path, paths.dtype).reshape(seen, 2)).all(axis=(1, 2))]
         assert len(same) == count > 500
         motion = same[:, seen] - same[:, seen - 1] + reach
         expected = np.zeros((2 * reach + 1, 2 * reach + 1))
         np.add.at(expected, tuple(motion.T), 1 / count)
-        found = next_motion(same[0], (span, span), speed)[seen - 1]
+        found = next_motion(same[0], (span, span), slow, fast)[seen - 1]
         assert found.sum() == pytest.approx(1)
         np.testing.assert_allclose(found, expected, atol=4 * 0.5 / np.sqrt(count))
 
@@ -41,7 +42,7 @@ def test_probabilities_are_those_of_simulated_digits(span, speed, seen):
 def test_a_digit_set_onto_the_border_turns_round(corner):
     """The far border is a pixel of its own: who is seen there has just been set onto it."""
     path = np.array([[20, 33 if corner else 2], [20, corner], [20, 33 if corner else 3]])
-    chances = next_motion(path, (36, 36), 3.6)[1]
+    chances = next_motion(path, (36, 36), 3.6, 3.6)[1]
     inwards = chances[:, 4:].sum() if corner == 0 else chances[:, :5].sum()
     assert inwards == pytest.approx(1, abs=1e-3)
 
@@ -84,9 +85,11 @@ def test_error_of_a_first_step_by_hand():
 def test_impossible_paths(monkeypatch):
     monkeypatch.setattr("nnlite.train.moving_mnist.bayes_bound.DENSEST", 4096)
     with pytest.raises(ValueError, match=r"no digit moves like this at 2 pixels a frame: \[\[5, 5\], "):
-        next_motion(np.array([[5, 5], [9, 5], [9, 5]]), (36, 36), 2.0)
+        next_motion(np.array([[5, 5], [9, 5], [9, 5]]), (36, 36), 2.0, 2.0)
+    with pytest.raises(ValueError, match=r"no digit moves like this at 1 to 2 pixels a frame"):
+        next_motion(np.array([[5, 5], [9, 5], [9, 5]]), (36, 36), 1.0, 2.0)
 
 
-def test_unknown_speed_or_positions():
-    assert least_errors(MovingMNIST(DIGITS, speed=(1, 3)), 2) is None
+def test_unknown_positions_or_values():
+    assert least_errors(MovingMNIST(DIGITS, grey=True), 2) is None
     assert least_errors([1, 2, 3], 2) is None

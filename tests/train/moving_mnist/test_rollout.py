@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import rollout
 
 import nnlite as nn
@@ -33,7 +34,7 @@ def lively(name, **options):
 def test_a_memory_goes_on_as_if_it_had_seen_the_whole_sequence(name, options):
     model = lively(name, **options)
     frames = DATA.batch(range(2)).frames[:5]
-    found = rollout.roll_out(model, frames, 3)
+    found = roll_out(model, frames, 3)
     assert found.shape == (3, 2, 1, 32, 32)
     seen = frames
     model.evaluate()
@@ -50,7 +51,7 @@ def test_a_memory_goes_on_as_if_it_had_seen_the_whole_sequence(name, options):
 def test_without_memory_the_window_moves():
     model = lively("ae_conv", n_frames=4)
     frames = DATA.batch(range(3)).frames[:4]
-    found = rollout.roll_out(model, frames, 3)
+    found = roll_out(model, frames, 3)
     seen = frames
     for step in range(3):
         expected = model.forward(seen[-4:])

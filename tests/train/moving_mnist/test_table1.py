@@ -12,7 +12,7 @@ import pytest
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
-from nnlite.train.moving_mnist.settings import GROUPS, PRESETS
+from nnlite.train.moving_mnist.presets import GROUPS, PRESETS
 from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
 from nnlite.train.runs.loop import read_log

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from nnlite.train.moving_mnist import __main__ as moving_mnist
-from nnlite.train.moving_mnist.settings import GROUPS
+from nnlite.train.moving_mnist.presets import GROUPS
 from nnlite.train.runs import group
 from nnlite.train.runs.run import Run
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pytest
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
-from nnlite.train.moving_mnist.settings import PRESETS, settings_for
+from nnlite.train.moving_mnist.presets import PRESETS, settings_for
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.loop_options import LoopOptions
 
