@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from nnlite.data.flow import end_point_error, read_flo
-from nnlite.data.flow_colour import flow_colours
-from nnlite.data.pictures import open_picture, rgb
 from PIL import Image
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.data.flow import end_point_error, read_flo
+from nnlite.data.flow_colour import flow_colours
+from nnlite.data.pictures import open_picture, rgb
 
 #: Of ImageNet's colours, by which SPyNet normalises frames.
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

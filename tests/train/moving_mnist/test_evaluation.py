@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
+
+import nnlite as nn
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.video_dataset import VideoBatch
 from nnlite.train.moving_mnist import evaluation
-
-import nnlite as nn
 
 DATA = MovingMNIST(draw_digits(40)[0], size=(40, 40), n_digits=2, speed=2.5, n_frames=5)
 COUNT = 10
