@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from nnlite.benchmarks.contestant import Contestant, serve
-from nnlite.benchmarks.profiling import profile
-from nnlite.train.runs.loop import Trainer, loss_and_gradient
-from nnlite.train.runs.loop_options import LoopOptions
 from threadpoolctl import threadpool_info
 
 import nnlite as nn
 from nnlite import backend, models
+from nnlite.benchmarks.contestant import Contestant, serve
+from nnlite.benchmarks.profiling import profile
+from nnlite.train.runs.loop import Trainer, loss_and_gradient
+from nnlite.train.runs.loop_options import LoopOptions
 
 
 class NnliteContestant(Contestant):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from nnlite.benchmarks.contestant import Contestant, serve
 
 RMSPROP = {"learning_rate": 1e-4, "alpha": 0.9, "epsilon": 1e-5}
@@ -36,9 +37,8 @@ class Nnlite(SegmentationContestant):
 
     def __init__(self, model, folder):
         super().__init__(folder)
-        from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
-
         from nnlite import models
+        from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 
         self.model = models.build(model, height=self.size[0], width=self.size[1])
         for path, weight, _ in self.model.named_parameters():
@@ -68,6 +68,7 @@ class Torch(SegmentationContestant):
     def __init__(self, model, folder):
         super().__init__(folder)
         import torch
+
         from nnlite.benchmarks import torch_models, torch_segnet
 
         self.torch, self.loss, self.flow = torch, torch_segnet.loss, model == "segnet_flow"

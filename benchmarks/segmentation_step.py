@@ -17,14 +17,14 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+
+import nnlite as nn
+from nnlite import models
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import hardware
 from nnlite.train.report.tables import format_markdown
-
-import nnlite as nn
-from nnlite import models
 
 #: The largest relative difference allowed between the first losses.
 TOLERANCE = 1e-4

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+
+import nnlite as nn
+from nnlite import models
 from nnlite.benchmarks import results
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
-
-import nnlite as nn
-from nnlite import models
 
 #: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
 _MODES = ("eager", "compiled", "graph")

@@ -16,12 +16,12 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from nnlite.train.report.files import write_json
-from nnlite.train.report.provenance import hardware
-from nnlite.train.report.tables import format_markdown
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.train.report.files import write_json
+from nnlite.train.report.provenance import hardware
+from nnlite.train.report.tables import format_markdown
 
 COLUMNS = ("file", "objects", "MB", "nnlite, ms", "torchfile, ms", "ratio")
 

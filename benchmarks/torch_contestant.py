@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from nnlite.benchmarks import torch_models
 from nnlite.benchmarks.contestant import Contestant, serve
 

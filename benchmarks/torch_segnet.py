@@ -6,8 +6,9 @@ translate.
 
 import torch
 import torch.nn.functional as F
-from nnlite.benchmarks.torch_models import AEConvLSTMFlow, convolution, smoothness_penalty
 from torch import nn
+
+from nnlite.benchmarks.torch_models import AEConvLSTMFlow, convolution, smoothness_penalty
 
 
 class SegNet(nn.Module):

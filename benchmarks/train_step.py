@@ -18,12 +18,11 @@ import sys
 from datetime import datetime
 from functools import partial
 
+from nnlite import backend
 from nnlite.benchmarks import results
 from nnlite.benchmarks.contestant import ChildFailed
 from nnlite.benchmarks.side_by_side import VARIANTS, Disagreement, check, measure, profile
 from nnlite.train.report.provenance import commit, hardware
-
-from nnlite import backend
 
 #: AE-Conv has no time steps and therefore no counterpart in PyTorch.
 MODELS = ("ae_convlstm_flow", "ae_convlstm", "ae_fclstm")

@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from nnlite.data.flow import end_point_error, read_flo
-from nnlite.data.flow_colour import flow_colours
-from nnlite.data.pictures import colours, open_picture
 from PIL import Image
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.data.flow import end_point_error, read_flo
+from nnlite.data.flow_colour import flow_colours
+from nnlite.data.pictures import open_picture, rgb
 
 #: Of ImageNet's colours, by which SPyNet normalises frames.
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -104,8 +104,8 @@ def main(argv=None):
     parser.add_argument("--out", help="write the flow in colours to this picture")
     asked = parser.parse_args(argv)
     try:
-        height, width = colours(open_picture(asked.first)).shape[:2]
-        if colours(open_picture(asked.second)).shape[:2] != (height, width):
+        height, width = rgb(open_picture(asked.first)).shape[:2]
+        if rgb(open_picture(asked.second)).shape[:2] != (height, width):
             raise ValueError(f"{asked.first} and {asked.second} differ in size")
         size = [-(-side // COARSEST) * COARSEST for side in (height, width)]
         levels = next((k for k in range(1, LEVELS) if max(size) <= COARSEST << k - 1), LEVELS)

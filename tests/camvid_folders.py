@@ -1,8 +1,9 @@
 """Writes small folders in CamVid's two layouts."""
 
 import numpy as np
-from nnlite.data.label_colours import GROUPS
 from PIL import Image
+
+from nnlite.data.label_colours import GROUPS
 
 SIZE = (12, 16)
 RNG = np.random.default_rng(3)

@@ -38,21 +38,13 @@ def run(*command, cwd):
 def source(tmp_path_factory):
     """A copy of the source tree without what git ignores."""
     folder = tmp_path_factory.mktemp("source") / "nnlite"
-    ignored = shutil.ignore_patterns(
-        "*.egg-info", "__pycache__", ".git", ".venv", "runs", "build", "dist", ".*_cache"
-    )
-    names = [
-        entry for entry in ROOT.iterdir() if entry.name not in (".git", ".venv", "build", "dist", "runs")
-    ]
     folder.mkdir()
-    for entry in names:
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".*_cache")
+    for entry in ROOT.iterdir():
         if entry.is_file():
             shutil.copy(entry, folder)
-        elif not entry.name.endswith((".egg-info", "_cache")):
-            keep_runs = shutil.ignore_patterns("*.egg-info", "__pycache__")
-            shutil.copytree(
-                entry, folder / entry.name, ignore=keep_runs if entry.name == "train" else ignored
-            )
+        elif entry.name not in (".git", ".venv", "runs", "build", "dist") and not ignored("", [entry.name]):
+            shutil.copytree(entry, folder / entry.name, ignore=ignored)
     return folder
 
 

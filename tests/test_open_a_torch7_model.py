@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnlite.data.flow import write_flo
 from PIL import Image
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.data.flow import write_flo
 from tests import golden_cases as golden
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "open_a_torch7_model.py"

@@ -4,6 +4,7 @@ import json
 
 import matplotlib.pyplot as plt
 import numpy as np
+
 from nnlite.train.camvid import experiment
 
 TOY = ["--preset", "tiny", "--device", "cpu"]

@@ -5,10 +5,10 @@ import json
 import zlib
 
 import numpy as np
-from nnlite.train.runs.experiment import experiment_type
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.train.runs.experiment import experiment_type
 
 SMALL = {"height": 32, "width": 32, "kernel": 3, "n_features": 3}
 VIDEO = {"n_features": 3, "n_memory": 4, "kernel": 3, "flow_kernel": 3}

@@ -1,8 +1,8 @@
 """A toy run on small videos of moving patterns, for the tests of the experiment on real video."""
 
 import numpy as np
-from nnlite.train.real_video import __main__ as real_video
 
+from nnlite.train.real_video import __main__ as real_video
 from tests.video_files import make_folder, make_video
 
 TOY = ["--preset", "tiny", "--device", "cpu", "--test-clips", "3", "--sequences", "16"]

@@ -1,12 +1,12 @@
 """A toy that draws random numbers, and its trainer, for tests of the training loop."""
 
 import numpy as np
-from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
-from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import checkpoint
 from nnlite.random import default_generator
+from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 
 
 class Toy(nn.Module):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..backend import asarray
+from ..backend import asarray, device_of
 from ..module import Module
 from ..random import default_generator
 
@@ -200,5 +200,5 @@ def random_sign(d):
     """Return the signs of an array; zeros get +1 or -1 from Torch7's generator, in row-major order."""
     signs, zero = np.sign(d), d == 0
     drawn = 2 * default_generator.integers(1, 2, int(zero.sum())) - 3
-    signs[zero] = asarray(drawn, d.dtype, "cpu" if isinstance(d, np.ndarray) else "cuda")
+    signs[zero] = asarray(drawn, d.dtype, device_of(d))
     return signs

@@ -5,13 +5,13 @@ import json
 
 import numpy as np
 import pytest
+
+import nnlite as nn
+from nnlite import models
 from nnlite.benchmarks import profiling, results, side_by_side, train_step
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.train.runs.loop import Trainer
 from nnlite.train.runs.loop_options import LoopOptions
-
-import nnlite as nn
-from nnlite import models
 
 
 def trainer():

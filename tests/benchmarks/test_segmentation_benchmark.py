@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from nnlite.benchmarks import segmentation_step
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from nnlite.benchmarks import torch7_files
 
 pytest.importorskip("torchfile", reason="torchfile is not installed: pip install torchfile")

@@ -4,12 +4,12 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from nnlite.data.camvid import CamVid, find_camvid
 from nnlite.data.label_colours import CLASSES, GROUPS, PALETTE, colours_from_labels, labels_from_colours
 from nnlite.data.pictures import open_picture
 from nnlite.train.camvid.scores import median_frequency_weights
-from PIL import Image
-
 from tests.camvid_folders import SIZE, ids, make_original, make_tutorial, picture, save
 
 

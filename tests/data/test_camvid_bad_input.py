@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nnlite.data.camvid import CamVid
 from PIL import Image
 
+from nnlite.data.camvid import CamVid
 from tests.camvid_folders import SIZE, ids, make_original, make_tutorial, picture, save
 
 

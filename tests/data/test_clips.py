@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnlite.data import clip_index
 from nnlite.data.clip_index import SourceIndex
 from nnlite.data.clips import USUAL_MAX_JUMP, Clips

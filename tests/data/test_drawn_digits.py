@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from nnlite.data.drawn_digits import draw_digits
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nnlite.data.flow import end_point_error, known_flow, read_flo, write_flo
 
 import nnlite as nn
+from nnlite.data.flow import end_point_error, known_flow, read_flo, write_flo
 
 
 def random_flow(height=5, width=7, seed=0):

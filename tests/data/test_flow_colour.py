@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
+
 from nnlite.data.flow import known_flow
 from nnlite.data.flow_colour import colour_wheel, flow_colours, wheel_colours
 

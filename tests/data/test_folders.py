@@ -1,6 +1,7 @@
 """Finding data sets by option and by environment variable."""
 
 import pytest
+
 from nnlite.data.folders import data_folder, find_data_set
 
 

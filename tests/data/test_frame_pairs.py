@@ -4,11 +4,12 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from nnlite.data.flow import write_flo
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
-from PIL import Image
 
 
 def picture(path, values=None, size=(7, 5)):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.data.image_sequence import decode_images, image_files, natural_key
 from nnlite.data.video import decode, read_frames
 

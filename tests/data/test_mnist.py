@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+
 from nnlite.data.mnist import find_mnist, load_mnist, read_idx
 
 

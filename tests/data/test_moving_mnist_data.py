@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST, load_digits
 

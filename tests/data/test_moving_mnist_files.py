@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from nnlite import torch7
 from nnlite.data import moving_mnist_files
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import SequenceFile, save_sequences
-
-from nnlite import torch7
 
 RECORDED = Path(__file__).parents[1] / "golden" / "serialization"
 DATA = MovingMNIST(draw_digits(20)[0], size=(32, 32), n_frames=7)

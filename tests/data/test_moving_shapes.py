@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, map_coordinates
+
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.data.moving_shapes import CLASSES, PALETTE, MovingShapes
-from scipy.ndimage import binary_dilation, map_coordinates
 
 CLEAN = {"noise": 0, "lost": 0}
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+
 from nnlite.data.clips import Clips
 from nnlite.data.prefetch import DEPTH, Prefetch
 

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from nnlite.data.hmdb51 import read_split
 from nnlite.data.sources import find_sources, split_sources
 

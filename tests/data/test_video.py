@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from nnlite.data.av_frame import FrameConverter, upright
 from nnlite.data.video import decode, read_frames, resample, video_info
 

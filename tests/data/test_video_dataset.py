@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.data.camvid import CamVid
 from nnlite.data.clips import Clips
 from nnlite.data.drawn_digits import draw_digits
@@ -9,7 +10,6 @@ from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import SequenceFile, save_sequences
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.data.video_dataset import VideoBatch
-
 from tests.camvid_folders import SIZE, make_tutorial
 
 

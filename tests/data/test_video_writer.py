@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from nnlite.data import video_writer
 from nnlite.data.video import decode, video_info
 from nnlite.data.video_writer import write_video

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nnlite.models.feedback import FeedbackAsData, FeedbackWithGradient, roll_out
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.models.feedback import FeedbackAsData, FeedbackWithGradient, roll_out
 
 SMALL = {"height": 8, "width": 8, "n_features": 3, "n_memory": 4, "kernel": 3}
 FRAMES = np.random.default_rng(0).random((4, 2, 1, 8, 8)).astype(np.float32)

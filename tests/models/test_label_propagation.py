@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from nnlite.models.label_propagation import LabelPropagation
 
+from nnlite.models.label_propagation import LabelPropagation
 from tests.recurrent_golden import noise
 from tests.toy_segnet_flow import moved
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nnlite.models.matrices import full_matrices, matrix_of
 
 import nnlite as nn
 from nnlite import models
+from nnlite.models.matrices import full_matrices, matrix_of
 from tests.recurrent_golden import noise
 
 CONVOLUTIONS = {

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from nnlite.models import gradcheck_cases
 
 import nnlite as nn
 from nnlite import optim
 from nnlite.gradcheck import worst
+from nnlite.models import gradcheck_cases
 from tests.recurrent_golden import noise
 from tests.toy_models import KINDS, PREDICT_EVERY_STEP, build, frames, gradients
 

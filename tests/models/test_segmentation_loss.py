@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from nnlite.models.segmentation_loss import SegmentationLoss
 
+from nnlite.models.segmentation_loss import SegmentationLoss
 from tests.recurrent_golden import noise
 from tests.toy_segnet_flow import HEIGHT, WIDTH, frames, labels_at
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from nnlite.models.segmentation_loss import PixelCrossEntropy
 
 import nnlite as nn
 from nnlite import checkpoint, models, optim
 from nnlite.gradcheck import check_criterion, worst
+from nnlite.models.segmentation_loss import PixelCrossEntropy
 from tests.recurrent_golden import noise
 
 SMALL = {"n_classes": 3, "n_features": 4, "kernel": 3}

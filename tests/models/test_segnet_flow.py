@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nnlite.models.segmentation_loss import SegmentationLoss
 
 import nnlite as nn
 from nnlite import models, optim
+from nnlite.models.segmentation_loss import SegmentationLoss
 from tests.recurrent_golden import noise
 from tests.toy_segnet_flow import HEIGHT, SMALL, VIDEO, WIDTH, build, frames, labels_at, moved
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 
 from nnlite import models
+from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from tests import golden_cases as golden
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")

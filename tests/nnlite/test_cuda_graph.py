@@ -5,15 +5,15 @@ Where there is a GPU, all is done there as well.
 
 import numpy as np
 import pytest
-from nnlite.benchmarks.nnlite_contestant import NnliteContestant
-from nnlite.models.feedback import FeedbackWithGradient
-from nnlite.train.moving_mnist import __main__ as moving_mnist
-from nnlite.train.runs.loop import CHECKPOINT
 
 import nnlite as nn
 from nnlite import backend, checkpoint
+from nnlite.benchmarks.nnlite_contestant import NnliteContestant
 from nnlite.cuda_graph import WARM_UPS, StepGraph
+from nnlite.models.feedback import FeedbackWithGradient
 from nnlite.ops import cupy_ops
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.runs.loop import CHECKPOINT
 from tests import cupy_double
 from tests.nnlite.test_device_path import frames, losses, moved, small, trainer
 

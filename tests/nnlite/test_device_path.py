@@ -4,18 +4,18 @@ import json
 
 import numpy as np
 import pytest
+
+import nnlite as nn
+from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
+from nnlite.gradcheck_cases import inputs
 from nnlite.models import gradcheck_cases as model_cases
+from nnlite.ops.spectral import SpectralConvolution
+from nnlite.recurrent import spectral_conv_lstm
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
-
-import nnlite as nn
-from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
-from nnlite.gradcheck_cases import inputs
-from nnlite.ops.spectral import SpectralConvolution
-from nnlite.recurrent import spectral_conv_lstm
 from tests import cupy_double
 
 #: The largest difference between the devices, over the largest entry of an array (but at least 0.05). The

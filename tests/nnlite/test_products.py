@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from nnlite.models import gradcheck_cases as model_cases
 
 import nnlite as nn
 from nnlite import models
 from nnlite.gradcheck_cases import inputs
+from nnlite.models import gradcheck_cases as model_cases
 from nnlite.ops import cublas, get_ops
 from nnlite.ops.cupy_ops import use_cublas
 from tests import cupy_double

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from nnlite.models.ae_conv import AEConv
-from nnlite.models.segnet import SegNet
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.models.ae_conv import AEConv
+from nnlite.models.segnet import SegNet
 
 cv2 = pytest.importorskip("cv2")
 if not hasattr(cv2.dnn, "readNetFromTorch"):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from nnlite.train.runs.loop import loss_and_gradient
 
 import nnlite as nn
 from nnlite import models, optim
+from nnlite.train.runs.loop import loss_and_gradient
 from tests import golden_cases as golden
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")

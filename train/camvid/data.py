@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
 from nnlite.data import label_colours, moving_shapes
 from nnlite.data.camvid import CamVid, find_camvid
 from nnlite.data.camvid_sequences import CamVidSequences

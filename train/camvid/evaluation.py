@@ -1,11 +1,11 @@
 """Scores of a segmenter on unseen video: at labelled frames, at unlabelled ones, and of its flow."""
 
 import numpy as np
-from nnlite.data.flow import end_point_error
-from nnlite.train.camvid.scores import ConfusionMatrix
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.data.flow import end_point_error
+from nnlite.train.camvid.scores import ConfusionMatrix
 
 #: Predicted labels that are scored, see `evaluate`.
 SCORED = ("labels", "basic", "no_flow", "true_flow")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import nnlite as nn
+from nnlite import checkpoint, models
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.camvid import table2
 from nnlite.train.camvid.data import (
@@ -31,9 +33,6 @@ from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import Experiment, Sequence, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
-
-import nnlite as nn
-from nnlite import checkpoint, models
 
 
 class LabelledVideo(Experiment):

@@ -5,6 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
+
 from nnlite.data.flow_colour import flow_colours
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.train.camvid.evaluation import segment

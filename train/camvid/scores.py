@@ -13,6 +13,7 @@ Pixels labelled -1 are not counted. All scores are from 0 to 1; tables print per
 
 import matplotlib.pyplot as plt
 import numpy as np
+
 from nnlite.data.label_colours import CLASSES
 from nnlite.train.report.tables import format_markdown
 

@@ -5,11 +5,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nnlite import models
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
 from nnlite.train.runs.options import DATA, MODEL, Preset, number, option
-
-from nnlite import models
 
 BOTH = "both"
 #: What --weights takes besides paths.

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from nnlite import models
 from nnlite.train.inspect import traced_model
 from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
@@ -21,8 +22,6 @@ from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings,
 from nnlite.train.runs import command
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
-
-from nnlite import models
 
 
 def main(argv=None):

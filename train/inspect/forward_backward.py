@@ -1,10 +1,10 @@
 """One sequence through a model to the loss, and back."""
 
 import numpy as np
-from nnlite.train.inspect.traced_model import default_criterion
-from nnlite.train.runs.loop import loss_and_gradient
 
 import nnlite as nn
+from nnlite.train.inspect.traced_model import default_criterion
+from nnlite.train.runs.loop import loss_and_gradient
 
 
 class ForwardBackward:

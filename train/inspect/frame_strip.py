@@ -1,6 +1,7 @@
 """The frame strip: frames, predictions, their error, flow and labels as pictures, step by step."""
 
 import numpy as np
+
 from nnlite.data import label_colours, moving_shapes
 from nnlite.data.flow_colour import flow_colours
 

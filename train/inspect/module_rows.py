@@ -1,6 +1,7 @@
 """The rows of the page's tables: the signals of every module at every time step, and all parameters."""
 
 import numpy as np
+
 from nnlite.train.inspect.summaries import as_maps, energy
 
 #: The time step of arrays without one, such as the frames of AE-Conv, which are channels.

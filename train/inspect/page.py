@@ -8,8 +8,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from nnlite.data.flow_colour import colour_wheel
 
+from nnlite.data.flow_colour import colour_wheel
 from nnlite.files import replacing
 
 TEMPLATES = Path(__file__).parent / "web"

@@ -3,6 +3,9 @@
 import math
 
 import numpy as np
+from tqdm import tqdm
+
+from nnlite import models
 from nnlite.train.inspect import checks, page
 from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.frame_strip import frame_strip
@@ -13,9 +16,6 @@ from nnlite.train.inspect.summaries import TensorSummaries, frame_sizes
 from nnlite.train.inspect.traced_model import load
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import PAGE
-from tqdm import tqdm
-
-from nnlite import models
 
 #: Seconds after which no further finite differences are begun.
 SECONDS = 25.0

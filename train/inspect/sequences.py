@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+
 from nnlite.data import video
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits

@@ -4,12 +4,11 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+import nnlite as nn
+from nnlite import checkpoint, models
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, reopen
 from nnlite.train.runs.loop import CHECKPOINT
-
-import nnlite as nn
-from nnlite import checkpoint, models
 
 DEFAULT = "ae_convlstm_flow"
 #: Side of the frames of a segmenter that has not been trained.

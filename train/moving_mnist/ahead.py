@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
+
+import nnlite as nn
+from nnlite import backend
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, rollout
@@ -14,10 +18,6 @@ from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.tables import format_markdown
-from tqdm import tqdm
-
-import nnlite as nn
-from nnlite import backend
 
 #: How many frames are predicted, and on how many test sequences unless the user says otherwise.
 STEPS, COUNT = 10, 200

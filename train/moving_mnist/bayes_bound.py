@@ -10,10 +10,11 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from nnlite.data.drawn_digits import SIZE as DIGIT
-from nnlite.data.moving_mnist import MovingMNIST, move
 from scipy.signal import convolve2d
 from tqdm import tqdm
+
+from nnlite.data.drawn_digits import SIZE as DIGIT
+from nnlite.data.moving_mnist import MovingMNIST, move
 
 #: Of a fixed speed, initial hypotheses: directions, and sub-pixel positions on either axis for each of them.
 DIRECTIONS, PLACES = 2048, 32

@@ -4,14 +4,14 @@ from collections import defaultdict
 from collections.abc import Sized
 
 import numpy as np
-from nnlite.data.flow import end_point_error
-from nnlite.train.moving_mnist import baselines
-from nnlite.train.report import figures
-from nnlite.train.report.tables import format_table
 from tqdm import tqdm
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.data.flow import end_point_error
+from nnlite.train.moving_mnist import baselines
+from nnlite.train.report import figures
+from nnlite.train.report.tables import format_table
 
 #: Sequences that the baselines are estimated from, at most.
 CALIBRATION = 2000

@@ -5,6 +5,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+import nnlite as nn
+from nnlite import models
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
@@ -18,9 +20,6 @@ from nnlite.train.moving_mnist.starting_weights import learning_curve, start_wit
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
 from nnlite.train.runs.experiment import Experiment, Sequence
-
-import nnlite as nn
-from nnlite import models
 
 #: How a model is trained for several steps ahead, by the value of --feedback.
 FEEDBACK = {"data": FeedbackAsData, "gradient": FeedbackWithGradient}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nnlite import checkpoint, models
 from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.description import anonymised_result
 from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
@@ -9,8 +10,6 @@ from nnlite.train.runs import command, group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, read_result
-
-from nnlite import checkpoint, models
 
 #: What a repository can hold, in bytes a file.
 LIMIT = 6e6

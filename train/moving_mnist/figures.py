@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+
+from nnlite import backend, models
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import ahead, evaluation, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
@@ -14,8 +16,6 @@ from nnlite.train.report.files import write_json
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
-
-from nnlite import backend, models
 
 #: Of how many test sequences errors are taken.
 COUNT = 200

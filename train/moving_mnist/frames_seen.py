@@ -1,12 +1,12 @@
 """What a memory is used for: the error of the next frame by how many frames were seen before it."""
 
 import numpy as np
-from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame
-from nnlite.train.moving_mnist.bayes_bound import least_errors
 from tqdm import tqdm
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame
+from nnlite.train.moving_mnist.bayes_bound import least_errors
 
 #: Sequences at once.
 BATCH = 20

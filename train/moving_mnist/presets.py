@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
+from nnlite import backend, models
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.runs.options import Preset
-
-from nnlite import backend, models
 
 #: With the 33 million weights of AE-fcLSTM a step of Muon takes many times as long.
 ADAM = {"optimiser": "adam", "learning_rate": 1e-3}

@@ -7,11 +7,11 @@ ablation) had cross-entropies of 0.32 and 0.59 two and three frames ahead that w
 
 import matplotlib.pyplot as plt
 import numpy as np
-from nnlite.models.feedback import roll_out
-from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.models.feedback import roll_out
+from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 
 #: Sequences at once.
 BATCH = 20

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
+from nnlite import models
 from nnlite.train.runs.loop_options import RunOptions
 from nnlite.train.runs.options import DATA, MODEL, TRAINING, number, option
-
-from nnlite import models
 
 ALL = "all"
 MODEL_NAME = "ae_convlstm_flow"

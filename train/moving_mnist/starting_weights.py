@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from nnlite import backend, checkpoint, models
 from nnlite.data.moving_mnist import DRAWN
 from nnlite.models.matrices import full_matrices
 from nnlite.train.moving_mnist.evaluation import validation_subset
@@ -10,8 +11,6 @@ from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import kind_of, settings_of
 from nnlite.train.runs.loop import read_log
-
-from nnlite import backend, checkpoint, models
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"

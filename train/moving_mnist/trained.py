@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from nnlite import models
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import CHECKPOINT
-
-from nnlite import models
 
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
+
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.data.video_writer import write_video
-from tqdm import tqdm
 
 COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
 

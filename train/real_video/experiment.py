@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+
+import nnlite as nn
+from nnlite import models
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, prediction, scores
 from nnlite.train.real_video.crops import random_crops
@@ -15,9 +18,6 @@ from nnlite.train.real_video.videos import TestClips, default_folders, find_vide
 from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import Experiment, Sequence
-
-import nnlite as nn
-from nnlite import models
 
 MODEL_NAME = "ae_convlstm_flow"
 #: Rows of Figure 6.

@@ -1,12 +1,12 @@
 """Pictures of a run on real video: Figure 6 and the curves."""
 
 import matplotlib.pyplot as plt
+
+import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
-
-import nnlite as nn
 
 
 def draw_figure6(path, model, clips, chosen, titles):

@@ -3,8 +3,9 @@
 from itertools import chain
 
 import numpy as np
-from nnlite.data.flow_colour import colour_wheel, flow_colours
 from PIL import Image, ImageDraw, ImageFont
+
+from nnlite.data.flow_colour import colour_wheel, flow_colours
 
 #: The error that is white.
 WHITE = 0.25

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from nnlite.data.flow import write_flo
-from nnlite.data.video import read_frames, video_info
-from nnlite.data.video_writer import write_video
-from nnlite.train.real_video.panels import Panels
-from nnlite.train.report.tables import psnr
-from nnlite.train.runs.experiment import load_trained
 from tqdm import tqdm
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.data.flow import write_flo
+from nnlite.data.video import read_frames, video_info
+from nnlite.data.video_writer import write_video
 from nnlite.files import replacing
+from nnlite.train.real_video.panels import Panels
+from nnlite.train.report.tables import psnr
+from nnlite.train.runs.experiment import load_trained
 
 #: Subtracted from all frames: to the model middle grey is 0. With values from 0 to 1 the brightness that all
 #: pixels share dominates every gradient; encoder and decoder alone took four times the steps to copy as well.

@@ -1,12 +1,12 @@
 """How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
 import numpy as np
+
+import nnlite as nn
 from nnlite.train.real_video.lucas_kanade import extrapolate
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.real_video.videos import video_name
 from nnlite.train.report.tables import format_markdown, psnr
-
-import nnlite as nn
 
 #: Clips at once.
 BATCH = 4

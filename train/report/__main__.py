@@ -7,9 +7,8 @@ import argparse
 import json
 import sys
 
-from nnlite.train.report.provenance import commit, hardware
-
 from nnlite import backend
+from nnlite.train.report.provenance import commit, hardware
 
 
 def main(argv=None):

@@ -5,6 +5,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 
 

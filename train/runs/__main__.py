@@ -8,12 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from nnlite import checkpoint
 from nnlite.train.report.tables import format_markdown
 from nnlite.train.runs.experiment import kind_of
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
-
-from nnlite import checkpoint
 
 COLUMNS = ("run", "experiment", "model", "sequences", "of", "state")
 

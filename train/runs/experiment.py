@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from nnlite.train.runs.options import parse_options
 
 import nnlite as nn
 from nnlite import backend, checkpoint
+from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
 KINDS = {

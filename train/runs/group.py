@@ -10,11 +10,10 @@ import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+from nnlite import backend
 from nnlite.train.report.files import read_json, write_json
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, Run, read_result
-
-from nnlite import backend
 
 GROUP = "suite.json"
 _FIX = "restore it, --resume the folders of its runs one by one, or begin again with another --out"

@@ -15,16 +15,16 @@ from itertools import tee
 from pathlib import Path
 
 import numpy as np
-from nnlite.data.prefetch import Prefetch
-from nnlite.train.report.anonymise import CHECKPOINT
-from nnlite.train.runs.interruption import Interruption
 from tqdm import tqdm
 
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
+from nnlite.data.prefetch import Prefetch
 from nnlite.files import replacing
 from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
+from nnlite.train.report.anonymise import CHECKPOINT
+from nnlite.train.runs.interruption import Interruption
 
 LOG = "log.jsonl"
 

@@ -3,9 +3,9 @@
 from dataclasses import MISSING, dataclass
 
 import numpy as np
-from nnlite.train.runs.options import MODEL, RUN, TRAINING, Options, option
 
 from nnlite import optim
+from nnlite.train.runs.options import MODEL, RUN, TRAINING, Options, option
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from nnlite import backend
 from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.lock import lock_run
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
-
-from nnlite import backend
 
 RESULT = "result.json"
 PAGE = "inspect.html"

@@ -28,6 +28,9 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
+
+import nnlite as nn
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
@@ -36,9 +39,6 @@ from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
 from nnlite.train.runs.options import DATA, Options, option
 from nnlite.train.warping import report as warping_report
-from tqdm import tqdm
-
-import nnlite as nn
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.report.tables import format_markdown, psnr
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from nnlite import models
 from nnlite.data.label_colours import CLASSES
 from nnlite.train.camvid import __main__ as camvid
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.camvid.settings import PRESETS, Settings
-
-from nnlite import models
 from tests.camvid_folders import make_tutorial
 from tests.toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 

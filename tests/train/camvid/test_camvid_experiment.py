@@ -10,6 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.data.label_colours import CLASSES, PALETTE
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.train.camvid import __main__ as camvid
@@ -20,8 +22,6 @@ from nnlite.train.camvid.figures import draw_examples, draw_sequence
 from nnlite.train.camvid.scores import median_frequency_weights
 from nnlite.train.runs.experiment import load_trained, reopen
 from nnlite.train.runs.loop import read_log
-
-from nnlite import checkpoint, models
 from tests import cupy_double
 from tests.toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 

@@ -5,13 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.train.camvid import __main__ as camvid
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.camvid.table2 import anonymised_result
 from nnlite.train.runs.experiment import experiment_type, kind_of, reopen
-
-from nnlite import checkpoint, models
 from tests.toy_camvid import QUICK, TOY, draw_nothing, result_of
 
 NAMES = ("segnet", "segnet_flow")

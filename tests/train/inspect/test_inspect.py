@@ -9,6 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
+
+import nnlite as nn
+from nnlite import checkpoint, models
 from nnlite.train.inspect import __main__ as inspect
 from nnlite.train.inspect import sequences
 from nnlite.train.inspect.forward_backward import ForwardBackward
@@ -21,10 +25,6 @@ from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 from nnlite.train.runs.experiment import Sequence
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
-from PIL import Image
-
-import nnlite as nn
-from nnlite import checkpoint, models
 from tests.toy_inspect import OPTIONS, STEPS, content_of, run_metadata, save, stored
 
 

@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import pytest
+
+import nnlite as nn
 from nnlite.train.inspect import __main__ as inspect
 from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.traced_model import load
-
-import nnlite as nn
 from tests.toy_inspect import STEPS, content_of, save
 
 webdriver = pytest.importorskip(

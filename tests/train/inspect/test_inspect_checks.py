@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from nnlite.train.inspect.checks import compare
 
 import nnlite as nn
+from nnlite.train.inspect.checks import compare
 
 
 class Toy:

@@ -1,9 +1,9 @@
 """What the microscope shows of a memory: its gates and its cell, and the derivatives of both."""
 
 import numpy as np
-from nnlite.train.inspect.memory import memories
 
 import nnlite as nn
+from nnlite.train.inspect.memory import memories
 
 
 def run_memory(module, x, g):

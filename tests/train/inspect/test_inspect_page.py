@@ -4,9 +4,9 @@ import json
 import math
 
 import numpy as np
+
 from nnlite.train.inspect import page
 from nnlite.train.inspect.summaries import TensorSummary, as_maps, energy, statistics
-
 from tests.toy_inspect import stored
 
 

@@ -3,14 +3,14 @@
 import json
 
 import pytest
+
+from nnlite import checkpoint
 from nnlite.train.ablations import __main__ as ablations
 from nnlite.train.ablations.experiment import VARIANTS, Ablations
 from nnlite.train.ablations.table import format_table
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs import group
 from nnlite.train.runs.run import Run
-
-from nnlite import checkpoint
 from tests.toy_table1 import less_work
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--sequences", "8", "--test-sequences", "4", "--device", "cpu"]

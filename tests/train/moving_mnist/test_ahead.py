@@ -5,6 +5,9 @@ import json
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+import nnlite as nn
+from nnlite import checkpoint, models
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import save_sequences
@@ -15,9 +18,6 @@ from nnlite.train.moving_mnist.presets import settings_for
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import read_log
-
-import nnlite as nn
-from nnlite import checkpoint, models
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--model", "ae_convlstm"]
 TOY += ["--frames", "7", "--steps-ahead", "4", "--sequences", "48", "--test-sequences", "6"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.train.moving_mnist.bayes_bound import least_errors, next_motion

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+
+from nnlite import models
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.train.moving_mnist import evaluation, frames_seen
 from nnlite.train.moving_mnist.bayes_bound import least_errors
-
-from nnlite import models
 
 DATA = MovingMNIST(draw_digits(30)[0], size=(32, 32), n_digits=1, n_frames=6)
 SMALL = {"height": 32, "width": 32, "n_features": 3, "n_memory": 4, "kernel": 3}

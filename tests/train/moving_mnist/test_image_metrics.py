@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.train.moving_mnist import image_metrics
 
 

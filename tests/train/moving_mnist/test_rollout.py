@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+
+import nnlite as nn
+from nnlite import models
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import rollout
-
-import nnlite as nn
-from nnlite import models
 
 DATA = MovingMNIST(draw_digits(30)[0], size=(32, 32), n_digits=1, n_frames=9)
 SMALL = {"height": 32, "width": 32, "n_features": 3, "n_memory": 4, "kernel": 3}

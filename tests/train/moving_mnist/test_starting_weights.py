@@ -5,10 +5,10 @@ import os
 
 import numpy as np
 import pytest
-from nnlite.train.moving_mnist import __main__ as moving_mnist
-from nnlite.train.moving_mnist import table1
 
 from nnlite import checkpoint, models
+from nnlite.train.moving_mnist import __main__ as moving_mnist
+from nnlite.train.moving_mnist import table1
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "4", "--device", "cpu"]
 

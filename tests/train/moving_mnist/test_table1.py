@@ -9,6 +9,8 @@ import signal
 from dataclasses import replace
 
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
@@ -17,8 +19,6 @@ from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import Run
-
-from nnlite import checkpoint, models
 from tests.toy_table1 import TOY, less_work, plan, train_all
 
 COUNTS = {"ae_conv": 109_073, "ae_convlstm": 1_256_305, "ae_convlstm_flow": 1_035_067}

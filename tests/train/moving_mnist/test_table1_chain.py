@@ -5,12 +5,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
+
+from nnlite import checkpoint
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.presets import GROUPS
 from nnlite.train.runs import group
 from nnlite.train.runs.run import Run
-
-from nnlite import checkpoint
 from tests.toy_table1 import TOY, less_work
 
 CHAINS = {

@@ -7,6 +7,8 @@ import shutil
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.data.moving_mnist import MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import save_sequences
 from nnlite.train.moving_mnist import __main__ as moving_mnist
@@ -14,8 +16,6 @@ from nnlite.train.moving_mnist import evaluation
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
-
-from nnlite import checkpoint, models
 from tests.toy_table1 import TOY, less_work, plan, train_all
 
 
@@ -234,7 +234,7 @@ def test_evaluate_on_a_file(finished, files, capsys):
     assert moving_mnist.main(["--evaluate", path, "--sequences-file", str(files / "test.npy")]) == 0
     printed = capsys.readouterr().out
     assert "tested on test.npy" in printed and "End-point" not in printed
-    score = re.compile(r"ae_convlstm_flow +0\.\d+")
+    score = re.compile(r"ae_convlstm_flow +\| +0\.\d+")
     assert score.search(printed)[0] != score.search(usual)[0]
 
 

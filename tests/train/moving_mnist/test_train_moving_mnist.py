@@ -10,13 +10,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import PRESETS, settings_for
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.loop_options import LoopOptions
-
-from nnlite import checkpoint, models
 from tests.toy_table1 import plan
 
 ROOT = Path(__file__).parents[3]

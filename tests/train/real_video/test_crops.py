@@ -1,6 +1,7 @@
 """Crops to train on: exact parts of the frames, where something moves, the same for the same seed."""
 
 import numpy as np
+
 from nnlite.train.real_video.crops import random_crops
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.train.real_video.lucas_kanade import extrapolate, optical_flow, warp
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video import videos as real_videos
 from nnlite.train.real_video.drawn_videos import draw_videos
@@ -19,8 +21,6 @@ from nnlite.train.runs.experiment import load_trained, reopen
 from nnlite.train.runs.loop import Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
-
-from nnlite import checkpoint, models
 from tests.toy_real_video import TOY, make_videos, scene, train_toy
 from tests.video_files import make_video
 

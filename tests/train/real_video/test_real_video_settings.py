@@ -1,13 +1,13 @@
 """What can be set of training on real video: presets, folders, the choice of clips, and what is refused."""
 
 import pytest
+
+from nnlite import models
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.settings import Settings
 from nnlite.train.real_video.videos import choose_clips, default_folders
 from nnlite.train.report.anonymise import anonymised_command
-
-from nnlite import models
 
 
 def test_paper_preset_is_the_papers():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+
 from nnlite.data.flow import read_flo
 from nnlite.data.video import read_frames
 from nnlite.train.real_video import __main__ as real_video
@@ -19,7 +20,6 @@ from nnlite.train.real_video.prediction import (
     streaming,
 )
 from nnlite.train.runs.experiment import load_trained
-
 from tests.toy_real_video import SIZE, make_videos, scene, train_toy
 from tests.video_files import cut, make_video
 

@@ -8,9 +8,9 @@ from unittest.mock import Mock
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from nnlite.train.report import figures, files, provenance, tables
 
 import nnlite
+from nnlite.train.report import figures, files, provenance, tables
 
 
 def test_table():

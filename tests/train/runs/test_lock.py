@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs.lock import lock_run
 

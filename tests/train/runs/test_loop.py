@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
-from nnlite.train.runs.loop_options import LoopOptions
 
 import nnlite as nn
 from nnlite import checkpoint
+from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
+from nnlite.train.runs.loop_options import LoopOptions
 from tests.toy_training import Toy, toy_batch, trainer
 
 

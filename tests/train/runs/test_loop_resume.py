@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from nnlite.train.runs.loop import CHECKPOINT, LOG, read_log
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.train.runs.loop import CHECKPOINT, LOG, read_log
 from tests.toy_training import outcome, toy_batch, trainer
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from nnlite import checkpoint, models
 from nnlite.train.camvid import __main__ as camvid
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.inspect import __main__ as inspect_command
@@ -16,8 +18,6 @@ from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
-
-from nnlite import checkpoint, models
 
 FOLDER = Path(__file__).parents[2] / "old_runs"
 #: All flags of version 0.1.

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 import pytest
+
 from nnlite.train.ablations.experiment import Ablations
 from nnlite.train.inspect import __main__ as inspect_command
 from nnlite.train.runs.experiment import KINDS, experiment_type

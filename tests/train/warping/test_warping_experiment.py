@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import map_coordinates
+
 from nnlite.data.flow import write_flo
 from nnlite.data.frame_pairs import Pair
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
@@ -16,8 +19,6 @@ from nnlite.train.report.tables import psnr
 from nnlite.train.warping import __main__ as warping
 from nnlite.train.warping import report as warping_report
 from nnlite.train.warping.experiment import chosen, measure, warp, warp_both_ways
-from PIL import Image
-from scipy.ndimage import map_coordinates
 
 RESULTS = Path(__file__).parents[3] / "results"
 
