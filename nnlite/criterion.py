@@ -165,8 +165,8 @@ class BCECriterion(ElementwiseCriterion):
     Forward: L = -Σ wᵢ [tᵢ log(xᵢ + ε) + (1 - tᵢ) log(1 - xᵢ + ε)] / n, ε = 1e-12; n counts entries, not
     weights; without `size_average` not divided.
     Backward: grad_input = w (x - t) / ((1 - x + ε) (x + ε)) / n.
-    Errors: ValueError for an input or a target outside [0, 1] (not on the GPU, where looking would mean
-    waiting; an input outside makes the loss NaN there) or for different shapes.
+    Errors: ValueError, from both passes, for an input or a target outside [0, 1] (not on the GPU, where
+    looking would mean waiting; an input outside makes the loss NaN there) or for different shapes.
     Source: nn.BCECriterion.
     """
 
@@ -175,24 +175,27 @@ class BCECriterion(ElementwiseCriterion):
         self.weights = None if weights is None else backend.as_numpy(weights)
 
     def update_output(self, input, target):
-        self.check(input, target)
-        if backend.device_of(input) == "cpu" and not (input.min() >= 0 and input.max() <= 1):
-            wrong = input[~((input >= 0) & (input <= 1))][0]
-            raise ValueError(f"{self.name}: input must be in [0, 1], got {wrong}")
-        if backend.device_of(input) == "cpu" and not (target.min() >= 0 and target.max() <= 1):
-            wrong = target[~((target >= 0) & (target <= 1))][0]
-            raise ValueError(
-                f"{self.name}: target must be in [0, 1], got {wrong}; divide pixels of 8 bits by 255"
-            )
+        self._check_probabilities(input, target)
         total = cross_entropy.binary_sum(input, target, self._weights_like(input))
         self.output = number(total * self.norm(input))
         return self.output
 
     def update_grad_input(self, input, target):
-        self.check(input, target)
+        self._check_probabilities(input, target)
         weights = self._weights_like(input)
         self.grad_input = cross_entropy.binary_gradient(input, target, weights, self.norm(input))
         return self.grad_input
+
+    def _check_probabilities(self, input, target):
+        """Raise unless input and target go together and, on the CPU, are in [0, 1]."""
+        self.check(input, target)
+        if backend.device_of(input) != "cpu":
+            return
+        for what, x in (("input", input), ("target", target)):
+            if not (x.min() >= 0 and x.max() <= 1):
+                wrong = x[~((x >= 0) & (x <= 1))][0]
+                hint = "; divide pixels of 8 bits by 255" if what == "target" and wrong > 1 else ""
+                raise ValueError(f"{self.name}: {what} must be in [0, 1], got {wrong}{hint}")
 
     def _weights_like(self, input):
         """Return the weights in the shape of the input; without any, ones that take no memory."""

@@ -58,9 +58,11 @@ def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TO
 def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
     """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`.
 
-    A copy is checked; criterion and random generator are left as they are.
+    A copy is checked, modules in it as float64 on the CPU; criterion and random generator are left as they
+    are.
     """
     rng, criterion = np.random.default_rng(seed), copy.deepcopy(criterion)
+    _convert_modules(criterion)
     names = _input_names(table.leaves(input))
     input, target = table.map(_float64, input), table.map(_float64, target)
     leaves = table.leaves(input)
@@ -213,6 +215,15 @@ def _forward(module, input, seed):
         if hasattr(below, "forget"):
             below.forget()
     return module.forward(input)
+
+
+def _convert_modules(part):
+    """Convert the modules in a criterion, and in criteria inside it, to float64 on the CPU."""
+    if isinstance(part, Module):
+        part.cpu().double()
+    elif isinstance(part, Criterion | list | tuple):
+        for below in vars(part).values() if isinstance(part, Criterion) else part:
+            _convert_modules(below)
 
 
 def _float64(x):

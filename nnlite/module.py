@@ -32,6 +32,7 @@ class Module:
     """
 
     parameter_names = ("weight", "bias")
+    _added_names = ()
     buffer_names = ()
     state_names = ("output", "grad_input")
     mode_names = ("train",)
@@ -88,10 +89,9 @@ class Module:
     def add_parameter(self, name, shape):
         """Make the parameter `name` and its gradient "grad_" + name, both zero, of the given shape.
 
-        A name that is not yet in `parameter_names` is added there.
+        It is trainable from then on, whatever `parameter_names` says or is set to later.
         """
-        if name not in self.parameter_names:
-            self.parameter_names = (*self.parameter_names, name)
+        self._added_names = (*self._added_names, name)
         setattr(self, name, self.xp.zeros(shape, self.dtype))
         setattr(self, "grad_" + name, self.xp.zeros(shape, self.dtype))
 
@@ -103,7 +103,7 @@ class Module:
 
     def own_parameters(self):
         """Yield (name, weight, grad) of this module alone."""
-        for name in self.parameter_names:
+        for name in dict.fromkeys((*self.parameter_names, *self._added_names)):
             weight = getattr(self, name, None)
             if weight is not None:
                 yield name, weight, getattr(self, "grad_" + name)

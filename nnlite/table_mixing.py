@@ -35,7 +35,8 @@ class CMaxTable(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = [grad_output * (self.winner == k) for k in range(len(input))]
+        zero = self.dtype.type(0)
+        self.grad_input = [self.xp.where(self.winner == k, grad_output, zero) for k in range(len(input))]
         return self.grad_input
 
     def is_better(self, x, best):

@@ -94,7 +94,7 @@ class ReLU(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * (input > 0)
+        self.grad_input = self.xp.where(input > 0, grad_output, self.dtype.type(0))
         return self.grad_input
 
 
@@ -123,7 +123,7 @@ class HardTanh(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         outside = (input <= self.min_val) | (input >= self.max_val)
-        self.grad_input = grad_output * ~outside
+        self.grad_input = self.xp.where(outside, self.dtype.type(0), grad_output)
         return self.grad_input
 
 
@@ -179,12 +179,18 @@ class Square(Module):
 class Sqrt(Module):
     """Square root of every element.
 
+    `b` and `ip` are accepted as in Torch7 and have no effect: its C code does not look at b either (its CUDA
+    code adds it to x), and no module here writes to its input.
+
     Shapes: input of any shape, output the same.
     Forward: y = √x, NaN where x < 0.
     Backward: grad_input = g / 2y, and 0 where y = 0.
     Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.Sqrt.
     """
+
+    def __init__(self, b=0, ip=False):
+        super().__init__()
 
     def update_output(self, input):
         self.check_array(input)
@@ -194,7 +200,8 @@ class Sqrt(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         zero = self.output == 0
-        self.grad_input = 0.5 * grad_output / (self.output + zero) * ~zero
+        slope = 0.5 * grad_output / (self.output + zero)
+        self.grad_input = self.xp.where(zero, self.dtype.type(0), slope)
         return self.grad_input
 
 

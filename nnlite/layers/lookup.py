@@ -109,8 +109,8 @@ class LookupTableMaskZero(LookupTable):
     Shapes: input (T,) or (N, T), indices in -1..n_index-1, output as in `LookupTable`; weight
     (n_index + 1, n_output), whose first row stands for -1.
     Forward: y_t = weight[input_t + 1]; the first row is set to zero by every forward pass.
-    Backward: as `LookupTable`. The gradient of the first row, when anything but zero comes back to it, is
-    without effect.
+    Backward: as `LookupTable`. As in Torch7 the first row collects the g of all t with input_t = -1, without
+    effect: whatever an update makes of that row, the next forward pass sets it to zero.
     Errors: as `LookupTable`.
     Source: nn.LookupTableMaskZero (rnn), where 0 is masked and indices count from 1.
     """

@@ -147,17 +147,17 @@ class PairwiseDistance(Module):
     Shapes: input a table of two arrays (D,) or (N, D), output (1,) or (N,).
     Forward: y = (Σᵢ |dᵢ|ᵖ)^(1/p), d = a - b.
     Backward: grad_input = [s, -s], sᵢ = g dᵢ |dᵢ|ᵖ⁻² (y + 1e-6)¹⁻ᵖ; for p = 1 the sign of dᵢ, where a 0
-    counts as +1 or -1 as Torch7's generator decides. (Torch7 leaves |dᵢ|ᵖ⁻² out for 1 < p < 2 also,
-    where it is not 1.)
+    counts as +1 or -1 as Torch7's generator decides. With `published` as Torch7 has it, which leaves |dᵢ|ᵖ⁻²
+    out for 1 < p < 2, where it is not 1: no gradient of y.
     Errors: ValueError when the shapes differ or p < 1.
     Source: nn.PairwiseDistance.
     """
 
-    def __init__(self, p=2):
+    def __init__(self, p=2, *, published=False):
         super().__init__()
         if p < 1:
             raise ValueError(f"{self.name}: p must be at least 1, got {p}")
-        self.norm = p
+        self.norm, self.published = p, published
 
     def update_output(self, input):
         a, b = pair_of_batches(self, input)
@@ -171,7 +171,8 @@ class PairwiseDistance(Module):
         if p == 1:
             slope = random_sign(d)
         else:
-            slope = self.xp.sign(d) * abs(d) ** (p - 1) * (self.output[:, None] + 1e-6) ** (1 - p)
+            numerator = d if self.published and p < 2 else self.xp.sign(d) * abs(d) ** (p - 1)
+            slope = numerator * (self.output[:, None] + 1e-6) ** (1 - p)
         grad = (grad_output[:, None] * slope).reshape(input[0].shape)
         self.grad_input = [grad, -grad]
         return self.grad_input

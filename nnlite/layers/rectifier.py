@@ -34,7 +34,7 @@ class Threshold(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * (input > self.threshold)
+        self.grad_input = self.xp.where(input > self.threshold, grad_output, self.dtype.type(0))
         return self.grad_input
 
 
@@ -106,7 +106,7 @@ class PReLU(Module):
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        products = grad_output * input * (input <= 0)
+        products = self.xp.where(input <= 0, grad_output * input, self.dtype.type(0))
         if self.n_output_plane and input.ndim > 1:
             products = products.swapaxes(0, 1).reshape(self.n_output_plane, -1).sum(axis=1)
         elif not self.n_output_plane:
@@ -220,7 +220,8 @@ class CReLU(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         positive, negative = halves(grad_output, self._channels(input))
-        self.grad_input = positive * (input > 0) - negative * (input < 0)
+        below = self.xp.where(input < 0, -negative, self.dtype.type(0))
+        self.grad_input = self.xp.where(input > 0, positive, below)
         return self.grad_input
 
     def _channels(self, input):

@@ -79,7 +79,8 @@ class Max(Module):
         self.check_grad_output(grad_output)
         axis = axis_of(self, input, self.n_input_dims)
         places = self.xp.arange(input.shape[axis]).reshape(-1, *(1,) * (input.ndim - axis - 1))
-        self.grad_input = grad_output.reshape(self.indices.shape) * (places == self.indices)
+        g = grad_output.reshape(self.indices.shape)
+        self.grad_input = self.xp.where(places == self.indices, g, self.dtype.type(0))
         return self.grad_input
 
     def find(self, input, axis):

@@ -24,7 +24,7 @@ class HardShrink(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * self._kept(input)
+        self.grad_input = self.xp.where(self._kept(input), grad_output, self.dtype.type(0))
         return self.grad_input
 
     def _kept(self, input):
@@ -53,7 +53,8 @@ class SoftShrink(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * ((input > self.lambda_) | (input < -self.lambda_))
+        moved = (input > self.lambda_) | (input < -self.lambda_)
+        self.grad_input = self.xp.where(moved, grad_output, self.dtype.type(0))
         return self.grad_input
 
 

@@ -13,10 +13,12 @@ class GRU(AbstractRecurrent):
     reset and update; `i2h` and `o2h` those of the candidate. `recurrent_module` maps the table (x, h)
     to h'.
 
-    `user_prev_output` is the state before the first step, zero when None; backward through the first step
-    leaves its gradient in `user_grad_prev_output`. In the other direction `grad_prev_output` is a gradient
-    with respect to the last output that comes from elsewhere. As in `LSTM` it is to be set between forward
-    and backward, for every forward step sets it to None.
+    `user_prev_output` is the state before the first step, zero when None. As in Torch7 only the first step of
+    a sequence reads it: while a Sequencer remembers, a later call goes on from its last step. It stays set,
+    for all later sequences, until it is set to None. Backward through the first step leaves its gradient in
+    `user_grad_prev_output`. In the other direction `grad_prev_output` is a gradient with respect to the last
+    output that comes from elsewhere. As in `LSTM` it is to be set between forward and backward, for every
+    forward step sets it to None.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out); i2g.weight (2 n_out, n_in),
     i2g.bias (2 n_out,), o2g.weight (2 n_out, n_out), i2h.weight (n_out, n_in), i2h.bias (n_out,), o2h.weight

@@ -42,12 +42,14 @@ class LSTM(AbstractRecurrent):
     `input2gate` (Linear), `output2gate` (LinearNoBias) and, for peepholes, `cell2gate` (CMul; the
     hidden layer has none). `recurrent_module` maps the table (x, h, c) to (h', c').
 
-    `user_prev_output` and `user_prev_cell` are the state before the first step, zero when None; backward
-    through the first step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`. In
-    the other direction `grad_prev_output` and `user_next_grad_cell` are the gradients with respect to the
-    output and the cell of the last step that come from elsewhere, such as a second memory which continues
-    from this state; zero when None. As in Torch7 the first is to be set between forward and backward, for
-    every forward step sets it to None, and the other stays.
+    `user_prev_output` and `user_prev_cell` are the state before the first step, zero when None. As in Torch7
+    only the first step of a sequence reads them: while a Sequencer remembers, a later call goes on from its
+    last step. They stay set, for all later sequences, until they are set to None. Backward through the first
+    step leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`. In the other direction
+    `grad_prev_output` and `user_next_grad_cell` are the gradients with respect to the output and the cell of
+    the last step that come from elsewhere, such as a second memory which continues from this state; zero when
+    None. As in Torch7 the first is to be set between forward and backward, for every forward step sets it to
+    None, and the other stays.
 
     Shapes: input of one step (n_in,) or (N, n_in), output (n_out,) or (N, n_out).
     Forward:

@@ -21,7 +21,8 @@ class SeqConvLSTM(LSTMSequence):
     `algorithm` selects the implementation: "gemm" (`GemmConvLSTM`, the reference), "spectral"
     (`SpectralConvLSTM`) or "auto", the one with the lower estimated time (`choose`); both give the same up to
     rounding.
-    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence:
+    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence, or what the user has set
+    (`SequenceModule`):
         (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W * xₜ + U * hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
     Backward, for t = T..1 with dhₜ = gₜ + Uᵀ dzₜ₊₁ and dz the gradient with respect to the pre-activations
     (`nnlite.ops.gates.backward`):

@@ -12,11 +12,12 @@ class SeqGRU(SequenceModule):
     """Gated recurrent unit over all steps of a sequence, its backward pass through time by hand.
 
     The same function as a Sequencer over `GRU`. Columns of weight and bias are the blocks reset, update,
-    candidate; rows of the weight are those for xₜ, then those for hₜ₋₁. By default every sequence starts from
-    zero; it starts from `user_prev_output` when that is set, or from h₀ when the input is the table [h₀, x].
-    Backward leaves the gradient of the start in `user_grad_prev_output`, and `grad_prev_output` is a
-    gradient of the last output from elsewhere. `batch_first` says that the batch comes before time; after
-    `mask_zero()` steps whose xₜ is all zero have output zero, and what follows them starts anew.
+    candidate; rows of the weight are those for xₜ, then those for hₜ₋₁. A call starts from h₀ when the input
+    is the table [h₀, x], else from `user_prev_output` when that is set, else from the remembered state or
+    zero. `user_prev_output` stays set, for all later calls, until it is set to None. Backward leaves
+    the gradient of the start in `user_grad_prev_output`, and `grad_prev_output` is a gradient of the last
+    output from elsewhere. `batch_first` says that the batch comes before time; after `mask_zero()` steps
+    whose xₜ is all zero have output zero, and what follows them starts anew.
 
     Shapes: input (T, N, n_in) or (T, n_in), output (T, N, n_out) or (T, n_out); weight (n_in + n_out, 3
     n_out), bias (3 n_out,).

@@ -13,7 +13,8 @@ class SeqLSTM(LSTMSequence):
 
     Shapes: input (T, N, n_in) or (T, n_in), output (T, N, n_out) or (T, n_out); i2g.weight (4 n_out, n_in),
     i2g.bias (4 n_out,), o2g.weight (4 n_out, n_out).
-    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence:
+    Forward, h₀ = c₀ = 0 or, with `remember`, those of the previous sequence, or what the user has set
+    (`SequenceModule`):
         (i, c̃, f, o)ₜ = (σ, tanh, σ, σ)(W xₜ + U hₜ₋₁ + b),  cₜ = i ⊙ c̃ + f ⊙ cₜ₋₁,  hₜ = o ⊙ tanh cₜ.
     Backward, for t = T..1 with dhₜ = gₜ + Uᵀ dzₜ₊₁ and dz the gradient with respect to the pre-activations
     (`nnlite.ops.gates.backward`):

@@ -11,9 +11,11 @@ class SequenceModule(Module):
     one ended. Only the state is carried over: no gradient reaches into an earlier sequence. Changing between
     training and evaluation mode forgets the state.
 
-    As in `LSTM`, a sequence starts from `user_prev_output` and `user_prev_cell` in place of zero, and
-    backward leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`; `grad_prev_output`
-    and `user_next_grad_cell` are gradients of the last state (`last_output`, `last_cell`) from elsewhere.
+    A call starts from `user_prev_output` and `user_prev_cell` where the user has set them, in place of zero
+    or of the remembered state. They stay set, for all later calls, until they are set to None. Backward
+    leaves their gradients in `user_grad_prev_output` and `user_grad_prev_cell`; `grad_prev_output` and
+    `user_next_grad_cell` are gradients of the last state (`last_output`, `last_cell`) from elsewhere, as in
+    `LSTM`.
 
     A subclass calls `begin_sequence` in `update_output`, starts from `last_output` and `last_cell` (None for
     zero), and stores there the state from which the next sequence may start; its backward pass takes
@@ -59,17 +61,17 @@ class SequenceModule(Module):
         if self._remember not in ("both", "train" if self.train else "eval"):
             self.forget()
         self.grad_prev_output = None
-        self.starts_from_user = self.last_output is None and any(
-            state is not None for state in (self.user_prev_output, self.user_prev_cell)
-        )
-        if self.starts_from_user:
-            self.last_output = self._from_user("user_prev_output", input, state_shape)
-            self.last_cell = self._from_user("user_prev_cell", input, state_shape)
-        if self.last_output is not None and self.last_output.shape != state_shape:
-            raise ValueError(
-                f"{self.name}: input {input.shape} does not continue the remembered sequence, whose state is "
-                f"{self.last_output.shape}; call forget() first"
-            )
+        output = self._from_user("user_prev_output", input, state_shape)
+        cell = self._from_user("user_prev_cell", input, state_shape)
+        self.starts_from_user = output is not None or cell is not None
+        self.last_output = self.last_output if output is None else output
+        self.last_cell = self.last_cell if cell is None else cell
+        for state in (self.last_output, self.last_cell):
+            if state is not None and state.shape != state_shape:
+                raise ValueError(
+                    f"{self.name}: input {input.shape} does not continue the remembered sequence, whose "
+                    f"state is {state.shape}; call forget() first"
+                )
 
     def user_gradients(self, input, grad_output, state_shape):
         """Return grad_output (T, N, ...) with `grad_prev_output` added, and `user_next_grad_cell` or None."""

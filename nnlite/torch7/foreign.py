@@ -1,5 +1,6 @@
 """Tells what a file is that no Torch7 has written, and how it is opened instead."""
 
+import re
 import zipfile
 
 from .types import Torch7Error
@@ -18,12 +19,31 @@ _SIGNS = {
     b"\x89PNG\r\n": ("a PNG image", "open it with an image library"),
     b"\xff\xd8\xff": ("a JPEG image", "open it with an image library"),
     b"MATLAB 5.0": ("a MATLAB file", "open it with scipy.io.loadmat"),
+    b"%PDF-": ("a PDF document", "download the file that it describes"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it with `7z x`"),
+    b"Rar!\x1a\x07": ("a rar archive", "unpack it with `unrar x`"),
 }
 _PYTORCH = "open it in PyTorch with torch.load and save its arrays with numpy.savez"
 _PICKLE = (
     "a Python pickle, as PyTorch wrote them before 1.6",
     _PYTORCH + ". Unpickle only files that you trust: a pickle can run any program",
 )
+_OLD_PICKLE = (
+    "a Python pickle of protocol 0 or 1",
+    "open it with pickle.load. Unpickle only files that you trust: a pickle can run any program",
+)
+_LINK = "download the file itself, a raw or direct link"
+#: Texts by how they begin, after a byte order mark and white space. (Torch7's begin with a digit up to 8.)
+_TEXTS = (
+    (rb"<(!doctype|html|head|body|\?xml|!--)", ("a web page, not the file behind it", _LINK)),
+    (
+        rb"[45]\d\d:? [a-z]|(\w+ )?not found|access denied",
+        ("an error message of a web server, not the file behind it", _LINK),
+    ),
+    (rb"\{\s*[\"}]|\[\s*[\[\]{\"\d-]", ("JSON", "open it with json.load")),
+)
+#: A list, dict or tuple, or a class by its module and name.
+_OLD_PICKLE_BEGINS = re.compile(rb"\([dlt]p\d+\n|[\]})]q|c[a-zA-Z_][\w.]*\n[a-zA-Z_]\w*\n")
 
 
 def refuse_foreign(path, data):
@@ -34,10 +54,14 @@ def refuse_foreign(path, data):
         found = _zip(path)
     elif head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
         found = _PICKLE
-    elif head.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
-        found = ("a web page, not the file behind it", "download the file itself, a raw or direct link")
+    elif _OLD_PICKLE_BEGINS.match(head):
+        found = _OLD_PICKLE
+    elif head[8:10] == b'{"' and int.from_bytes(head[:8], "little") in range(9, 1 << 32):
+        found = ("a safetensors file", "open it with safetensors and save its arrays with numpy.savez")
     elif head[257:262] == b"ustar":
         found = ("a tar archive", "unpack it with `tar xf`")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = found or next((what for begins, what in _TEXTS if re.match(begins, text, re.IGNORECASE)), None)
     if found:
         raise Torch7Error(f"{path}: no Torch7 file but {found[0]}: {found[1]}")
 

@@ -68,17 +68,17 @@ class Kind:
 
 def same(name, attribute=None, default=REQUIRED):
     """Return the argument that has the same value, a number or a boolean, on both sides."""
-    return Argument(name, _plain, attrgetter(attribute or name), default)
+    return Argument(name, plain, attrgetter(attribute or name), default)
 
 
 def text(name, attribute, default):
     """Return the argument that is the same text on both sides."""
-    return Argument(name, str, attrgetter(attribute), default)
+    return Argument(name, _text, attrgetter(attribute), default)
 
 
 def module(name, attribute):
     """Return the argument that is a module."""
-    return Argument(name, _module, attrgetter(attribute))
+    return Argument(name, read_module, attrgetter(attribute))
 
 
 def index(name, attribute=None, default=REQUIRED):
@@ -95,12 +95,19 @@ def index(name, attribute=None, default=REQUIRED):
 def sizes(attribute):
     """Return the argument `size`, a LongStorage in Torch7 and a tuple here."""
     get = attrgetter(attribute)
-    return Argument("size", lambda storage: storage.array.tolist(), lambda module: longs(get(module)))
+    return Argument("size", _longs, lambda module: longs(get(module)))
 
 
-def shape(name, axis):
-    """Return the argument that Torch7 knows only from the shape of an array."""
-    return Argument(name, lambda array: array.shape[axis], None)
+def shape(name, axis, less=0):
+    """Return the argument that Torch7 knows only from the shape of an array, which is larger by `less`."""
+
+    def read(array):
+        if not isinstance(array, np.ndarray) or array.ndim <= axis or not array.size:
+            least = f"a tensor of {axis + 1} or more dimensions, not empty"
+            raise ValueError(f"expected {least}, got {described(array)}")
+        return array.shape[axis] - less
+
+    return Argument(name, read, None)
 
 
 def missing(**values):
@@ -126,19 +133,48 @@ def check_weight(fields, *shape):
         raise ValueError(f"weight must be a tensor of shape {shape}, got {got!r}")
 
 
-def _plain(value):
+def plain(value):
+    """Return a number or a boolean, or raise ValueError."""
     if not isinstance(value, bool | int | float):
-        raise ValueError(f"expected a number or a boolean, got {value!r}")
+        raise ValueError(f"expected a number or a boolean, got {described(value)}")
     return value
 
 
-def _module(value):
-    raise ValueError(f"expected an nn object, got {value!r}")  # objects never come here
+def read_module(value):
+    """Raise ValueError: objects, of which a builder makes modules, never come here."""
+    raise ValueError(f"expected an nn object, got {described(value)}")
+
+
+def tensor(value):
+    """Return a copy of a tensor, or raise ValueError."""
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"expected a tensor, got {described(value)}")
+    return value.copy()
+
+
+def described(value):
+    """Say what stands where something else should; of a table its keys, among which the right one may be."""
+    if isinstance(value, dict):
+        keys = [repr(key) for key in value]
+        return f"a table with the keys {', '.join(keys[:20])}{', ...' if len(keys) > 20 else ''}"
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
+
+
+def _text(value):
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, got {described(value)}")
+    return value
+
+
+def _longs(value):
+    if not isinstance(value, Storage) or value.array.dtype.kind not in "iu":
+        raise ValueError(f"expected a LongStorage, got {described(value)}")
+    return value.array.tolist()
 
 
 def _from_one(value):
     if not isinstance(value, int) or value == 0:
-        raise ValueError(f"expected a whole number that counts from 1 or from -1, got {value!r}")
+        raise ValueError(f"expected a whole number that counts from 1 or from -1, got {described(value)}")
     return value - (value > 0)
 
 

@@ -8,7 +8,21 @@ import nnlite as nn
 
 from . import old
 from .graph import assemble_graph
-from .kind import Argument, Kind, check_weight, empty, index, longs, missing, module, same, shape, sizes
+from .kind import (
+    Argument,
+    Kind,
+    check_weight,
+    described,
+    empty,
+    index,
+    longs,
+    missing,
+    module,
+    plain,
+    same,
+    shape,
+    sizes,
+)
 from .pointwise_kinds import POINTWISE_KINDS
 from .sequence_kinds import SEQUENCE_KINDS
 from .types import as_list
@@ -18,7 +32,26 @@ from .wiring_kinds import WIRING_KINDS
 
 def _swaps(table):
     """Return a table of 1-based pairs as 0-based pairs."""
+    pairs = as_list(table) if isinstance(table, dict) else [None]
+    if not all(isinstance(pair, dict) and all(isinstance(i, int) for i in as_list(pair)) for pair in pairs):
+        raise ValueError(f"expected a table of pairs of dimensions, got {described(table)}")
     return [tuple(i - 1 for i in as_list(pair)) for pair in as_list(table)]
+
+
+def _rectifier(inside, threshold, val):
+    """Return what a ReLU is, in Torch7 a Threshold that begins with 0, 0."""
+    return nn.Threshold(threshold, val) if threshold or val else nn.ReLU()
+
+
+def _without_fields(fields, version, library):
+    """Complete a cudnn.ReLU, which does not say that it is a Threshold."""
+    return ({"threshold": 0, "val": 0} if library == "cudnn" else {}) | fields
+
+
+def _bottle(inside, *dimensions):
+    if len(inside) != 1:
+        raise ValueError(f"modules must be a table of one nn object, got {len(inside)}")
+    return nn.Bottle(inside[0], *dimensions)
 
 
 def _max_pooling(inside, *arguments):
@@ -54,7 +87,7 @@ _BATCH_NORMALIZATION = Kind(
     (
         shape("running_mean", 0),
         *(same("eps"), same("momentum")),
-        Argument("affine", bool, lambda module: module.weight is not None),
+        Argument("affine", plain, lambda module: module.weight is not None),
     ),
     old=old.batch_normalization,
     version=2,
@@ -71,7 +104,7 @@ KINDS = {
     "ParallelTable": Kind(extra=lambda module: {"output": {}, "gradInput": {}}),
     "Bottle": Kind(
         (same("nInputDim", "n_input_dims"), same("nOutputDim", "n_output_dims")),
-        build=lambda inside, *dimensions: nn.Bottle(inside[0], *dimensions),
+        build=_bottle,
         extra=lambda module: {
             "dimDelta": module.n_input_dims - module.n_output_dims,
             "inShape": np.zeros(module.n_input_dims, module.dtype),
@@ -153,7 +186,7 @@ KINDS = {
         (same("size"), same("alpha"), same("beta"), same("k")), old=missing(alpha=1e-4, beta=0.75, k=1)
     ),
     "Dropout": Kind(
-        (same("p"), Argument("v2", lambda v2: not v2, lambda module: not module.v1)),
+        (same("p"), Argument("v2", lambda v2: not plain(v2), lambda module: not module.v1)),
         extra=lambda module: {"noise": empty(module)},
         old=missing(v2=False),
     ),
@@ -186,7 +219,11 @@ KINDS = {
     "Tanh": Kind(),
     "Sigmoid": Kind(),
     "LogSigmoid": Kind(extra=lambda module: {"buffer": empty(module)}),
-    "ReLU": Kind(fixed={"threshold": 0, "val": 0}),
+    "ReLU": Kind(
+        (Argument("threshold", plain, lambda module: 0), Argument("val", plain, lambda module: 0)),
+        build=_rectifier,
+        old=_without_fields,
+    ),
     "HardTanh": _BOUNDED,
     "Clamp": _BOUNDED,
     "Abs": Kind(),

@@ -1,9 +1,9 @@
 """Memories whose step is masked: in Torch7 an nn.MaskZero around the network of a step."""
 
-from .kind import Argument, is_object
+from .kind import Argument, is_object, plain
 
 #: The last argument of a memory's `build`: over how many dimensions of its input a step is masked, or None.
-MASK = Argument("maskedDims", int, None, None)
+MASK = Argument("maskedDims", plain, None, None)
 
 
 def unwrapped(fields, version, library):

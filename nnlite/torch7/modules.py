@@ -9,7 +9,7 @@ import nnlite as nn
 
 from .. import backend
 from ..random import default_generator
-from .kind import ARRAYS, REQUIRED, is_object
+from .kind import ARRAYS, REQUIRED, described, is_object, plain, read_module
 from .kinds import KINDS
 from .types import ELEMENTS, Torch7Error, TorchObject, as_list
 
@@ -78,7 +78,7 @@ class _Builder:
     def module(self, obj, place):
         """Return the module of `obj`, found at `place` in the tree; note why and return None if none."""
         if not is_object(obj):
-            return self.note(f"expected an nn object at {place}, got {_described(obj)}")
+            return self.note(f"expected an nn object at {place}, got {described(obj)}")
         if id(obj) in self.modules:
             if self.modules[id(obj)] is _UNDER_WAY:
                 return self.note(f"the {obj.class_name} at {place} contains itself")
@@ -137,7 +137,7 @@ class _Builder:
         if kind.parts or kind.assemble:
             return []
         if not isinstance(children, dict) or len(as_list(children)) != len(children):
-            raise ValueError(f"modules must be a table of nn objects 1..n, got {_described(children)}")
+            raise ValueError(f"modules must be a table of nn objects 1..n, got {described(children)}")
         return [self.module(child, f"{place}.modules[{i}]") for i, child in enumerate(as_list(children), 1)]
 
     def layers(self, kind, module, fields, place):
@@ -159,20 +159,23 @@ class _Builder:
     def argument(self, argument, fields, place):
         """Return one argument of a constructor."""
         value = fields.get(argument.field)
-        if isinstance(value, TorchObject):
+        if value is None:
+            if argument.default is REQUIRED:
+                raise ValueError(f"the field {argument.field} is missing")
+            return argument.default
+        if isinstance(value, TorchObject) and argument.read is read_module:
             return self.module(value, f"{place}.{argument.field}")
-        if value is not None:
+        try:
             return argument.read(value)
-        if argument.default is REQUIRED:
-            raise ValueError(f"the field {argument.field} is missing")
-        return argument.default
+        except ValueError as error:
+            raise ValueError(f"field {argument.field}: {error}") from None
 
     def build(self, name, kind, inside, arguments, fields, place):
         """Return a new module that holds the modules `inside`; None when one of these is missing."""
         if kind.assemble:
             return kind.assemble(fields, lambda obj, path: self.module(obj, f"{place}.{path}"))
         if None in inside or any(
-            value is None and is_object(fields.get(argument.field))
+            value is None and isinstance(fields.get(argument.field), TorchObject)
             for argument, value in zip(kind.arguments, arguments)
         ):
             return None
@@ -202,14 +205,6 @@ class _Builder:
                 self.arrays[key] = mine
 
 
-def _described(value):
-    """Say what stands where an object should; of a table its keys, among which the right one may be."""
-    if isinstance(value, dict):
-        keys = [repr(key) for key in value]
-        return f"a table with the keys {', '.join(keys[:20])}{', ...' if len(keys) > 20 else ''}"
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-
-
 def _class(obj):
     """Return library and class of an object, by the name that the class has here."""
     library, _, name = obj.class_name.rpartition(".")
@@ -236,9 +231,9 @@ def _check_fixed(kind, fields, library):
     """Raise ValueError for an option that has no counterpart here (cudnn's classes lack some fields)."""
     for field, value in kind.fixed.items():
         found = fields.get(field, value if library == "cudnn" else None)
-        if found != value:
-            raise ValueError(f"{field} = {found!r} has no counterpart, only {value!r} has")
-    if fields.get("groups", 1) != 1:
+        if isinstance(found, np.ndarray) or found != value:
+            raise ValueError(f"{field} = {described(found)} has no counterpart, only {value!r} has")
+    if plain(fields.get("groups", 1)) != 1:
         raise ValueError(f"a convolution in {fields['groups']} groups has no counterpart")
 
 

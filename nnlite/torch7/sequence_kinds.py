@@ -2,7 +2,7 @@
 
 import nnlite as nn
 
-from .kind import Kind, empty, module, same, text
+from .kind import Kind, described, empty, module, same, text
 from .masking import MASK, masked, unwrapped
 from .types import as_list
 from .video_kinds import _RHO, _SIZES, _check_layers, _recurrent
@@ -25,8 +25,9 @@ def _gru_parts(fields):
 
 
 def _check_gru(fields):
-    if fields.get("p"):
-        raise ValueError(f"p = {fields['p']} (dropout inside) has no counterpart, only 0 has")
+    dropout = fields.get("p", 0)
+    if not isinstance(dropout, int | float) or dropout:
+        raise ValueError(f"p = {described(dropout)} (dropout inside) has no counterpart, only 0 has")
     layers, (n_in, n_out) = _gru_parts(fields), (fields["inputSize"], fields["outputSize"])
     found = len(_linear_layers(fields.get("recurrentModule")))
     if found != len(_GRU_LAYERS) or getattr(fields["recurrentModule"], "class_name", "") != "nn.Sequential":

@@ -10,7 +10,7 @@ import nnlite as nn
 from nnlite.ops.sampling import base_grid
 
 from . import old
-from .kind import Argument, Kind, check_weight, empty, is_object, missing, module, same, text
+from .kind import Argument, Kind, check_weight, empty, is_object, missing, module, same, tensor, text
 from .masking import MASK, masked, unwrapped
 from .types import Torch7Error, as_list
 
@@ -210,7 +210,7 @@ def _grid(module):
     return {"baseGrid": base_grid(module.height, module.width).astype(module.dtype)}
 
 
-_KERNEL = same("nInputPlane", "n_input_plane", 1), Argument("kernel", np.array, None)
+_KERNEL = same("nInputPlane", "n_input_plane", 1), Argument("kernel", tensor, None)
 
 VIDEO_KINDS = {
     "LSTM": Kind(

@@ -4,7 +4,7 @@ import numpy as np
 
 import nnlite as nn
 
-from .kind import Argument, Kind, check_weight, empty, index, longs, module, same, shape
+from .kind import Argument, Kind, check_weight, empty, index, longs, module, plain, same, shape
 
 _DIMENSION = index("dimension", default=0), same("nInputDims", "n_input_dims", None)
 
@@ -41,7 +41,7 @@ def _decorator(*arguments, **extra):
 
 _EXTREME = Kind(_DIMENSION)
 _PADDING_VALUE = Argument(
-    "paddingValue", lambda value: int(value) - 1, lambda table: table.padding_value + 1, -1
+    "paddingValue", lambda value: int(plain(value)) - 1, lambda table: table.padding_value + 1, -1
 )
 _NORMS = same("maxNorm", "max_norm", None), same("normType", "norm_type", None)
 _BY_FREQUENCY = same("shouldScaleGradByFreq", "should_scale_grad_by_freq", False)
@@ -81,7 +81,7 @@ WIRING_KINDS = {
         version=4,
     ),
     "LookupTableMaskZero": Kind(
-        (Argument("weight", lambda array: array.shape[0] - 1, None), shape("weight", 1)),
+        (shape("weight", 0, less=1), shape("weight", 1)),
         extra=lambda module: _lookup_extra(module) | {"paddingValue": 0, "shouldScaleGradByFreq": False},
         version=4,
     ),

@@ -210,3 +210,14 @@ def test_a_recurrent_module_may_have_a_parameter_of_its_own():
     names = [path for path, _, _ in lstm.named_parameters()]
     assert names[0] == "gain" and "input_gate.input2gate.weight" in names
     assert lstm.get_parameters()[0].size == sum(weight.size for weight in lstm.parameters()[0])
+
+
+@pytest.mark.parametrize("name", ["gain", "weight"])
+def test_an_added_parameter_stays_one_whatever_is_declared_later(name):
+    module = nn.Module()
+    module.add_parameter(name, (2,))
+    module.parameter_names = ()
+    assert [path for path, _, _ in module.named_parameters()] == [name]
+    module.add_parameter(name, (3,))
+    assert [weight.shape for weight in module.parameters()[0]] == [(3,)]
+    assert [weight.dtype for weight in module.clone().double().parameters()[0]] == [np.float64]

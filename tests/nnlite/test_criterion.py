@@ -279,6 +279,17 @@ def test_bad_input(criterion, x, t, error, message):
         criterion.forward(x, t)
 
 
+@pytest.mark.parametrize("wrong, hint", [(np.nan, ""), (-0.5, ""), (2.0, "; divide pixels of 8 bits by 255")])
+def test_binary_targets_that_are_no_probabilities(wrong, hint):
+    target, criterion = T.copy(), nn.BCECriterion()
+    target.flat[-1] = wrong
+    for call in (criterion.forward, criterion.backward):
+        with pytest.raises(ValueError, match=rf"target must be in \[0, 1\], got {wrong}{hint}$"):
+            call(P, target)
+    with pytest.raises(ValueError, match=r"nn\.BCECriterion: input must be in \[0, 1\], got 1\.5$"):
+        criterion.backward(np.full_like(P, 1.5), T)
+
+
 @pytest.mark.parametrize("weights", [-WEIGHTS, WEIGHTS[None], np.full(5, np.nan)])
 def test_bad_weights(weights):
     with pytest.raises(ValueError, match=r"nn\.ClassNLLCriterion: weights must be a vector of numbers >= 0"):

@@ -131,3 +131,11 @@ def test_module_criterion_refuses_gradients_of_a_module_that_sees_both():
     criterion = nn.ModuleCriterion(nn.MSECriterion(), layer, layer.shared_clone())
     checks = check_criterion(criterion, X, Y)
     assert max(check.error for check in checks) < 1e-6
+
+
+def test_modules_in_criteria_are_checked_in_float64():
+    criterion = nn.MultiCriterion().add(nn.ModuleCriterion(nn.MSECriterion(), nn.Linear(4, 4)))
+    (module,) = criterion.criterions
+    checks = check_criterion(criterion, X.astype(np.float32), Y.astype(np.float32))
+    assert max(check.error for check in checks) < 1e-6
+    assert module.input_module.dtype == np.float32

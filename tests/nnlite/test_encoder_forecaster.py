@@ -153,13 +153,39 @@ def test_a_state_of_another_shape_is_refused(kind, name):
 
 
 @pytest.mark.parametrize("kind", ["SeqLSTM", "SeqConvLSTM gemm", "SeqConvLSTM spectral"])
-def test_a_remembered_state_goes_before_the_users(kind):
+def test_the_users_state_goes_before_the_remembered_one(kind):
     build, (x, _) = KINDS[kind]
-    module = build().double().remember("both")
-    whole = module.forward(x)
-    module.forget().forward(x[:2])
-    module.user_prev_cell = np.ones_like(module.last_cell)
-    np.testing.assert_allclose(module.forward(x[2:]), whole[2:], rtol=1e-12)
+    module = build().double()
+    module.forward(x[:2])
+    output, cell = module.last_output.copy(), np.ones_like(module.last_cell)
+    module.user_prev_output, module.user_prev_cell = output, cell
+    expected = module.forward(x[2:])
+    module.user_prev_output = module.user_prev_cell = None
+    module.remember("both").forget().forward(x[:2])
+    module.user_prev_cell = cell  # the output is the remembered one
+    np.testing.assert_allclose(module.forward(x[2:]), expected, rtol=1e-12)
     module.backward(x[2:], np.ones_like(module.output))
-    assert module.user_grad_prev_cell is None
-    assert np.abs(module.forget().forward(x) - whole).max() > 1e-3
+    assert np.abs(module.user_grad_prev_cell).max() > 0
+    module.user_prev_output = output  # with the cell, which stays set
+    np.testing.assert_allclose(module.forward(x[2:]), expected, rtol=1e-12)
+
+
+def test_the_users_state_goes_before_the_remembered_one_of_a_gru():
+    x, module = noise(5, 2, 3), nn.SeqGRU(3, 4).double()
+    module.user_prev_output = noise(2, 4, seed=1)
+    expected = module.forward(x)
+    module.remember("both")
+    for _ in range(2):
+        np.testing.assert_array_equal(module.forward(x), expected)
+    module.user_prev_output = None
+    assert np.abs(module.forward(x) - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("build", [nn.LSTM, nn.FastLSTM, nn.GRU])
+def test_steps_read_the_users_state_at_the_start_of_a_sequence(build):
+    x, net = noise(4, 2, 3), nn.Sequencer(build(3, 4)).double().remember("both")
+    net.module.user_prev_output = noise(2, 4, seed=1)
+    whole = net.forward(x).copy()
+    net.forget().forward(x[:2])
+    np.testing.assert_allclose(net.forward(x[2:]), whole[2:], rtol=1e-12)
+    np.testing.assert_allclose(net.forget().forward(x), whole, rtol=1e-12)

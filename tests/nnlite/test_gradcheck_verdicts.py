@@ -1,5 +1,7 @@
 """No false alarm: what rounding hides is in doubt, what has no derivative is at a kink, the rest agrees."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,6 @@ def test_doubt_is_no_excuse_for_what_larger_steps_show():
     assert not any(check.doubtful for check in check_module(OffByAFactor(), noise(4, 3)))
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # the root of a step below zero
 @pytest.mark.parametrize(
     "module, input",
     [
@@ -79,6 +80,18 @@ def test_kinks_are_said_to_be_kinks(module, input):
     checks = check_module(module, input)
     assert worst(checks).error < TOLERANCE
     assert any(check.kinks and "at a kink" in str(check) for check in checks)
+
+
+@pytest.mark.parametrize("entries", [3, 300])
+def test_steps_outside_the_domain_are_judged_without_a_warning(entries):
+    x = np.linspace(1, 2, entries)
+    x[-1] = 1e-7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checks = check_module(nn.Log(), x, max_entries=3 * (entries == 3))
+        assert worst(checks).error < TOLERANCE and by_name(checks)["input"].kinks == 1
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        check_module(nn.Log(), np.zeros(1))  # at the point itself
 
 
 @pytest.mark.parametrize("distance", [1e-6, 1e-7, -1e-7])

@@ -271,6 +271,22 @@ def test_masking_leaves_flat_parameters_connected():
     assert not any(module.train for module in net.list_modules())
 
 
+@pytest.mark.parametrize("build", [nn.GRU, nn.LSTM, nn.FastLSTM])
+def test_masked_memories_need_no_published_form(build):
+    """Torch7's MaskZero masks g for grad_input alone; the last layer of a step has no parameters for it."""
+    memory, half = build(N_IN, N_OUT).double().mask_zero(1), X[0].copy()
+    half[0] = 0
+    grads = {}
+    for published in (False, True):
+        memory.recurrent_module.published = published
+        memory.drop_clones()
+        memory.forward(half)
+        memory.zero_grad_parameters()
+        memory.backward(half, G[0])
+        grads[published] = [grad.copy() for grad in memory.parameters()[1]]
+    golden.assert_close(grads[True], grads[False], 1e-15)
+
+
 def test_masked_convolutional_memories():
     x = RNG.standard_normal((3, 2, 1, 4, 4))
     x[0, 1] = 0

@@ -135,6 +135,20 @@ def test_pooling_of_equal_frames_and_nan():
     np.testing.assert_array_equal(grad, [[1, 0], [0, 1], [0, 0]])
 
 
+def test_the_masked_row_collects_a_gradient_without_effect():
+    layer, words = nn.LookupTableMaskZero(4, 2).double(), np.array([[-1, 2], [0, -1]])
+    layer.zero_grad_parameters()
+    y = layer.forward(words)
+    g = np.arange(1.0, 9).reshape(2, 2, 2)
+    layer.backward(words, g)
+    np.testing.assert_array_equal(layer.grad_weight, [g[0, 0] + g[1, 1], g[1, 0], [0, 0], g[0, 1], [0, 0]])
+    layer.update_parameters(1.0)
+    assert layer.weight[0].all()
+    again = layer.forward(words)
+    assert not again[words < 0].any() and not layer.weight[0].any()
+    np.testing.assert_allclose(again[words >= 0], (y - g)[words >= 0])
+
+
 @pytest.mark.parametrize(
     "layer, x, error, message",
     [

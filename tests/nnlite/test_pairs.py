@@ -95,6 +95,17 @@ def test_pairwise_distance(p):
     np.testing.assert_allclose(grads[0], grad_a[0])
 
 
+@pytest.mark.parametrize("p", [1.5, 2, 3])
+def test_published_pairwise_distance_leaves_out_a_factor_below_two(p):
+    """Torch7 multiplies by |d|^(p - 2) only where p > 2; at 2 it is 1."""
+    g, d = np.array([1.0, 2, 3]), A - B
+    y, (grad, _) = run(nn.PairwiseDistance(p, published=True), [A, B], g)
+    factor = abs(d) ** (p - 2) if p > 2 else 1
+    np.testing.assert_allclose(grad, g[:, None] * d * factor * (y[:, None] + 1e-6) ** (1 - p), rtol=1e-12)
+    true = run(nn.PairwiseDistance(p), [A, B], g)[1][0]
+    assert np.allclose(grad, true, rtol=1e-10) == (p >= 2)
+
+
 def test_pairwise_distance_of_equal_numbers():
     x = np.array([[1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(run(nn.PairwiseDistance(), [x, x])[1], np.zeros((2, 1, 3)))

@@ -215,6 +215,17 @@ FOREIGN = {
     r"a NumPy array.*numpy\.load": _bytes_of(lambda file: np.save(file, np.zeros(3))),
     "compressed by gzip.*gunzip": gzip.compress(b"x"),
     "a web page.*direct link": b"\n<!DOCTYPE html>\n<html><body>404</body></html>",
+    "a web page, not the file behind it: .*link": b"\xef\xbb\xbf<!-- saved from -->\n<html></html>",
+    "an error message of a web server.*link": b"404: Not Found",
+    r"a Python pickle of protocol 0 or 1.*pickle\.load.*trust": pickle.dumps({"a": [1]}, 0),
+    r"a Python pickle of protocol 0 or 1: .*trust": pickle.dumps([1], 1),
+    "a Python pickle of protocol 0 or 1: open it": pickle.dumps(np.zeros(3), 0),
+    r"JSON: open it with json\.load": b'\n{"weight": [1, 2]}\n',
+    r"JSON: .*json\.load": b"[[1, 2], [3, 4]]",
+    "a PDF document": b"%PDF-1.5\n",
+    "a safetensors file.*safetensors": (64).to_bytes(8, "little") + b'{"w":{"dtype":"F32","shape":[1]}}',
+    "a 7z archive.*7z x": b"7z\xbc\xaf\x27\x1c\0\4",
+    "a rar archive.*unrar": b"Rar!\x1a\x07\x01\0",
     "a tar archive.*tar xf": b"model.t7".ljust(257, b"\0") + b"ustar\0" + bytes(300),
 }
 
@@ -224,6 +235,13 @@ FOREIGN = {
 def test_other_formats_are_named_with_the_way_to_open_them(tmp_path, what, mode):
     with pytest.raises(torch7.Torch7Error, match=r"hand\.t7: no Torch7 file but " + what):
         read(tmp_path, FOREIGN[what], mode)
+
+
+@pytest.mark.parametrize("value", ['{"a": 1}', "<html>", "404: Not Found", 7.3e10])
+@pytest.mark.parametrize("format", ["binary", "ascii"])
+def test_texts_in_torch7_files_are_not_taken_for_other_formats(tmp_path, value, format):
+    torch7.save(tmp_path / "a.t7", value, format)
+    assert torch7.load(tmp_path / "a.t7") == value
 
 
 def test_hdf5_is_named(tmp_path):

@@ -1,5 +1,7 @@
 """Torch7 files: conversion of nn modules."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -234,3 +236,45 @@ def test_older_and_gpu_spellings():
     assert isinstance(
         torch7.to_module(torch7.TorchObject("cudnn.ReLU", {"_type": "torch.CudaTensor"})), nn.ReLU
     )
+
+
+@pytest.mark.parametrize("threshold, val", [(0, 0), (0.5, 0), (0, -1), (1e-6, 0)])
+def test_a_relu_whose_threshold_was_changed_is_a_threshold(threshold, val):
+    """Torch7's nn.ReLU is an nn.Threshold(0, 0), whose fields may be set."""
+    obj = torch7.TorchObject("nn.ReLU", {"threshold": threshold, "val": val, "_type": "torch.DoubleTensor"})
+    module, x = torch7.to_module(obj), np.array([-1.0, 0.0, 5e-7, 0.5, 2.0])
+    assert type(module) is (nn.Threshold if threshold or val else nn.ReLU)
+    np.testing.assert_array_equal(module.forward(x), np.where(x > threshold, x, val))
+
+
+def test_a_cudnn_relu_has_no_threshold_to_say():
+    assert type(torch7.to_module(torch7.TorchObject("cudnn.ReLU", {}))) is nn.ReLU
+
+
+WRONG = [{}, "x", True, 2.5, np.zeros(0), np.zeros((2, 2, 2)), torch7.TorchObject("nn.Tanh", {})]
+WRONG += [torch7.TorchObject("nn.Linear", None), torch7.Storage(np.array([1.5]))]
+
+
+@pytest.mark.parametrize("name", list(EXAMPLES))
+def test_a_damaged_field_is_named_in_plain_words(name):
+    """Whatever stands in a field: either it is not needed, or the message is this package's own."""
+    obj = torch7.from_module(EXAMPLES[name][0]())
+    for field in obj.contents:
+        for wrong in WRONG:
+            damaged = torch7.TorchObject(obj.class_name, obj.contents | {field: wrong}, obj.version)
+            try:
+                torch7.to_module(damaged)
+            except torch7.Torch7Error as error:
+                text = str(error)
+                assert obj.class_name in text or f"top.{field}" in text
+                assert not re.search(
+                    "attribute|supported|argument|truth value|literal|index out|iterable|division|NoneType",
+                    text,
+                )
+
+
+def test_a_damaged_field_says_what_was_expected():
+    fields = torch7.from_module(nn.CAdd(3)).contents
+    message = r"the nn\.CAdd at top cannot be built: field size: expected a LongStorage, got 5"
+    with pytest.raises(torch7.Torch7Error, match=message):
+        torch7.to_module(torch7.TorchObject("nn.CAdd", fields | {"size": 5}))
