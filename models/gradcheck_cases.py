@@ -111,6 +111,8 @@ def _segnet_flow(**options):
     video = SMALL | {"flow_kernel": 5} | options
     model = SegNetFlow(16, 20, n_classes=3, n_features=4, kernel=3, video=video)
     _set_moving(model.video).memory.reset(0.5)
+    if model.video.frame:
+        _set_open(model.video.decoder[-1])
     model.propagation.merge.reset(0.3)
     return model
 
