@@ -122,9 +122,11 @@ class RealVideo(Experiment):
         height, width = settings.size
         crop = f", from crops of {settings.crop[1]}x{settings.crop[0]}" if settings.crop else ""
         rate = f"{settings.rate:g} frames a second" if settings.rate else "each frame of the files"
+        drawn = f", {settings.drawn_share:.0%} of them drawn" if settings.drawn_share else ""
         return (
             f"{MODEL_NAME} ({models.count_parameters(model):,} parameters) on the {model.device}: "
-            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, clips of {settings.frames}"
+            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, "
+            f"clips of {settings.frames}{drawn}"
         )
 
     def make_batch(self, step, indices):
@@ -172,7 +174,7 @@ class RealVideo(Experiment):
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
 
     def draw_run(self, folder, model, result, log):
-        figures.draw_curves(folder / "curves.png", log, result["scores"])
+        figures.draw_curves(folder / "curves.png", log, result["scores"], self.settings.loss)
         self.draw(folder, model, result)
         page_of_run(folder, self)
 
@@ -210,4 +212,4 @@ class RealVideo(Experiment):
                 f"and {length} frames are not among them (see --video)"
             )
         frames = self.test.clips.batch([chosen[number]]).frames[:length]
-        return Sequence(frames, f"test clip {number} of {len(chosen)}")
+        return Sequence(frames, f"test clip {number} of {len(chosen)}", criterion=self.criterion)
