@@ -122,8 +122,7 @@ class AEConvLSTMFlow(ModuleGraph):
 
     @property
     def has_flow(self):
-        """Whether T can differ from zero: the last layer of Θ, initially zero unless it shrinks its flow, is
-        not zero."""
+        """Whether T can differ from zero: the last layer of Θ, with `shrink` from the start, is not zero."""
         return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
 
     def _regressed(self, x):
