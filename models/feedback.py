@@ -122,7 +122,7 @@ class FeedbackWithGradient(Feedback):
     Forward: that of `FeedbackAsData`. `video` takes the T frames seen in one pass; for each prediction that
     is fed back a copy of it, sharing parameters and gradients, takes one more step from the state (h, c) in
     which the one before has ended.
-    Backward, for k = K..1 with g the grad_output and z̄_{T+K+1} = 0:
+    Backward, for k = K..1 with g the grad_output and z̄_{T+K+1} = h̄_K = c̄_K = 0:
         (z̄_{T+k}, h̄_{k-1}, c̄_{k-1}) = Jᵀ_{T+k} (g_{T+k} + z̄_{T+k+1}, h̄_k, c̄_k)
     and then that of `video` over the frames seen, with z̄_{T+1} added to the last entry of g and (h̄_0, c̄_0)
     handed to its last state. Parameter gradients are sums over all K + 1.
@@ -131,8 +131,11 @@ class FeedbackWithGradient(Feedback):
     Source: back-propagation through time (docs/gradients/recurrent.md, "Predictions fed back").
     """
 
+    state_names = (*Feedback.state_names, "_inputs")
+
     def __init__(self, video, fed_back):
         super().__init__(video, fed_back)
+        self._inputs = None
         if not any(isinstance(module, SequenceModule) for module in video.list_modules()):
             raise ValueError(
                 f"{self.name}: the memories of {type(video).__name__} do not take gradients of their state "

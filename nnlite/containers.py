@@ -71,6 +71,11 @@ class Container(Module):
         if got != self.output.shape:
             raise ValueError(f"{self.name}: grad_output must have shape {self.output.shape}, got {got}")
 
+    def _check_distinct_in_evaluation(self):
+        """Raise in evaluation mode, where `forward` does not, when a backward pass would be wrong."""
+        if not self.train:
+            self._check_distinct()
+
     def _wiring(self):
         """Return the lines of `repr` that show how data flows."""
         return []
@@ -110,6 +115,7 @@ class Sequential(Container):
 
     def _backwards(self, input):
         """Yield (module, its input of the last forward pass), last module first."""
+        self._check_distinct_in_evaluation()
         for i in range(len(self.modules) - 1, -1, -1):
             yield self.modules[i], self.modules[i - 1].output if i else input
 
@@ -121,6 +127,7 @@ class _Branches(Container):
     """Modules side by side; a subclass defines their inputs and how their gradients are joined."""
 
     def update_grad_input(self, input, grad_output):
+        self._check_distinct_in_evaluation()
         grads = [module.update_grad_input(x, g) for module, x, g in self._wires(input, grad_output)]
         self.grad_input = self._join_grads(grads)
         return self.grad_input
@@ -130,6 +137,7 @@ class _Branches(Container):
             module.acc_grad_parameters(x, g, scale)
 
     def backward(self, input, grad_output, scale=1.0):
+        self._check_distinct_in_evaluation()
         grads = [module.backward(x, g, scale) for module, x, g in self._wires(input, grad_output)]
         self.grad_input = self._join_grads(grads)
         return self.grad_input

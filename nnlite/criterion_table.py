@@ -132,7 +132,9 @@ class ModuleCriterion(Criterion):
     Shapes: input and target those of the modules, or of the criterion where there is none.
     Forward: L = criterion(f(x), h(t)), f = `input_module` and h = `target_module`, the identity when None.
     Backward: grad_input = (∂f/∂x)ᵀ ∂criterion/∂f; the gradients of f's parameters are accumulated.
-    Errors: TypeError when no criterion is given; those of the modules and of the criterion.
+    What the modules left behind in `forward` is used, so their random numbers are drawn once.
+    Errors: TypeError when no criterion is given; RuntimeError for backward without forward; ValueError for
+    backward when a module is in f and in h; those of the modules and of the criterion.
     Source: nn.ModuleCriterion.
     """
 
@@ -140,21 +142,35 @@ class ModuleCriterion(Criterion):
         super().__init__()
         _check_criterion(self, criterion)
         self.criterion, self.input_module, self.target_module = criterion, input_module, target_module
+        self._seen = None
 
     def update_output(self, input, target):
-        self.output = self.criterion.forward(*self._seen(input, target))
+        x = input if self.input_module is None else self.input_module.forward(input)
+        t = target if self.target_module is None else self.target_module.forward(target)
+        self._seen = x, t
+        self.output = self.criterion.forward(x, t)
         return self.output
 
     def update_grad_input(self, input, target):
-        self.grad_input = self.criterion.backward(*self._seen(input, target))
+        if self._seen is None:
+            raise RuntimeError(f"{self.name}: call forward before backward")
+        self._check_distinct()
+        self.grad_input = self.criterion.backward(*self._seen)
         if self.input_module is not None:
             self.grad_input = self.input_module.backward(input, self.grad_input)
         return self.grad_input
 
-    def _seen(self, input, target):
-        """Return what the criterion sees."""
-        x = input if self.input_module is None else self.input_module.forward(input)
-        return x, target if self.target_module is None else self.target_module.forward(target)
+    def _check_distinct(self):
+        """Raise if the pass over the target has overwritten what the backward pass over the input needs."""
+        if self.input_module is not None and self.target_module is not None:
+            of_target = {id(module) for module in self.target_module.list_modules()}
+            for module in self.input_module.list_modules():
+                if id(module) in of_target:
+                    raise ValueError(
+                        f"{self.name}: the same {module.name} is in input_module and in target_module: "
+                        "gradients would be wrong; give one of them its clone(), or its shared_clone() to "
+                        "share parameters"
+                    )
 
 
 class MaskZeroCriterion(Criterion):

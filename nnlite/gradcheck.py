@@ -56,21 +56,28 @@ def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TO
 
 
 def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
-    """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`."""
+    """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`.
+
+    A copy is checked; criterion and random generator are left as they are.
+    """
     rng, criterion = np.random.default_rng(seed), copy.deepcopy(criterion)
     names = _input_names(table.leaves(input))
     input, target = table.map(_float64, input), table.map(_float64, target)
     leaves = table.leaves(input)
 
     def loss():
+        default_generator.manual_seed(seed)
         return float(criterion.forward(input, target))
 
-    resolution = np.finfo(np.float64).eps * abs(loss())
-    grads = [g.copy() for g in table.leaves(criterion.backward(input, target))]
-    compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
-    return [
-        check for what, x, grad in zip(names, leaves, grads, strict=True) for check in compare(what, x, grad)
-    ]
+    random_state = default_generator.get_state()
+    try:
+        resolution = np.finfo(np.float64).eps * abs(loss())
+        grads = [g.copy() for g in table.leaves(criterion.backward(input, target))]
+        compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
+        arrays = zip(names, leaves, grads, strict=True)
+        return [check for what, x, grad in arrays for check in compare(what, x, grad)]
+    finally:
+        default_generator.set_state(random_state)
 
 
 def _check_copy(module, input, rng, seed, step, max_entries, tolerance):

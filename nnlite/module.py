@@ -61,7 +61,7 @@ class Module:
         """Return the output for `input`.
 
         ValueError in training mode when one module is in two places: its second call would overwrite what
-        the backward pass of the first one needs.
+        the backward pass of the first one needs. (In evaluation mode the backward pass says so.)
         """
         if self.train:
             self._check_distinct()

@@ -54,7 +54,7 @@ class LookupTable(Module):
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         rows = self.rows(input).ravel()
-        grads = scale * grad_output.reshape(rows.size, -1)
+        grads = scale * grad_output.reshape(rows.size, self.weight.shape[1])
         if self.should_scale_grad_by_freq:
             grads /= self.xp.bincount(rows)[rows][:, None].astype(self.dtype)
         counted = rows != self.padding_value

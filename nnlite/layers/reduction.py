@@ -54,7 +54,7 @@ class Max(Module):
     Shapes: input (..., n, ...), output without n; (1,) for a vector.
     Forward: y = maxᵢ xᵢ; NaN when one of them is.
     Backward: grad_inputᵢ = g where i is the place of the maximum, of equal ones the first; 0 elsewhere.
-    Errors: ValueError when there is no such dimension.
+    Errors: ValueError when there is no such dimension or its size is 0.
     Source: nn.Max.
     """
 
@@ -68,6 +68,8 @@ class Max(Module):
     def update_output(self, input):
         self.check_array(input)
         axis = axis_of(self, input, self.n_input_dims)
+        if not input.shape[axis]:
+            raise ValueError(f"{self.name}: nothing to choose from in dimension {axis} of {input.shape}")
         self.indices = self.find(input, axis)[at(axis, None)]
         y = self.xp.take_along_axis(input, self.indices, axis)
         self.output = y if input.ndim == 1 else y.squeeze(axis)
@@ -91,7 +93,7 @@ class Min(Max):
     Shapes: input (..., n, ...), output without n; (1,) for a vector.
     Forward: y = minᵢ xᵢ; NaN when one of them is.
     Backward: grad_inputᵢ = g where i is the place of the minimum, of equal ones the first; 0 elsewhere.
-    Errors: ValueError when there is no such dimension.
+    Errors: ValueError when there is no such dimension or its size is 0.
     Source: nn.Min.
     """
 

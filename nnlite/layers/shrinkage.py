@@ -47,8 +47,8 @@ class SoftShrink(Module):
 
     def update_output(self, input):
         self.check_array(input)
-        self.output = (input - self.lambda_) * (input > self.lambda_)
-        self.output += (input + self.lambda_) * (input < -self.lambda_)
+        below = self.xp.where(input < -self.lambda_, input + self.lambda_, self.dtype.type(0))
+        self.output = self.xp.where(input > self.lambda_, input - self.lambda_, below)
         return self.output
 
     def update_grad_input(self, input, grad_output):

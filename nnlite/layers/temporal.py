@@ -53,7 +53,7 @@ class TemporalConvolution(Module):
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         g = grad_output.reshape(-1, self.n_out)
-        windows = self._windows(input).reshape(len(g), -1)
+        windows = self._windows(input).reshape(len(g), self.kw * self.n_in)
         self.grad_weight += scale * (g.T @ windows)
         self.grad_bias += scale * g.sum(axis=0)
 

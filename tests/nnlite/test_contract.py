@@ -152,7 +152,9 @@ def test_one_module_in_two_places_is_an_error(build):
     with pytest.raises(ValueError, match=r"nn\.Sequential: .*" + message + r".*clone\(\).*shared_clone\(\)"):
         net.forward(x)
     net.evaluate()  # without a backward pass nothing goes wrong
-    net.forward(x)
+    y = net.forward(x)
+    with pytest.raises(ValueError, match="gradients would be wrong"):
+        net.backward(x, y)
 
 
 def test_a_shared_clone_in_the_second_place_is_right():

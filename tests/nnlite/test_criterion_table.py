@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nnlite as nn
+from nnlite.gradcheck import check_criterion
 from tests.golden_cases import assert_close
 
 RNG = np.random.default_rng(6)
@@ -105,5 +106,28 @@ def test_module_criterion():
     np.testing.assert_allclose(criterion.backward(X, Y), g @ layer.weight)
     np.testing.assert_allclose(layer.grad_weight, g.T @ X)
     plain = nn.ModuleCriterion(nn.MSECriterion())
+    with pytest.raises(RuntimeError, match="call forward before backward"):
+        plain.backward(X, Y)
     assert plain.forward(X, Y) == nn.MSECriterion().forward(X, Y)
     np.testing.assert_array_equal(plain.backward(X, Y), nn.MSECriterion().backward(X, Y))
+
+
+def test_module_criterion_goes_back_through_the_pass_that_made_the_loss():
+    layer = nn.Sequential(nn.BatchNormalization(4), nn.Dropout(0.5)).double()
+    criterion = nn.ModuleCriterion(nn.MSECriterion(), layer)
+    criterion.forward(X, Y)
+    mean, y = layer.modules[0].running_mean.copy(), layer.output.copy()
+    grad = criterion.backward(X, Y)
+    np.testing.assert_array_equal(layer.modules[0].running_mean, mean)
+    np.testing.assert_array_equal(grad, layer.backward(X, nn.MSECriterion().backward(y, Y)))
+
+
+def test_module_criterion_refuses_gradients_of_a_module_that_sees_both():
+    layer = nn.Tanh().double()
+    criterion = nn.ModuleCriterion(nn.MSECriterion(), nn.Sequential(layer).double(), layer)
+    assert criterion.forward(X, Y) == pytest.approx(((np.tanh(X) - np.tanh(Y)) ** 2).mean())
+    with pytest.raises(ValueError, match=r"the same nn\.Tanh is in input_module and in .*shared_clone"):
+        criterion.backward(X, Y)
+    criterion = nn.ModuleCriterion(nn.MSECriterion(), layer, layer.shared_clone())
+    checks = check_criterion(criterion, X, Y)
+    assert max(check.error for check in checks) < 1e-6

@@ -38,6 +38,9 @@ EMPTY = [
     (lambda: nn.Bottle(nn.Linear(3, 4)), (0, 2, 3)),
     (lambda: nn.Bottle(nn.Linear(3, 4)), (2, 0, 3)),
     (lambda: nn.SmoothHuberPenalty(form="isotropic"), (0, 2, 4, 4)),
+    (lambda: nn.LookupTable(5, 2), (0, 3)),
+    (lambda: nn.TemporalConvolution(3, 4, 2), (0, 5, 3)),
+    (lambda: nn.Max(1), (0, 3)),
     (lambda: nn.SeqLSTM(3, 4), (2, 0, 3)),
     (lambda: nn.Sequencer(nn.LSTM(3, 4)), (2, 0, 3)),
     (lambda: nn.Sequencer(nn.ConvLSTM(1, 2, 9, 3, 3)), (2, 0, 1, 4, 4)),
@@ -61,6 +64,7 @@ def test_an_empty_batch_passes_through(build, shape):
         (lambda: nn.SeqConvLSTM(1, 2, 3), (2, 0, 1, 4, 4), "input must have at least one image"),
         (lambda: nn.SeqLSTM(3, 4), (0, 2, 3), "a sequence must have at least one step"),
         (lambda: nn.SpatialZeroPadding(-2), (1, 1, 4, 4), "cropping leaves nothing"),
+        (lambda: nn.Max(0), (0, 3), r"nn\.Max: nothing to choose from in dimension 0 of \(0, 3\)"),
     ],
 )
 def test_an_empty_batch_that_means_nothing_is_an_error(build, shape, message):

@@ -216,3 +216,15 @@ def test_criteria():
     x, t = noise(4, 3), np.ones((4, 3))
     assert worst(check_criterion(nn.MSECriterion(), x, t)).error < TOLERANCE
     assert worst(check_criterion(WrongCriterion(), x, t)).error == pytest.approx(2)
+
+
+def test_criteria_with_random_numbers_are_checked_and_the_generator_is_left_as_it_is():
+    generator = nn.random.default_generator
+    x, t = np.random.default_rng(0).standard_normal((2, 3, 4))
+    criterion = nn.ModuleCriterion(nn.MSECriterion(), nn.Dropout(0.5).double())
+    nn.manual_seed(3)
+    expected = generator.uniform(0, 1, 5)
+    nn.manual_seed(3)
+    (check,) = check_criterion(criterion, x, t)
+    assert check.error < TOLERANCE and not check.doubtful
+    np.testing.assert_array_equal(generator.uniform(0, 1, 5), expected)

@@ -124,6 +124,12 @@ def test_not_a_number():
     assert np.isnan(run(nn.LeakyReLU(), x)[0])
 
 
+@pytest.mark.parametrize("layer", [nn.HardShrink, nn.SoftShrink])
+def test_shrinkage_of_infinity(layer):
+    x = np.array([-np.inf, np.inf])
+    np.testing.assert_array_equal(layer().double().forward(x), x)
+
+
 def test_large_numbers_do_not_overflow():
     x = np.array([-1e4, 1e4])
     with np.errstate(over="raise", invalid="raise"):

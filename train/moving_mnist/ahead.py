@@ -10,7 +10,7 @@ from nnlite import backend
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, rollout
-from nnlite.train.moving_mnist.description import describe_data
+from nnlite.train.moving_mnist.description import anonymised_experiment, describe_data
 from nnlite.train.moving_mnist.image_metrics import METRICS
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.trained import load
@@ -90,7 +90,9 @@ def table(found, count):
             for kind in TARGETS
         ]
     return {
-        "data": describe_data(first.settings.kept("experiment") | {"targets": "binary"}),
+        "data": describe_data(
+            anonymised_experiment(first.settings.kept("experiment")) | {"targets": "binary"}
+        ),
         "seen": seen,
         "steps": steps,
         "sequences": count,
@@ -178,12 +180,13 @@ def _nats(values):
 
 
 def draw(folder, found, page):
-    """Draw the error at each step, and the predictions of one sequence."""
-    curves = {f"{row['model']}, {row['targets']}": row["nats"] for row in page["rows"]}
+    """Draw the error at each step, on the targets that a model was trained on, and one sequence."""
+    rows = [row for row in page["rows"] if row["targets"] == row["trained_on"]]
+    curves = {f"{row['model']}, {row['targets']}": row["nats"] for row in rows}
     references = {
         f"{BASELINES[name]}, {kind}": values
-        for kind, errors in page["baselines"].items()
-        for name, values in errors.items()
+        for kind in dict.fromkeys(row["targets"] for row in rows)
+        for name, values in page["baselines"][kind].items()
     }
     figures.draw_errors(
         folder / "ahead.png", curves, references, "Predictions fed back", "frames ahead", "nats a frame"

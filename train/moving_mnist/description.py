@@ -40,11 +40,15 @@ def digits_name(data):
 
 def anonymised_result(result):
     """Return the result of a run with MNIST in place of its folder, and other files by name alone."""
-    experiment = result["experiment"]
+    commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
+    return result | {"experiment": anonymised_experiment(result["experiment"]), "commands": commands}
+
+
+def anonymised_experiment(experiment):
+    """Return what a run was about, likewise."""
     files = {
         name: Path(experiment[name]).name if experiment[name] else None
         for name in ("sequences_file", "train_sequences_file")
     }
     files["data"] = DRAWN if experiment["data"] == DRAWN else MNIST
-    commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
-    return result | {"experiment": experiment | files, "commands": commands}
+    return experiment | files

@@ -170,6 +170,17 @@ def draw_curves(path, log, reference):
             "levels": {"calibrated copy": reference["copy"]["all"], "constant": reference["constant"]["all"]},
         }
     ]
+    if checks and "bce_ahead" in checks[-1]["evaluation"]:
+        means = [(line["sequences"], np.mean(line["evaluation"]["bce_ahead"])) for line in checks]
+        panels.append(
+            {
+                "title": "Predictions fed back, mean of the steps",
+                "label": "cross-entropy, nats a pixel",
+                "training": ((), ()),
+                "unseen": tuple(zip(*means, strict=True)),
+                "levels": {},
+            }
+        )
     if checks and "flow_arriving" in checks[-1]["evaluation"]:
         panels.append(
             {

@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -74,6 +75,8 @@ def test_what_a_run_keeps(finished):
         log = [line["evaluation"] for line in read_log(folder) if "evaluation" in line]
         assert all(len(line["bce_ahead"]) == 4 and 0 < min(line["bce_ahead"]) for line in log)
         assert (folder / "rollout.png").exists() and (folder / "ahead.png").exists()
+        height, width = plt.imread(folder / "curves.png").shape[:2]
+        assert width > 2.5 * height  # two panels: one step ahead, and all of them
 
 
 def test_scores_one_step_ahead_are_those_of_the_frames_seen(finished):
