@@ -22,6 +22,7 @@ import numpy as np
 from .drawn_digits import SPLITS
 from .label_colours import NOT_COUNTED
 from .labelled_video import LabelledVideo
+from .layers import FlowVideo, motion_over_time, owners_at, paint
 from .shapes import OUTLINES, background_texture, shape_texture
 
 CLASSES = ("Background", *OUTLINES)
@@ -34,32 +35,8 @@ _LOST_RADIUS = 0.08, 0.22
 
 
 @dataclass(frozen=True)
-class ShapeVideo(LabelledVideo):
-    """A `LabelledVideo` whose motion is known.
-
-    flow: (T-1, N, 2, H, W) float32, the motion (u, v) in pixels from frame t to t + 1 of what is visible at
-    the pixels of frame t. hidden: (T-1, N, H, W) bool, the pixels of frame t whose content is covered or
-    outside in frame t + 1. flow_at_target: the motion, from frame t, of what is visible at the pixels of
-    frame t + 1; hidden_at_target: the pixels of frame t + 1 whose content was covered or outside in frame t.
-    """
-
-    flow: np.ndarray
-    hidden: np.ndarray
-    flow_at_target: np.ndarray
-    hidden_at_target: np.ndarray
-
-    def true_flow(self, at="source"):
-        """Return the motion from each frame to the next and where it is visible, at the pixels of either.
-
-        at: "source", the pixels of frame t (the convention of optical-flow files), or "target", those of
-        frame t + 1 (where a sampler reads its flow). (T-1, N, 2, H, W) = (u, v) and (T-1, N, H, W) bool, true
-        where the content is visible in both frames.
-        """
-        if at not in ("source", "target"):
-            raise ValueError(f"at must be 'source' or 'target', got {at!r}")
-        if at == "source":
-            return self.flow, ~self.hidden
-        return self.flow_at_target, ~self.hidden_at_target
+class ShapeVideo(FlowVideo, LabelledVideo):
+    """A `LabelledVideo` whose motion is known."""
 
 
 class MovingShapes:
@@ -124,15 +101,11 @@ class MovingShapes:
         frames = np.empty((self.n_frames, 3, height, width), np.float32)
         owners = np.empty((self.n_frames, height, width), np.int64)
         for t in range(self.n_frames):
-            owners[t] = _owners(layers, t, x, y)
-            frames[t] = self._degrade(_paint(layers, t, x, y), degradation)
+            owners[t] = owners_at(layers, t, x, y)
+            frames[t] = self._degrade(paint(layers, t, x, y), degradation)
         true_labels = np.array([layer.label for layer in layers])[owners]
 
-        forward = [_motion(layers, owners, t, t + 1, x, y) for t in range(self.n_frames - 1)]
-        backward = [_motion(layers, owners, t + 1, t, x, y) for t in range(self.n_frames - 1)]
-        flow, hidden = map(np.stack, zip(*forward))
-        backward_flow, hidden_at_target = map(np.stack, zip(*backward))
-        return frames, true_labels, flow, hidden, -backward_flow, hidden_at_target
+        return frames, true_labels, *motion_over_time(layers, owners, x, y)
 
     def _degrade(self, picture, draw):
         """Return a picture (3, H, W) with noise and lost discs."""
@@ -203,36 +176,3 @@ def _layers(draw, size, n_shapes, slow, fast, n_frames):
         start = centre - middle * velocity
         layers.append(_Layer(label, start, velocity, 2 * np.pi * angle, turn, inside, texture))
     return layers
-
-
-def _owners(layers, t, x, y):
-    """Return the number of the topmost layer at positions of frame t."""
-    owner = np.zeros(np.shape(x), np.int64)
-    for number, layer in enumerate(layers[1:], 1):
-        owner[layer.inside(*layer.from_frame(t, x, y)) > 0] = number
-    return owner
-
-
-def _paint(layers, t, x, y):
-    """Return frame t, (3, H, W), before it is degraded."""
-    picture = layers[0].texture(*layers[0].from_frame(t, x, y))
-    for layer in layers[1:]:
-        own_x, own_y = layer.from_frame(t, x, y)
-        coverage = np.clip(layer.inside(own_x, own_y) + 0.5, 0, 1)
-        touched = coverage > 0
-        alpha = coverage[touched][:, None]
-        texture = layer.texture(own_x[touched], own_y[touched])
-        picture[touched] = alpha * texture + (1 - alpha) * picture[touched]
-    return picture.transpose(2, 0, 1)
-
-
-def _motion(layers, owners, t, other, x, y):
-    """Return the motion (2, H, W) from frame t to frame `other`, and the mask of what is hidden there."""
-    to_x, to_y = np.empty_like(x), np.empty_like(y)
-    for number, layer in enumerate(layers):
-        owned = owners[t] == number
-        to_x[owned], to_y[owned] = layer.to_frame(other, *layer.from_frame(t, x[owned], y[owned]))
-    height, width = x.shape
-    outside = (to_x < 0) | (to_x > width - 1) | (to_y < 0) | (to_y > height - 1)
-    hidden = outside | (_owners(layers, other, to_x, to_y) != owners[t])
-    return np.stack([to_x - x, to_y - y]).astype(np.float32), hidden

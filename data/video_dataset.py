@@ -18,7 +18,7 @@ class VideoBatch:
 
 
 class VideoDataset(Protocol):
-    """What `MovingMNIST`, `SequenceFile`, `MovingShapes`, `CamVidSequences` and `Clips` have in common.
+    """What all data sets have in common: `MovingMNIST`, `MovingShapes`, `MovingTextures`, `Clips` and others.
 
     An index always denotes the same sequence, so that a training step is determined by its indices.
     Data sets that are finite have a length; the others take any index from 0 on.

@@ -3,6 +3,7 @@
 import nnlite as nn
 
 from .flow_regressor import flow_regressor
+from .frame_sampling import FrameSampling, channels_last, shut
 from .parts import (
     ModuleGraph,
     check_size,
@@ -21,6 +22,8 @@ class AEConvLSTMFlow(ModuleGraph):
 
     Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1;
     with `flow_output` the table of that and of T (T, N, 2, H/2, W/2), in grid units.
+    Forward: as above; with sample="frame", where S moves the frame itself and D adds to it,
+        [r, a] = D(S(x_t, GG(T_t))),   Ỹ_{t+1} = S(Y_t, GG(U(T_t))) + σ(a) ⊙ r    (see `FrameSampling`).
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
     the memory that determines the sampling positions; H adds the gradient of its smoothness penalty.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
@@ -31,8 +34,10 @@ class AEConvLSTMFlow(ModuleGraph):
     memory. kernel, flow_kernel: of the convolutions and of Θ. penalty: form of H ("paper", "isotropic",
     "published"); penalty_weight 0 omits H. output: "sigmoid" or "linear". forget_bias: initial
     bias of the forget gate. untied: parameters of its own for the memory's first step, as in the published
-    code. flow_output: whether T is an output too, for models that use it. 1,035,067 parameters with the
-    defaults.
+    code. flow_output: whether T is an output too, for models that use it. sample: what S moves, "features"
+    as in the paper or "frame", which needs the output "linear"; at first the latter copies the last frame.
+    shrink: pixels of the frame by which both components of the flow are drawn towards zero, see
+    `flow_regressor`. 1,035,067 parameters with the defaults, 785 more with sample="frame".
     """
 
     mode_names = (*nn.Module.mode_names, "hold_flow")
@@ -52,37 +57,52 @@ class AEConvLSTMFlow(ModuleGraph):
         forget_bias=1.0,
         untied=False,
         flow_output=False,
+        sample="features",
+        shrink=0.0,
     ):
         super().__init__()
         check_size(self, height, width)
+        if sample not in ("features", "frame"):
+            raise ValueError(f"{self.name}: sample must be 'features' or 'frame', got {sample!r}")
+        if sample == "frame" and output != "linear":
+            raise ValueError(
+                f"{self.name}: sample='frame' adds to the frame and needs output='linear', got {output!r}"
+            )
         self.hold_flow = False
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
         self.flow_output = flow_output
         self.encoder = encoder(n_channels, n_features, kernel)
-        self.decoder = decoder(n_features, n_channels, kernel, output)
+        self.decoder = decoder(n_features, n_channels + (sample == "frame"), kernel, output)
         self.memory = conv_memory(n_features, n_memory, kernel, untied)
-        self.regressor = flow_regressor(n_memory, h, w, flow_kernel)
+        self.regressor = flow_regressor(n_memory, h, w, flow_kernel, shrink=shrink / 2)
         self.penalty = (
             nn.SmoothHuberPenalty(penalty_weight, form=penalty) if penalty_weight else nn.Identity()
         )
-        self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(h, w), _channels_last())
-        self.image = _channels_last()
+        self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(h, w), channels_last())
+        self.image = channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
+        self.frame = FrameSampling(height, width, n_channels) if sample == "frame" else None
         initialise_layers(self.encoder, self.decoder)
+        if self.frame:
+            shut(self.decoder[-1])
         initialise_memory(self.memory, forget=forget_bias)
         self.modules = [module for _, module in self.children()]
 
     def children(self):
         names = ("encoder", "memory", "regressor", "penalty", "grid", "image", "sampler", "decoder")
-        return [(name, getattr(self, name)) for name in names]
+        found = [(name, getattr(self, name)) for name in names]
+        return [*found, ("frame", self.frame)] if self.frame else found
 
     def update_output(self, input):
         self.check_array(input, ndim=5, sizes={-3: self.n_channels, -2: self.height, -1: self.width})
         x = self.encoder.forward(_fold(input))
         flow = self.penalty.forward(self._regressed(_unfold(x, input)))
         warped = self.sampler.forward([self.image.forward(x), self.grid.forward(flow)])
-        frames = _unfold(self.decoder.forward(warped), input)
+        predicted = self.decoder.forward(warped)
+        if self.frame:
+            predicted = self.frame.forward([_fold(input), flow, predicted])
+        frames = _unfold(predicted, input)
         self.output = [frames, _unfold(flow, input)] if self.flow_output else frames
         return self.output
 
@@ -102,7 +122,7 @@ class AEConvLSTMFlow(ModuleGraph):
 
     @property
     def has_flow(self):
-        """Whether T can differ from zero: the last layer of Θ, initially zero, has been trained."""
+        """Whether T can differ from zero: the last layer of Θ, with `shrink` from the start, is not zero."""
         return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
 
     def _regressed(self, x):
@@ -115,22 +135,27 @@ class AEConvLSTMFlow(ModuleGraph):
     def backpropagate(self, input, grad_output, backprop):
         """Take the gradient from D to E; `backprop(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
+        g_decoded, g_flows = _fold(g_frames), [] if g_flow_output is None else [_fold(g_flow_output)]
+        if self.frame:
+            moved = [_fold(input), self.penalty.output, self.decoder.output]
+            g_moved, g_flow, g_decoded = backprop(self.frame, moved, g_decoded)
+            g_flows.append(g_flow)
         x = self.encoder.output
         images_and_grid = [self.image.output, self.grid.output]
-        g_warped = backprop(self.decoder, self.sampler.output, _fold(g_frames))
+        g_warped = backprop(self.decoder, self.sampler.output, g_decoded)
         g_image, g_grid = backprop(self.sampler, images_and_grid, g_warped)
         g_x = backprop(self.image, x, g_image)
         if not self.hold_flow:
-            g_memory = self._through_memory(_unfold(x, input), g_grid, g_flow_output, backprop)
-            g_x = g_x + _fold(g_memory)
-        self.grad_input = _unfold(backprop(self.encoder, _fold(input), g_x), input)
+            g_x = g_x + _fold(self._through_memory(_unfold(x, input), g_grid, g_flows, backprop))
+        g_input = backprop(self.encoder, _fold(input), g_x)
+        self.grad_input = _unfold(g_input + g_moved if self.frame else g_input, input)
         return self.grad_input
 
-    def _through_memory(self, x, g_grid, g_flow_output, backprop):
-        """Take the gradient from the grid, and from T where it is an output, to the features x."""
+    def _through_memory(self, x, g_grid, g_flows, backprop):
+        """Take the gradient from the grid, and from whatever else reads T, to the features x."""
         g_flow = backprop(self.grid, self.penalty.output, g_grid)
-        if g_flow_output is not None:
-            g_flow = g_flow + _fold(g_flow_output)
+        for g in g_flows:
+            g_flow = g_flow + g
         g_regressed = backprop(self.penalty, self.regressor.output, g_flow)
         g_h = backprop(self.regressor, _fold(self.memory.output), g_regressed)
         return backprop(self.memory, x, _unfold(g_h, x))
@@ -146,11 +171,6 @@ class AEConvLSTMFlow(ModuleGraph):
         for g, y in zip(grad_output, self.output):
             self.check_grad_output(g, y.shape)
         return grad_output
-
-
-def _channels_last():
-    """Return the module from (B, C, H, W) to the sampler's (B, H, W, C)."""
-    return nn.Transpose((1, 3), (1, 2))
 
 
 def _fold(x):

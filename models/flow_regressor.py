@@ -80,17 +80,28 @@ class UpSamplingFlow(nn.Module):
         return flow
 
 
-def flow_regressor(n_memory, height, width, kernel=15, limit=0.5):
+def flow_regressor(n_memory, height, width, kernel=15, limit=0.5, shrink=0.0):
     """Return Θ: (B, n_memory, h, w) to a flow map T (B, 2, h, w) in grid units, within ±limit.
 
     Two large convolutions without bias (their range limits the flow) and a 1x1 convolution with bias that
     starts at zero, so that training starts from zero flow. A reconstruction: it is the layout of the
     published code whose parameter count matches the paper's 1,035,067.
+
+    shrink: feature pixels by which each component is drawn towards zero, so that the flow can be exactly zero
+    in many places at once; 0 for none. There nothing is learned, and a last layer of zeros would stay what
+    it is; so with it the last layer is drawn like the others.
     """
+    if not 0 <= shrink < float("inf"):
+        raise ValueError(f"shrink must be a number of pixels from 0 on, got {shrink!r}")
     large = nn.Sequential(convolution(n_memory, 2, kernel).no_bias(), convolution(2, 2, kernel).no_bias())
     initialise_layers(large)
     last = convolution(2, 2, 1)
-    last.weight.fill(0)
-    last.bias.fill(0)
-    net = nn.Sequential(*large, last, PixelsToGrid(height, width))
-    return net.add(nn.Clamp(-limit, limit))
+    if shrink:
+        initialise_layers(last)
+    else:
+        last.weight.fill(0)
+        last.bias.fill(0)
+    net = nn.Sequential(*large, last)
+    if shrink:
+        net.add(nn.SoftShrink(shrink))
+    return net.add(PixelsToGrid(height, width)).add(nn.Clamp(-limit, limit))

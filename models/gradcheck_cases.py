@@ -9,6 +9,7 @@ from nnlite.gradcheck_cases.inputs import noise
 
 from .feedback import FeedbackAsData, FeedbackWithGradient
 from .flow_regressor import PixelsToGrid, UpSamplingFlow
+from .frame_sampling import FrameSampling
 from .label_propagation import LabelPropagation
 from .parts import Predictor, decoder, encoder
 from .segmentation_loss import PixelCrossEntropy, SegmentationLoss
@@ -56,6 +57,30 @@ def _set_moving(model):
     return model
 
 
+def _set_open(convolution):
+    """Draw the last layer of a decoder that adds to the frame, its gate half open; return it."""
+    convolution.weight[...] = 0.3 * noise(*convolution.weight.shape)
+    convolution.bias[...] = 0.2
+    return convolution
+
+
+def _frame_model(**options):
+    """Return the function that builds one that moves the frame, what D adds to it far from zero."""
+
+    def build():
+        model = _flow_model(sample="frame", **options)()
+        _set_open(model.decoder[-1])
+        return model
+
+    return build
+
+
+def _frame_model_without_flow():
+    model = _frame_model()()
+    model.hold_flow = True
+    return model
+
+
 def _propagation(kernel=3):
     """Return label propagation whose M looks at what it merges."""
     module = LabelPropagation(3, 6, 8, kernel)
@@ -80,11 +105,13 @@ def _segnet(height, width):
     return SegNet(height, width, n_classes=3, n_features=4, kernel=3)
 
 
-def _segnet_flow():
+def _segnet_flow(**options):
     """Return a small SegNet-flow, every path of which matters."""
-    video = SMALL | {"flow_kernel": 5}
+    video = SMALL | {"flow_kernel": 5} | options
     model = SegNetFlow(16, 20, n_classes=3, n_features=4, kernel=3, video=video)
     _set_moving(model.video).memory.reset(0.5)
+    if model.video.frame:
+        _set_open(model.video.decoder[-1])
     model.propagation.merge.reset(0.3)
     return model
 
@@ -121,6 +148,11 @@ def cases():
         _case("AEConvLSTMFlow untied", _flow_model(untied=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow flow_output", _flow_model(flow_output=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow hold_flow", _model_without_flow, noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow frame", _frame_model(), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow frame RGB", _frame_model(n_channels=3), noise(2, 1, 3, 12, 16)),
+        _case("AEConvLSTMFlow frame flow_output", _frame_model(flow_output=True), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow frame hold_flow", _frame_model_without_flow, noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow frame shrink", _frame_model(shrink=0.5), noise(3, 2, 1, 12, 16)),
         _case("FeedbackAsData", _fed_back_as_data, frames),
         _case(
             "FeedbackWithGradient", _fed_back(FeedbackWithGradient, _model("ae_convlstm", **small)), frames
@@ -141,6 +173,11 @@ def cases():
             noise(2, 2, 1, 12, 16),
         ),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
+        _case(
+            "FrameSampling",
+            lambda: FrameSampling(6, 8, 2),
+            [noise(3, 2, 6, 8), 0.3 * noise(3, 2, 3, 4, seed=2), noise(3, 3, 6, 8, seed=3)],
+        ),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("Predictor", _without_memory, frames[..., :4, :6]),
         _case("SegNet", lambda: _segnet(16, 20), noise(2, 2, 3, 16, 20)),
@@ -148,6 +185,7 @@ def cases():
         _case("LabelPropagation", _propagation, [noise(4, 2, 3, 6, 8), 0.4 * noise(4, 2, 2, 3, 4)]),
         _case("LabelPropagation one step", _propagation, [noise(1, 2, 3, 6, 8), noise(1, 2, 2, 3, 4)]),
         _case("SegNetFlow", _segnet_flow, noise(3, 2, 3, 16, 20)),
+        _case("SegNetFlow frame", lambda: _segnet_flow(sample="frame"), noise(3, 2, 3, 16, 20)),
         _criterion("PixelCrossEntropy", lambda: PixelCrossEntropy([0.5, 2, 1]), scores, labels),
         _criterion(
             "SegmentationLoss",

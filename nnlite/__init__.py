@@ -13,6 +13,7 @@ from .containers import Bottle, Concat, ConcatTable, Container, Identity, Parall
 from .criterion import (
     AbsCriterion,
     BCECriterion,
+    CharbonnierCriterion,
     Criterion,
     MSECriterion,
     SequencerCriterion,
@@ -78,6 +79,7 @@ __all__ = [
     "CMinTable",
     "CMulTable",
     "CSubTable",
+    "CharbonnierCriterion",
     "ClassNLLCriterion",
     "ClassSimplexCriterion",
     "Concat",

@@ -158,6 +158,41 @@ class SmoothL1Criterion(ElementwiseCriterion):
         return self.grad_input
 
 
+class CharbonnierCriterion(ElementwiseCriterion):
+    """Squared error near zero and absolute error beyond, with a smooth transition at ε.
+
+    Shapes: input and target of any shape, the same.
+    Forward: L = Σ (√(dᵢ² + ε²) - ε) / n, d = x - t; without `size_average` not divided by n.
+    Backward: grad_input = d / √(d² + ε²) / n.
+    Errors: TypeError, ValueError when input and target differ in dtype, device or shape; ValueError unless
+    epsilon is above 0.
+    Source: Charbonnier et al., "Two deterministic half-quadratic regularization algorithms for computed
+    imaging" (1994), divided by what makes the slope of large errors 1.
+    """
+
+    def __init__(self, size_average=True, epsilon=1e-3):
+        super().__init__(size_average)
+        if not epsilon > 0:
+            raise ValueError(f"{self.name}: epsilon must be above 0, got {epsilon}")
+        self.epsilon = float(epsilon)
+
+    def update_output(self, input, target):
+        d = self.difference(input, target)
+        # √(d² + ε²) - ε without the cancellation at small d
+        losses = d * d / (self._root(d) + self.epsilon)
+        self.output = number(losses.sum(dtype=np.float64) * self.norm(d))
+        return self.output
+
+    def update_grad_input(self, input, target):
+        d = self.difference(input, target)
+        self.grad_input = d * self.norm(d) / self._root(d)
+        return self.grad_input
+
+    def _root(self, d):
+        """Return √(d² + ε²)."""
+        return backend.get_array_module(d).sqrt(d * d + self.epsilon**2)
+
+
 class BCECriterion(ElementwiseCriterion):
     """Binary cross-entropy of probabilities.
 

@@ -22,6 +22,8 @@ def cases():
         criterion("MSECriterion sum", lambda: nn.MSECriterion(False), x, y),
         criterion("AbsCriterion", nn.AbsCriterion, apart, zero),
         criterion("SmoothL1Criterion", nn.SmoothL1Criterion, apart, zero),
+        criterion("CharbonnierCriterion", nn.CharbonnierCriterion, x, y),
+        criterion("CharbonnierCriterion sum", lambda: nn.CharbonnierCriterion(False, 0.5), x, y),
         criterion("BCECriterion", nn.BCECriterion, p, (soft > 0.5).astype(float)),
         criterion("BCECriterion soft targets", lambda: nn.BCECriterion(None, False), p, soft),
         criterion("BCECriterion weights", lambda: nn.BCECriterion(weights), p, soft),

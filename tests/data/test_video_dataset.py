@@ -9,6 +9,8 @@ from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.data.moving_mnist_files import SequenceFile, save_sequences
 from nnlite.data.moving_shapes import MovingShapes
+from nnlite.data.moving_textures import MovingTextures
+from nnlite.data.shapes import background_texture
 from nnlite.data.video_dataset import VideoBatch
 from tests.camvid_folders import SIZE, make_tutorial
 
@@ -26,6 +28,10 @@ def moving_shapes(folder):
     return MovingShapes(size=(16, 24), n_frames=3)
 
 
+def moving_textures(folder):
+    return MovingTextures(background_texture, (16, 24), n_frames=3)
+
+
 def camvid_sequences(folder):
     make_tutorial(folder, [f"0016E5_{number:05d}" for number in range(7959, 7965, 2)])
     return CamVid(folder, SIZE).sequences("val", n_frames=2)
@@ -38,7 +44,9 @@ def clips(folder):
     return Clips([make_video(folder / "a.mp4", pictures(12))], 4, (12, 16), colour="rgb")
 
 
-@pytest.mark.parametrize("make", [moving_mnist, sequence_file, moving_shapes, camvid_sequences, clips])
+@pytest.mark.parametrize(
+    "make", [moving_mnist, sequence_file, moving_shapes, moving_textures, camvid_sequences, clips]
+)
 def test_interface(make, tmp_path):
     data = make(tmp_path)
     batch = data.batch([2, 0])

@@ -77,6 +77,8 @@ CASES = {
     "MSE": (nn.MSECriterion(), X, Y),
     "Abs": (nn.AbsCriterion(), X, Y),
     "SmoothL1": (nn.SmoothL1Criterion(), 2 * X, Y),
+    "Charbonnier": (nn.CharbonnierCriterion(), X, Y),
+    "Charbonnier, sum": (nn.CharbonnierCriterion(False, 0.7), X, Y),
     "BCE": (nn.BCECriterion(), P, T),
     "BCE, weights": (nn.BCECriterion(WEIGHTS, False), P, T),
     "ClassNLL": (nn.ClassNLLCriterion(), X, LABELS),
@@ -137,13 +139,31 @@ def test_definitions():
     assert nn.CrossEntropyCriterion(WEIGHTS).forward(X, LABELS) == pytest.approx(-(w @ picked) / w.sum())
 
 
+def test_charbonnier_is_square_near_zero_and_absolute_far_away():
+    loss, zero = nn.CharbonnierCriterion(False, 0.01), np.zeros(1)
+    for d in (3.0, -3.0):
+        assert loss.forward(np.array([d]), zero) == pytest.approx(3 - 0.01, abs=2e-5)
+        np.testing.assert_allclose(loss.backward(np.array([d]), zero), [np.sign(d)], rtol=1e-5)
+    for d in (1e-5, -1e-5, 1e-9):
+        assert loss.forward(np.array([d]), zero) == pytest.approx(d * d / 0.02, rel=1e-5)
+        np.testing.assert_allclose(loss.backward(np.array([d]), zero), [d / 0.01], rtol=1e-5)
+    assert loss.forward(zero, zero) == 0 and loss.backward(zero, zero) == 0
+    np.testing.assert_allclose(loss.backward(np.array([0.01]), zero), [np.sqrt(0.5)])
+
+
 def test_abs_gradient_at_zero_is_plus_one():
     grad = nn.AbsCriterion(False).backward(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0]))
     np.testing.assert_array_equal(grad, [-1, 1, 1])
 
 
 def test_size_average_can_be_set_after_construction():
-    for build in (nn.MSECriterion, nn.AbsCriterion, nn.SmoothL1Criterion, nn.BCECriterion):
+    for build in (
+        nn.MSECriterion,
+        nn.AbsCriterion,
+        nn.SmoothL1Criterion,
+        nn.CharbonnierCriterion,
+        nn.BCECriterion,
+    ):
         criterion = build()
         mean, grad = criterion.forward(P, T), criterion.backward(P, T)
         criterion.size_average = False
@@ -253,6 +273,7 @@ def test_every_step_has_its_own_criterion():
         (nn.AbsCriterion(), [1.0], Y, TypeError, "input must be an array, got list"),
         (nn.SmoothL1Criterion(), LABELS, LABELS, TypeError, "must be float32 or float64, got int64"),
         (nn.SmoothL1Criterion(), X[:0], Y[:0], ValueError, "must not be empty"),
+        (nn.CharbonnierCriterion(), X, Y[:5], ValueError, r"Charbonnier.*: target must have shape \(6, 5\)"),
         (nn.BCECriterion(), P + 1, T, ValueError, r"nn\.BCECriterion: input must be in \[0, 1\], got 1\."),
         (nn.BCECriterion(), -P, T, ValueError, r"must be in \[0, 1\], got -0\."),
         (nn.BCECriterion(), np.where(P > 0.5, np.nan, P), T, ValueError, r"must be in \[0, 1\], got nan"),
@@ -303,3 +324,9 @@ def test_sequence_backward_before_forward():
 
 def test_repr():
     assert repr(nn.BCECriterion()) == "nn.BCECriterion"
+
+
+@pytest.mark.parametrize("epsilon", [0, -1e-3, np.nan])
+def test_charbonnier_refuses_a_width_of_zero(epsilon):
+    with pytest.raises(ValueError, match=r"nn\.CharbonnierCriterion: epsilon must be above 0, got"):
+        nn.CharbonnierCriterion(epsilon=epsilon)

@@ -125,6 +125,7 @@ def _describe_loss(run, loss):
     """Return the loss and its definition in words."""
     name = {
         "BCECriterion": "binary cross-entropy",
+        "CharbonnierCriterion": "Charbonnier loss",
         "MSECriterion": "squared error (eq. 4)",
         "PixelCrossEntropy": "cross-entropy of the labels",
         "SegmentationLoss": "cross-entropy of the labels and squared error of the frames",

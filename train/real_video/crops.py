@@ -1,4 +1,7 @@
-"""Parts of frames to train on: what moves fills more of the picture, and no two are the same."""
+"""What of a batch is parts of clips, and where they are cut out: what moves fills more of the picture."""
+
+import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,3 +25,13 @@ def random_crops(frames, size, random):
         crop = frames[:, n, :, down, across]
         crops[:, n] = crop[..., ::-1] if random.random() < 0.5 else crop
     return crops
+
+
+def drawn_numbers(first, count, share):
+    """Return for `count` training sequences, from the number `first` on, which drawn one each is.
+
+    None where it comes from the clips. Of every n in a row n · share are drawn, and they are numbered from 0
+    on, so that none comes twice.
+    """
+    drawn_before = [math.floor((first + n) * share) for n in range(count + 1)]
+    return [a if b > a else None for a, b in pairwise(drawn_before)]

@@ -9,9 +9,10 @@ import numpy as np
 
 import nnlite as nn
 from nnlite import models
+from nnlite.data.moving_textures import MovingTextures, picture_texture
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, prediction, scores
-from nnlite.train.real_video.crops import random_crops
+from nnlite.train.real_video.crops import drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, Settings
 from nnlite.train.real_video.videos import TestClips, default_folders, find_videos, load_clips, video_name
@@ -91,7 +92,8 @@ class RealVideo(Experiment):
 
     @property
     def criterion(self):
-        return nn.MSECriterion(size_average=False)
+        losses = {"square": nn.MSECriterion, "charbonnier": nn.CharbonnierCriterion}
+        return losses[self.settings.loss](size_average=False)
 
     def build_model(self, device):
         """Return the model to train, on crops where the settings ask for them.
@@ -120,17 +122,37 @@ class RealVideo(Experiment):
         height, width = settings.size
         crop = f", from crops of {settings.crop[1]}x{settings.crop[0]}" if settings.crop else ""
         rate = f"{settings.rate:g} frames a second" if settings.rate else "each frame of the files"
+        drawn = f", {settings.drawn_share:.0%} of them drawn" if settings.drawn_share else ""
         return (
             f"{MODEL_NAME} ({models.count_parameters(model):,} parameters) on the {model.device}: "
-            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, clips of {settings.frames}"
+            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, "
+            f"clips of {settings.frames}{drawn}"
         )
 
     def make_batch(self, step, indices):
-        frames = self.clips.batch(indices).frames - np.float32(GREY)
-        if self.settings.crop:
-            random = np.random.Generator(np.random.PCG64([self.settings.seed, step]))
-            frames = random_crops(frames, self.settings.crop, random)
+        settings = self.settings
+        drawn = drawn_numbers(step * len(indices), len(indices), settings.drawn_share)
+        from_clips = [index for index, number in zip(indices, drawn) if number is None]
+        frames = self.clips.batch(from_clips).frames
+        if settings.crop and from_clips:
+            random = np.random.Generator(np.random.PCG64([settings.seed, step]))
+            frames = random_crops(frames, settings.crop, random)
+        if len(from_clips) < len(indices):
+            moved = self.drawn.batch([number for number in drawn if number is not None]).frames
+            frames = np.concatenate([frames, moved], axis=1) if from_clips else moved
+        frames = frames - np.float32(GREY)
         return frames[:-1], frames[1:]
+
+    @cached_property
+    def drawn(self):
+        """Drawn motions of the textures of the training videos' frames."""
+        settings = self.settings
+        size = settings.crop or settings.size
+        return MovingTextures(self._draw_texture, size, settings.frames, seed=settings.seed)
+
+    def _draw_texture(self, random):
+        clip = self.clips.clip(int(random.integers(len(self.clips))))
+        return picture_texture(clip[random.integers(len(clip))])
 
     def evaluate(self, model):
         return scores.summary(scores.model_errors(model, self.test.clips, self.validation_subset))
@@ -152,7 +174,7 @@ class RealVideo(Experiment):
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
 
     def draw_run(self, folder, model, result, log):
-        figures.draw_curves(folder / "curves.png", log, result["scores"])
+        figures.draw_curves(folder / "curves.png", log, result["scores"], self.settings.loss)
         self.draw(folder, model, result)
         page_of_run(folder, self)
 
@@ -190,4 +212,4 @@ class RealVideo(Experiment):
                 f"and {length} frames are not among them (see --video)"
             )
         frames = self.test.clips.batch([chosen[number]]).frames[:length]
-        return Sequence(frames, f"test clip {number} of {len(chosen)}")
+        return Sequence(frames, f"test clip {number} of {len(chosen)}", criterion=self.criterion)

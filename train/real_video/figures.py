@@ -44,9 +44,12 @@ def draw_figure6(path, model, clips, chosen, titles):
     plt.close(figure)
 
 
-def draw_curves(path, log, scores):
-    """Draw the squared error over the run, beside that of copying and of extrapolating the motion."""
-    training = [line for line in log if "loss" in line]
+def draw_curves(path, log, scores, loss="square"):
+    """Draw the squared error over the run, beside that of copying and of extrapolating the motion.
+
+    loss: what the run made small; where that is not the squared error its values are left out.
+    """
+    training = [line for line in log if "loss" in line and loss == "square"]
     evaluations = [line for line in log if "evaluation" in line]
     panel = {
         "title": "Prediction, mean of all steps",

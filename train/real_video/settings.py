@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nnlite.data.clips import USUAL_MAX_JUMP
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, Preset, option, whole
+from nnlite.train.runs.options import DATA, TRAINING, Preset, option, whole
 
 #: In place of the video to render after training.
 NO_VIDEO = "none"
@@ -78,6 +78,12 @@ class Settings(RunOptions):
         metavar=("HEIGHT", "WIDTH"),
         nargs=2,
     )
+    drawn_share: float = option(
+        0.0,
+        "of the training sequences take this share, from 0 to 1, from drawn motion of the videos' textures: "
+        "parts of their frames, in up to three layers, that shift, turn and grow",
+        DATA,
+    )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
         0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
@@ -100,7 +106,20 @@ class Settings(RunOptions):
         256, "memory for decoded frames of training clips", DATA, least=0, modes=("resume", "evaluate")
     )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
+    loss: str = option(
+        "square",
+        "of a pixel: its squared error, eq. 4, or by Charbonnier's loss its absolute one, smooth at zero",
+        TRAINING,
+        choices=("square", "charbonnier"),
+        kept=("experiment",),
+    )
     signature: int | None = option(None, flags=(), kept=("experiment",))
+
+    def __post_init__(self):
+        """Raise ValueError also for a share that is none."""
+        super().__post_init__()
+        if not 0 <= self.drawn_share <= 1:
+            raise ValueError(f"--drawn-share must be from 0 to 1, got {self.drawn_share:g}")
 
 
 PRESETS = {

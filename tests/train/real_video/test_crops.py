@@ -1,8 +1,9 @@
 """Crops to train on: exact parts of the frames, where something moves, the same for the same seed."""
 
 import numpy as np
+import pytest
 
-from nnlite.train.real_video.crops import random_crops
+from nnlite.train.real_video.crops import drawn_numbers, random_crops
 
 
 def numbered(count=5, clips=3, channels=2, height=20, width=30):
@@ -52,3 +53,13 @@ def test_where_something_moves_is_preferred():
     moving = np.mean([random_crops(frames, (10, 10), random)[1].any() for _ in range(300)])
     # One place at random sees some of it with probability (10/31)² = 0.10, the best of four 0.36.
     assert 0.25 < moving < 0.47
+
+
+@pytest.mark.parametrize("share, expected", [(0.0, 0), (0.3, 300), (0.5, 500), (1.0, 1000)])
+def test_the_share_of_drawn_sequences_and_their_numbers(share, expected):
+    numbers = drawn_numbers(0, 1000, share)
+    drawn = [number for number in numbers if number is not None]
+    assert drawn == list(range(expected))
+    # Batches are parts of the same row, whatever their size.
+    assert [number for first in range(0, 1000, 4) for number in drawn_numbers(first, 4, share)] == numbers
+    assert all(sum(n is not None for n in numbers[k : k + 10]) == 10 * share for k in range(0, 990, 10))

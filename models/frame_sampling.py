@@ -1,0 +1,93 @@
+"""The frame itself as what S moves, in place of its features: zero flow is then a copy of the last frame."""
+
+import nnlite as nn
+from nnlite.layers.activation import sigmoid
+
+from .flow_regressor import UpSamplingFlow
+from .parts import ModuleGraph
+
+#: Initial bias of the gate: σ(-4) = 0.018 of the residual is added.
+GATE_BIAS = -4.0
+
+
+class FrameSampling(ModuleGraph):
+    """Move frames at full resolution by the up-sampled flow, and add a residual where a gate is open.
+
+    Shapes: input the table [Y, T, d]: frames (B, C, 2h, 2w), flow maps (B, 2, h, w) in grid units, and the
+        output of the decoder (B, C + 1, 2h, 2w), whose first C channels are the residual r and whose last is
+        the gate a; output as Y.
+    Forward: y = S(Y, GG(U(T))) + σ(a) ⊙ r, with U `UpSamplingFlow` and one gate for all channels of a pixel.
+        With T = 0 and r = 0 that is Y, up to the rounding of the positions.
+    Backward: S's backward pass turns g into the gradients of Y and of the positions, and Uᵀ the latter into
+        that of T; grad r = g ⊙ σ(a), grad a = σ(a) (1 - σ(a)) Σ_c g_c r_c.
+    Errors: TypeError unless the input is a table; ValueError for other shapes.
+    Source: no part of the paper, whose section 5.1 names warping at half resolution as a source of blur.
+    """
+
+    state_names = (*ModuleGraph.state_names, "gate")
+
+    def __init__(self, height, width, n_channels):
+        super().__init__()
+        self.height, self.width, self.n_channels = height, width, n_channels
+        self.upsampling = UpSamplingFlow(height // 2, width // 2)
+        self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(height, width), channels_last())
+        self.image = channels_last()
+        self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
+        self.modules = [module for _, module in self.children()]
+        self.gate = None
+
+    def children(self):
+        return [(name, getattr(self, name)) for name in ("upsampling", "grid", "image", "sampler")]
+
+    def update_output(self, input):
+        frames, flow, decoded = self._checked(input)
+        grids = self.grid.forward(self.upsampling.forward(flow))
+        moved = self.sampler.forward([self.image.forward(frames), grids])
+        self.gate = sigmoid(decoded[:, -1:])
+        self.output = moved + self.gate * decoded[:, :-1]
+        return self.output
+
+    def backpropagate(self, input, grad_output, backprop):
+        """Take the gradient to frames, flow and decoder; `backprop` does one module."""
+        frames, flow, decoded = self._checked(input)
+        self.check_grad_output(grad_output)
+        g_image, g_grid = backprop(self.sampler, [self.image.output, self.grid.output], grad_output)
+        g_fine = backprop(self.grid, self.upsampling.output, g_grid)
+        g_gate = (grad_output * decoded[:, :-1]).sum(axis=1, keepdims=True) * self.gate * (1 - self.gate)
+        self.grad_input = [
+            backprop(self.image, frames, g_image),
+            backprop(self.upsampling, flow, g_fine),
+            self.xp.concatenate([grad_output * self.gate, g_gate], axis=1),
+        ]
+        return self.grad_input
+
+    def describe(self):
+        return f"({self.n_channels} x {self.height} x {self.width})"
+
+    def _checked(self, input):
+        """Check the table and return its arrays."""
+        self.check_table(input, size=3)
+        frames, flow, decoded = input
+        size = {-2: self.height, -1: self.width}
+        self.check_array(frames, "frames", ndim=4, sizes={-3: self.n_channels} | size)
+        self.check_array(flow, "flow", shape=(len(frames), 2, self.height // 2, self.width // 2))
+        self.check_array(decoded, "decoded", shape=(len(frames), self.n_channels + 1, *frames.shape[-2:]))
+        return input
+
+
+def shut(convolution):
+    """Set the last layer of a decoder so that at first nothing is added, and then little.
+
+    All weights are zero, so the prediction begins as the moved frame alone. They learn all the same: their
+    gradient is σ(a) times the error. The bias of the gate makes σ(a) small. The first steps of optimisers
+    like Adam are as long as the learning rate, however small the gradient, and so is their noise later; over
+    hundreds of weights it would show on pixels that stand still, had it not to pass the gate.
+    """
+    convolution.weight.fill(0)
+    convolution.bias.fill(0)
+    convolution.bias[-1] = GATE_BIAS
+
+
+def channels_last():
+    """Return the module from (B, C, H, W) to the sampler's (B, H, W, C)."""
+    return nn.Transpose((1, 3), (1, 2))
