@@ -96,17 +96,17 @@ def _correlate(x, weight, padding, size):
                     z_hat = z_hat.reshape(*out.shape[:4], 1, 2 * rows.length, n_out).swapaxes(-1, -2)
                     ops.matmul(z_hat, inverse_y, out=out)
 
-        def inverse_rows(tiles, images=images, z=z, band=band):
+        def inverse_rows(tiles, channels, images=images, z=z, band=band):
             z = z.reshape(2 * columns.half, len(z[0, 0]), columns.count, n_out, -1).transpose(1, 2, 3, 4, 0)
             down = slice(band.start * rows.tile, min(band.stop * rows.tile, size[0]))
             for t in range(tiles.start, tiles.stop):
                 across = slice(t * columns.tile, min((t + 1) * columns.tile, size[1]))
-                part = z[:, t, :, : down.stop - down.start]
+                part = z[:, t, channels, : down.stop - down.start]
                 matrix = inverse_x[: across.stop - across.start].T
-                ops.matmul(part, matrix, out=y[images, :, down, across])
+                ops.matmul(part, matrix, out=y[images, channels, down, across])
 
         ops.parallel_for(multiply, columns.half)
-        ops.parallel_for(inverse_rows, columns.count)
+        _divide(ops, inverse_rows, columns.count, n_out)
     return y
 
 
@@ -152,14 +152,22 @@ def _rows_forward(ops, x, axis, read, scratch, name="x"):
     h = scratch(name, (axis.half, 2, len(x), axis.count, x.shape[1], read.stop - read.start))
     flat = h.reshape(2 * axis.half, *h.shape[2:]).transpose(1, 2, 3, 0, 4)  # (N, tiles, C, 2F, rows)
 
-    def work(tiles):
+    def work(tiles, channels):
         for t in range(tiles.start, tiles.stop):
             start, stop, offset = axis.window(t)
             matrix = _matrix(ops.xp, x.dtype, dft.rows_forward, axis.length, stop - start, offset)
-            ops.matmul(matrix, x[:, :, read, start:stop].swapaxes(2, 3), out=flat[:, t])
+            ops.matmul(matrix, x[:, channels, read, start:stop].swapaxes(2, 3), out=flat[:, t, channels])
 
-    ops.parallel_for(work, axis.count)
+    _divide(ops, work, axis.count, x.shape[1])
     return h
+
+
+def _divide(ops, work, tiles, channels):
+    """Call work(tiles, channels), slices, in parallel; divided is that of which there are more."""
+    if tiles > channels:
+        ops.parallel_for(lambda t: work(t, slice(0, channels)), tiles)
+    else:
+        ops.parallel_for(lambda c: work(slice(0, tiles), c), channels)
 
 
 def _columns_forward(ops, h, axis, band, scratch, name="u"):
