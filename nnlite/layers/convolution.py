@@ -57,8 +57,9 @@ class SpatialConvolution(_Kernels):
 
     Shapes: input (n_in, H, W) or (N, n_in, H, W), output (n_out, H', W') or (N, n_out, H', W') with
     H' = ⌊(H + 2 padh - kh) / dh⌋ + 1 and W' likewise; weight (n_out, n_in, kh, kw), bias (n_out,). padh is
-    padw when it is not given. `algorithm` is "gemm", "spectral" (used with stride 1 only) or "auto", the
-    faster of the two by an estimate; all give the same up to rounding (`nnlite.ops.convolution`).
+    padw when it is not given. `algorithm` is "gemm", "rows" or "frames" (both for stride 1 only), "spectral",
+    the faster of these two by an estimate, or "auto", the fastest of the three; all give the same up to
+    rounding (`nnlite.ops.convolution`).
     Forward: y[o, p, q] = bias[o] + Σ_{c,i,j} weight[o, c, i, j] · x[c, p·dh + i - padh, q·dw + j - padw],
     x zero outside.
     Backward: grad_input[c, r, s] = Σ weight[o, c, i, j] · g[o, p, q] over all o, i, j, p, q with

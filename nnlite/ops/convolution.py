@@ -5,21 +5,26 @@ As is conventional, "convolution" means cross-correlation: kernels are not flipp
 
     y[n, o, p, q] = Σ_{c,i,j} weight[o, c, i, j] · x[n, c, p·dh + i - ph, q·dw + j - pw]
 
-Pairs are height first: padding (ph, pw), stride (dh, dw), kernel (kh, kw). Two algorithms compute it: "gemm"
-(`gemm`: matrix products, the reference) and "spectral" (`spectral_rows`: in the frequency domain, for stride
-1). "auto" takes, for each of the three operations, the one that `cost` estimates to be faster.
+Pairs are height first: padding (ph, pw), stride (dh, dw), kernel (kh, kw). Three algorithms compute it:
+"gemm" (`gemm`: matrix products, the reference) and, in the frequency domain and for stride 1, "rows"
+(`spectral_rows`: along rows, best for few output channels) and "frames" (`spectral_frames`: in tiles). "auto"
+takes, for each of the three operations, the one that `cost` estimates to be the fastest, "spectral" the
+faster of the last two.
 """
 
-from . import cost, gemm, spectral_rows
+from . import cost, gemm, spectral_frames, spectral_rows
 
-ALGORITHMS = ("auto", "gemm", "spectral")
+ALGORITHMS = ("auto", "gemm", "spectral", "rows", "frames")
+
+_SPECTRAL = {"rows": spectral_rows, "frames": spectral_frames}
 
 
 def conv2d(x, weight, padding=(0, 0), stride=(1, 1), algorithm="auto"):
     """Return y (N, n_out, H', W') with H' = ⌊(H + 2 ph - kh) / dh⌋ + 1, and W' likewise."""
-    if choose("forward", x.shape, weight.shape, padding, stride, algorithm) == "spectral":
-        return spectral_rows.conv2d(x, weight, padding)
-    return gemm.conv2d(x, weight, padding, stride)
+    chosen = choose("forward", x.shape, weight.shape, padding, stride, algorithm)
+    if chosen == "gemm":
+        return gemm.conv2d(x, weight, padding, stride)
+    return _SPECTRAL[chosen].conv2d(x, weight, padding)
 
 
 def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1), algorithm="auto"):
@@ -29,9 +34,10 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1), algorithm=
     all i for which dh divides y + ph - i; columns likewise.
     """
     shape = len(g), weight.shape[1], *size
-    if choose("grad_input", shape, weight.shape, padding, stride, algorithm) == "spectral":
-        return spectral_rows.conv2d_grad_input(g, weight, size, padding)
-    return gemm.conv2d_grad_input(g, weight, size, padding, stride)
+    chosen = choose("grad_input", shape, weight.shape, padding, stride, algorithm)
+    if chosen == "gemm":
+        return gemm.conv2d_grad_input(g, weight, size, padding, stride)
+    return _SPECTRAL[chosen].conv2d_grad_input(g, weight, size, padding)
 
 
 def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1), algorithm="auto"):
@@ -40,9 +46,10 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1), algorithm="a
     kernel: (kh, kw). grad[o, c, i, j] = Σ_{n,p,q} g[n, o, p, q] · x[n, c, p·dh + i - ph, q·dw + j - pw].
     """
     weight_shape = g.shape[1], x.shape[1], *kernel
-    if choose("grad_weight", x.shape, weight_shape, padding, stride, algorithm) == "spectral":
-        return spectral_rows.conv2d_grad_weight(x, g, kernel, padding)
-    return gemm.conv2d_grad_weight(x, g, kernel, padding, stride)
+    chosen = choose("grad_weight", x.shape, weight_shape, padding, stride, algorithm)
+    if chosen == "gemm":
+        return gemm.conv2d_grad_weight(x, g, kernel, padding, stride)
+    return _SPECTRAL[chosen].conv2d_grad_weight(x, g, kernel, padding)
 
 
 def output_size(size, kernel, padding, stride):
@@ -51,15 +58,21 @@ def output_size(size, kernel, padding, stride):
 
 
 def choose(operation, shape, weight_shape, padding, stride, algorithm="auto"):
-    """Return "gemm" or "spectral", which `algorithm` resolves to; a stride other than 1 is always "gemm".
+    """Return "gemm", "rows" or "frames", which `algorithm` resolves to.
 
-    operation: "forward", "grad_input" or "grad_weight". shape: that of x.
+    operation: "forward", "grad_input" or "grad_weight". shape: that of x. A stride other than 1 is always
+    "gemm".
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
-    if tuple(stride) != (1, 1) or algorithm == "gemm":
+    if tuple(stride) != (1, 1):
         return "gemm"
-    if algorithm == "spectral":
-        return "spectral"
-    gemm_seconds = cost.gemm_seconds(operation, shape, weight_shape, padding)
-    return "spectral" if cost.rows_seconds(shape, weight_shape, padding) < gemm_seconds else "gemm"
+    if algorithm in ("gemm", "rows", "frames"):
+        return algorithm
+    seconds = {
+        "rows": cost.rows_seconds(shape, weight_shape, padding),
+        "frames": cost.frames_seconds(shape, weight_shape, padding),
+    }
+    if algorithm == "auto":
+        seconds["gemm"] = cost.gemm_seconds(operation, shape, weight_shape, padding)
+    return min(seconds, key=seconds.get)

@@ -4,7 +4,10 @@
 float32 on two cores of a CPU; only their ratios matter, and the same choices are made for a GPU.
 """
 
+from functools import lru_cache
+
 from . import gemm, spectral, spectral_rows
+from .overlap import Axis
 
 #: The time of one multiplication in `gemm` and `spectral_rows` on two cores with AVX2.
 MULTIPLICATION = 1 / 95e9
@@ -17,6 +20,19 @@ CALLS = 5_000_000 * MULTIPLICATION
 
 #: A matrix product with fewer rows takes as long as one with this many.
 LEAST_ROWS = 8
+
+#: The same for `spectral_frames`: of a multiplication in the transforms and in the products of spectra, of
+#: moving a number, of a number of the weights' spectra, and of all calls.
+FRAME_TRANSFORM, FRAME_PRODUCT, FRAME_MOVE, FRAME_WEIGHT, FRAME_CALLS = (
+    1 / 225e9,
+    1 / 115e9,
+    1 / 1.6e9,
+    1 / 6e9,
+    300e-6,
+)
+
+#: The smallest and the largest tiles that `choose_frame_tiling` considers.
+LEAST_TILE, LARGEST_TILE = 8, 24
 
 #: What `gemm_seconds` estimates.
 OPERATIONS = "forward", "grad_input", "grad_weight"
@@ -56,6 +72,55 @@ def rows_seconds(shape, weight_shape, padding):
     weights = reals * kh * n_in * n_out
     multiplications = images * (dft_products + products) + weights * kw
     return multiplications * MULTIPLICATION + (images * moves + 2 * weights) * MOVE + CALLS
+
+
+def frames_seconds(shape, weight_shape, padding):
+    """Return the time of any one of the three operations of `spectral_frames`; shape: that of x."""
+    return _tiling_seconds(shape, weight_shape, *choose_frame_tiling(shape, weight_shape, tuple(padding)))
+
+
+@lru_cache
+def choose_frame_tiling(shape, weight_shape, padding):
+    """Return the division of rows and of columns, two `Axis`, with the least time in `spectral_frames`.
+
+    Candidates divide each axis of the output into 1, 2, 3, ... equal tiles of LEAST_TILE to LARGEST_TILE.
+    """
+    sizes = (
+        shape[2:],
+        gemm.output_size(shape[2:], weight_shape[2:], padding, (1, 1)),
+        weight_shape[2:],
+        padding,
+    )
+    candidates = [
+        [Axis(n, outputs, k, p, tile) for tile in _tiles(outputs)] for n, outputs, k, p in zip(*sizes)
+    ]
+    pairs = [(rows, columns) for rows in candidates[0] for columns in candidates[1]]
+    return min(pairs, key=lambda pair: _tiling_seconds(shape, weight_shape, *pair))
+
+
+def _tiles(outputs):
+    tiles = dict.fromkeys(-(-outputs // count) for count in range(1, outputs + 1))
+    return [m for m in tiles if LEAST_TILE <= m <= LARGEST_TILE] or [min(outputs, LARGEST_TILE)]
+
+
+def _tiling_seconds(shape, weight_shape, rows, columns):
+    """Return the time of `spectral_frames` with one division: the products of all stages, and the moves."""
+    (images, n_in, height, _), n_out = shape, weight_shape[0]
+    strips, reals = images * columns.count, 2 * columns.half
+    tiles, frequencies = strips * rows.count, columns.half * rows.length
+    transforms = strips * reals * (columns.length * n_in * height + columns.tile * n_out * rows.outputs)
+    transforms += tiles * columns.half * 4 * rows.length * (rows.reach * n_in + rows.tile * n_out)
+    products = tiles * frequencies * 4 * n_in * n_out
+    moves = strips * reals * (height * n_in + rows.outputs * n_out)
+    moves += tiles * frequencies * 2 * (2 * n_in + n_out)
+    weights = frequencies * 4 * n_in * n_out
+    return (
+        FRAME_CALLS
+        + transforms * FRAME_TRANSFORM
+        + products * FRAME_PRODUCT
+        + moves * FRAME_MOVE
+        + weights * FRAME_WEIGHT
+    )
 
 
 def choose_tile(height, width, images, kernel, n_in, n_out):

@@ -24,6 +24,7 @@ class CupyOps:
 
     patch_bytes = 64 << 20
     spectra_bytes = 256 << 20
+    frame_bytes = 64 << 20
     stacked_rows = 256
 
     gates_forward = staticmethod(gates_cuda.forward)

@@ -15,14 +15,14 @@ import numpy as np
 def rows_forward(length, rows, offset=0):
     """Return the (2F, rows) matrix of the half-spectrum DFT of real rows at offset.. offset + rows - 1."""
     phase = _phase(np.arange(length // 2 + 1), offset + np.arange(rows), length)
-    return np.stack([np.cos(phase), -np.sin(phase)], axis=1).reshape(-1, rows)
+    return np.stack([np.cos(phase), -np.sin(phase)], axis=1).reshape(2 * len(phase), rows)
 
 
 def columns_forward(length, columns, offset=0):
     """Return the (L·2, 2·columns) matrix of the complex DFT; rows (frequency, re/im), columns (re/im, j)."""
     phase = _phase(np.arange(length), offset + np.arange(columns), length)
     cos, sin = np.cos(phase), np.sin(phase)
-    return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], axis=1).reshape(-1, 2 * columns)
+    return np.stack([np.hstack([cos, sin]), np.hstack([-sin, cos])], axis=1).reshape(2 * length, 2 * columns)
 
 
 def columns_forward_twice(length, columns, offset=0):

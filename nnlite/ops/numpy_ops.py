@@ -15,6 +15,8 @@ class NumpyOps:
     xp: the array library.
     patch_bytes, spectra_bytes: how much memory the patches of `gemm` and the spectra of `spectral_rows` may
     take at a time. Here they stay in the cache; on a GPU they are worth the kernel launches.
+    frame_bytes: the same for the half-transformed images of `spectral_frames`, which leave the cache: enough
+    tiles for large products. On a GPU the rest of the spectra come on top, some three times as much.
     stacked_rows: the most rows of matrices that are worth stacking, for one batched product in place of
     several small ones.
     """
@@ -22,6 +24,7 @@ class NumpyOps:
     xp = np
     patch_bytes = 1 << 20
     spectra_bytes = 1 << 20
+    frame_bytes = 32 << 20
     stacked_rows = 0
 
     #: On a GPU one call gets all of the range, whatever `block`.

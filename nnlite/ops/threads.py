@@ -173,7 +173,10 @@ def _help(tasks):
     while True:
         task = tasks.get()
         if task.claim():
-            task.run()
+            try:
+                task.run()
+            except BaseException as error:  # SystemExit, say: the thread goes on, the caller gets it
+                task.error = error
         del task  # its result is not kept until the next one comes
 
 

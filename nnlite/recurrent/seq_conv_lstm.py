@@ -3,10 +3,12 @@
 import numpy as np
 
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
-from ..ops import convolution, cost, threads
+from ..ops import cost, threads
 from .gemm_conv_lstm import GemmConvLSTM
 from .sequence_module import LSTMSequence
 from .spectral_conv_lstm import SpectralConvLSTM
+
+ALGORITHMS = ("auto", "gemm", "spectral")
 
 
 class SeqConvLSTM(LSTMSequence):
@@ -41,8 +43,8 @@ class SeqConvLSTM(LSTMSequence):
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:
             raise ValueError(f"{self.name}: kernels must be odd to keep the map size, got kc={kc}, km={km}")
-        if algorithm not in convolution.ALGORITHMS:
-            known = ", ".join(convolution.ALGORITHMS)
+        if algorithm not in ALGORITHMS:
+            known = ", ".join(ALGORITHMS)
             raise ValueError(f"{self.name}: algorithm must be one of {known}, got {algorithm!r}")
         self.kc, self.km, self.algorithm = kc, km, algorithm
         i2g = SpatialConvolution(n_in, 4 * n_out, kc, kc, 1, 1, kc // 2, kc // 2)

@@ -81,7 +81,15 @@ def is_installed():
 def _forget():
     """Drop what nnlite keeps of whichever CuPy there was."""
     from nnlite import ops
-    from nnlite.ops import cublas, cupy_ops, gates_cuda, spectral_rows, tiles_cuda, updates_cuda
+    from nnlite.ops import (
+        cublas,
+        cupy_ops,
+        gates_cuda,
+        spectral_frames,
+        spectral_rows,
+        tiles_cuda,
+        updates_cuda,
+    )
 
     for function in (
         ops._ops,
@@ -89,6 +97,7 @@ def _forget():
         tiles_cuda._kernels,
         gates_cuda._kernels,
         cublas._handle,
+        spectral_frames._matrix,
         spectral_rows._matrices,
     ):
         function.cache_clear()

@@ -7,12 +7,12 @@ import pytest
 
 import nnlite as nn
 from nnlite.gradcheck import check_module, worst
-from nnlite.ops import convolution, gemm, spectral_rows, threads
+from nnlite.ops import convolution, cost, gemm, spectral_frames, spectral_rows, threads
 from nnlite.ops.numpy_ops import NumpyOps
 from tests import golden_cases as golden
 from tests.nnlite.test_convolution import FORWARD, FULL
 
-ALGORITHMS = ["gemm", "spectral"]
+ALGORITHMS = ["gemm", "rows", "frames"]
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
@@ -94,24 +94,54 @@ def test_many_channels(n_in, n_out, kernel, dtype):
 def test_pieces_do_not_change_the_result(monkeypatch, side):
     padding = 3, 5
     case = problem(np.random.default_rng(0), (2, 3, 13, 10), (4, 3, 3, 6), padding)
-    want = all_three(*case, padding, algorithm="spectral")
+    want = all_three(*case, padding, algorithm="rows")
     monkeypatch.setattr(spectral_rows, "SIDE", side)
-    assert_close(all_three(*case, padding, algorithm="spectral"), want, np.float64)
+    assert_close(all_three(*case, padding, algorithm="rows"), want, np.float64)
 
 
 def test_blocks_of_spectra_do_not_change_the_result(monkeypatch):
     padding = 1, 2
     case = problem(np.random.default_rng(0), (9, 3, 8, 7), (4, 3, 3, 5), padding)
-    want = all_three(*case, padding, algorithm="spectral")
+    want = all_three(*case, padding, algorithm="rows")
     for limit in (1, 50_000):
         monkeypatch.setattr(NumpyOps, "spectra_bytes", limit)
-        assert_close(all_three(*case, padding, algorithm="spectral"), want, np.float64)
+        assert_close(all_three(*case, padding, algorithm="rows"), want, np.float64)
+
+
+@pytest.fixture
+def tiles_of(monkeypatch):
+    """Return a function that fixes the size of the tiles of `spectral_frames`."""
+
+    def fix(size):
+        monkeypatch.setattr(cost, "LEAST_TILE", size)
+        monkeypatch.setattr(cost, "LARGEST_TILE", size)
+        cost.choose_frame_tiling.cache_clear()
+
+    yield fix
+    cost.choose_frame_tiling.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("tile", [1, 2, 4, 9])
+@pytest.mark.parametrize("limit", [1, 30_000, 1 << 30])
+def test_neither_tiles_nor_blocks_change_the_result(monkeypatch, tiles_of, tile, limit, dtype):
+    """Odd and even kernels, padding below and beyond them, a ragged last tile; one tile at a time, or all."""
+    tiles_of(tile)
+    monkeypatch.setattr(NumpyOps, "frame_bytes", limit)
+    monkeypatch.setattr(spectral_frames, "CACHE_BYTES", min(limit, spectral_frames.CACHE_BYTES))
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        *case, _ = random_case(rng, strides=False)
+        x, weight, g = problem(rng, *case, dtype=dtype)
+        got = all_three(x, weight, g, case[2], algorithm="frames")
+        assert_close(got, definition(x, weight, g, case[2], (1, 1)), dtype)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("n_in, n_out", [(8, 1), (1, 8), (8, 8)])
 def test_memory_does_not_grow_with_the_images(monkeypatch, n_in, n_out, algorithm):
     monkeypatch.setattr(threads, "_workers", 1)  # two would reach their peaks together or not
+    monkeypatch.setattr(NumpyOps, "frame_bytes", 4 << 20)
 
     def scratch(operation, images):
         """Return the most memory that an operation takes for a while, in addition to its result."""
@@ -175,10 +205,13 @@ def test_rows_are_divided_among_the_workers(monkeypatch, seed, workers):
     [
         ((80, 1, 64, 64), (16, 1, 7, 7), (3, 3), ["gemm", "gemm", "gemm"]),
         ((80, 16, 64, 64), (1, 16, 7, 7), (3, 3), ["gemm", "gemm", "gemm"]),
-        ((80, 64, 32, 32), (2, 64, 15, 15), (7, 7), ["spectral", "spectral", "spectral"]),
-        ((80, 2, 32, 32), (2, 2, 15, 15), (7, 7), ["spectral", "spectral", "spectral"]),
+        ((80, 64, 32, 32), (2, 64, 15, 15), (7, 7), ["rows", "rows", "rows"]),
+        ((80, 2, 32, 32), (2, 2, 15, 15), (7, 7), ["rows", "rows", "rows"]),
+        ((6, 64, 180, 240), (64, 64, 7, 7), (3, 3), ["frames", "frames", "frames"]),
+        ((6, 64, 23, 30), (64, 64, 7, 7), (3, 3), ["frames", "frames", "frames"]),
+        ((6, 3, 180, 240), (64, 3, 7, 7), (3, 3), ["gemm", "gemm", "gemm"]),
         ((80, 2, 32, 32), (2, 2, 1, 1), (0, 0), ["gemm", "gemm", "gemm"]),
-        ((16, 3, 128, 128), (16, 3, 7, 7), (3, 3), ["gemm", "spectral", "gemm"]),
+        ((16, 3, 128, 128), (16, 3, 7, 7), (3, 3), ["gemm", "frames", "gemm"]),
         ((8, 64, 64, 64), (64, 64, 3, 3), (1, 1), ["gemm", "gemm", "gemm"]),
         ((2, 3, 9, 9), (4, 3, 3, 3), (1, 1), ["gemm", "gemm", "gemm"]),
     ],
@@ -197,7 +230,7 @@ def test_auto_is_the_chosen_one_to_the_bit():
         convolution.choose(op, case[0].shape, case[1].shape, (5, 5), (1, 1))
         for op in ("forward", "grad_input", "grad_weight")
     ]
-    assert "spectral" in algorithms
+    assert "rows" in algorithms
     for k, algorithm in enumerate(algorithms):
         got, want = (all_three(*case, (5, 5), algorithm=a)[k] for a in ("auto", algorithm))
         np.testing.assert_array_equal(got, want)
@@ -235,7 +268,7 @@ def test_gradients_of_each_algorithm(build, algorithm):
 @pytest.mark.parametrize("build", [nn.SpatialConvolution, nn.SpatialConvolutionNoBias])
 def test_the_attribute_decides(monkeypatch, build):
     used = []
-    for name, algorithm in (("gemm", gemm), ("spectral", spectral_rows)):
+    for name, algorithm in (("gemm", gemm), ("frames", spectral_frames), ("rows", spectral_rows)):
         for function in ("conv2d", "conv2d_grad_input", "conv2d_grad_weight"):
             original = getattr(algorithm, function)
 
@@ -244,9 +277,9 @@ def test_the_attribute_decides(monkeypatch, build):
                 return original(*args)
 
             monkeypatch.setattr(algorithm, function, called)
-    module, x = build(2, 3, 3, 3, algorithm="spectral"), np.ones((1, 2, 5, 5), np.float32)
+    module, x = build(2, 3, 3, 3, algorithm="frames"), np.ones((1, 2, 5, 5), np.float32)
     module.backward(x, module.forward(x))
-    assert used == ["spectral"] * 3
+    assert used == ["frames"] * 3
     used.clear()
     module.algorithm = "gemm"
     assert module.clone().algorithm == "gemm"
@@ -255,7 +288,7 @@ def test_the_attribute_decides(monkeypatch, build):
 
 
 def test_unknown_algorithm():
-    message = "algorithm must be one of auto, gemm, spectral, got 'fft'"
+    message = "algorithm must be one of auto, gemm, spectral, rows, frames, got 'fft'"
     with pytest.raises(ValueError, match=r"nn\.SpatialConvolution: " + message):
         nn.SpatialConvolution(2, 3, 3, 3, algorithm="fft")
     module = nn.SpatialConvolution(2, 3, 3, 3)
