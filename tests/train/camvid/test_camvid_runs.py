@@ -104,12 +104,11 @@ def test_sequences_for_the_microscope(both):
         segnet.test_sequence(0, 3)
 
 
-def test_results_without_the_folders_of_the_machine(both):
+def test_results_without_the_folders_of_the_machine(both, tmp_path):
     result = result_of(both / "segnet_flow")
-    result["experiment"] |= {"data": "/home/me/data/camvid", "weights": "/home/me/runs/a/checkpoint.h5"}
-    result["commands"] = [
-        "python -m train.camvid --camvid /home/me/data/camvid --weights=/home/me/a.h5 --lr 1"
-    ]
+    data, weights = tmp_path / "data" / "camvid", tmp_path / "runs" / "a" / "checkpoint.h5"
+    result["experiment"] |= {"data": str(data), "weights": str(weights)}
+    result["commands"] = [f"python -m train.camvid --camvid {data} --weights={tmp_path / 'a.h5'} --lr 1"]
     before = json.dumps(result)
     found = anonymised_result(result)
     assert found["experiment"]["data"] == "camvid" and found["experiment"]["weights"] == "a/checkpoint.h5"
