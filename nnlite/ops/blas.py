@@ -26,8 +26,8 @@ def _libraries():
 def _set_threads(library, count):
     """Set a library's number of threads from whatever thread this is.
 
-    Of OpenBLAS the method of threadpoolctl 3.8 (not of 3.6) does nothing in a thread that was not the first to
-    call it; here the lock and the counting of contexts ensure what that is for.
+    Of OpenBLAS the method of threadpoolctl 3.8 (not of 3.6) does nothing in a thread that was not the first
+    to call it; here the lock and the counting of contexts ensure what that is for.
     """
     getattr(library, "_real_set_num_threads", library.set_num_threads)(count)
 
