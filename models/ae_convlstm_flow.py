@@ -22,8 +22,8 @@ class AEConvLSTMFlow(ModuleGraph):
 
     Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1;
     with `flow_output` the table of that and of T (T, N, 2, H/2, W/2), in grid units.
-    Forward: as above; with sample="frame", where S moves the frame itself and D adds to it,
-        [r, a] = D(S(x_t, GG(T_t))),   Ỹ_{t+1} = S(Y_t, GG(U(T_t))) + σ(a) ⊙ r    (see `FrameSampling`).
+    Forward: as above; with sample="frame" (see `FrameSampling`) S moves the frame itself and D adds to it:
+        [r, a] = D(S(x_t, GG(T_t))),   Ỹ_{t+1} = S(Y_t, clamp(GG(U(T_t)))) + σ(a) ⊙ r.
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
     the memory that determines the sampling positions; H adds the gradient of its smoothness penalty.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.

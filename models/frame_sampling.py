@@ -16,10 +16,11 @@ class FrameSampling(ModuleGraph):
     Shapes: input the table [Y, T, d]: frames (B, C, 2h, 2w), flow maps (B, 2, h, w) in grid units, and the
         output of the decoder (B, C + 1, 2h, 2w), whose first C channels are the residual r and whose last is
         the gate a; output as Y.
-    Forward: y = S(Y, GG(U(T))) + σ(a) ⊙ r, with U `UpSamplingFlow` and one gate for all channels of a pixel.
-        With T = 0 and r = 0 that is Y, up to the rounding of the positions.
-    Backward: S's backward pass turns g into the gradients of Y and of the positions, and Uᵀ the latter into
-        that of T; grad r = g ⊙ σ(a), grad a = σ(a) (1 - σ(a)) Σ_c g_c r_c.
+    Forward: y = S(Y, clamp(GG(U(T)))) + σ(a) ⊙ r, with U `UpSamplingFlow` and one gate for all channels of a
+        pixel. Positions are clamped to the frame, so that what comes into the picture from outside is guessed
+        to go on like its border. With T = 0 and r = 0 that is Y, up to the rounding of the positions.
+    Backward: S's backward pass turns g into the gradients of Y and of the positions, zero where these were
+        clamped, and Uᵀ the latter into that of T; grad r = g ⊙ σ(a), grad a = σ(a) (1 - σ(a)) Σ_c g_c r_c.
     Errors: TypeError unless the input is a table; ValueError for other shapes.
     Source: no part of the paper, whose section 5.1 names warping at half resolution as a source of blur.
     """
@@ -30,7 +31,9 @@ class FrameSampling(ModuleGraph):
         super().__init__()
         self.height, self.width, self.n_channels = height, width, n_channels
         self.upsampling = UpSamplingFlow(height // 2, width // 2)
-        self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(height, width), channels_last())
+        self.grid = nn.Sequential(
+            nn.AffineGridGeneratorOpticalFlow2D(height, width), channels_last(), nn.Clamp(-1, 1)
+        )
         self.image = channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
         self.modules = [module for _, module in self.children()]
