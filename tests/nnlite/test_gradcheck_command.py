@@ -17,7 +17,7 @@ def test_public_classes_are_the_concrete_ones():
     assert not any(name.startswith("_") for name in found)
 
 
-@pytest.mark.parametrize("package", ["nnlite", "models"])
+@pytest.mark.parametrize("package", ["nnlite", "nnlite.models"])
 def test_whole_package_passes(package, capsys):
     code = main(["--package", package])
     printed = capsys.readouterr().out
@@ -25,7 +25,7 @@ def test_whole_package_passes(package, capsys):
     assert len(printed.splitlines()) > len(public_classes(package))
 
 
-@pytest.mark.parametrize("package", ["nnlite", "models"])
+@pytest.mark.parametrize("package", ["nnlite", "nnlite.models"])
 def test_a_case_checks_the_class_that_it_is_named_after(package, monkeypatch):
     cases = importlib.import_module(f"{package}.gradcheck_cases")
     checked = []
