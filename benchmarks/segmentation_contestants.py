@@ -63,9 +63,9 @@ class Nnlite(SegmentationContestant):
 
 
 class Torch(SegmentationContestant):
-    """The same networks in PyTorch."""
+    """The same networks in PyTorch; variant: "eager" or "compiled", possibly with "channels-last"."""
 
-    def __init__(self, model, folder):
+    def __init__(self, model, folder, variant):
         super().__init__(folder)
         import torch
 
@@ -74,6 +74,10 @@ class Torch(SegmentationContestant):
         self.torch, self.loss, self.flow = torch, torch_segnet.loss, model == "segnet_flow"
         self.model = torch_segnet.SegNetFlow(*self.size) if self.flow else torch_segnet.SegNet()
         torch_models.load_parameters(self.model, self.start)
+        mode, *layouts = variant.split()
+        if layouts:
+            self.model.to(memory_format=torch.channels_last)
+        self.call = torch.compile(self.model) if mode == "compiled" else self.model
         self.frames, self.labels = torch.from_numpy(self.frames), torch.from_numpy(self.labels)
         self.optimiser = torch.optim.RMSprop(
             self.model.parameters(), RMSPROP["learning_rate"], RMSPROP["alpha"], RMSPROP["epsilon"]
@@ -85,11 +89,11 @@ class Torch(SegmentationContestant):
         """Take one training step; return the loss."""
         self.optimiser.zero_grad(set_to_none=True)
         if self.flow:
-            scores, predicted, penalty = self.model(self.frames)
+            scores, predicted, penalty = self.call(self.frames)
             loss = self.loss(scores, self.labels, None, predicted, self.frames)
             (loss + penalty).backward()
         else:
-            scores = self.model(self.frames.flatten(0, 1)).unflatten(0, self.frames.shape[:2])
+            scores = self.call(self.frames.flatten(0, 1)).unflatten(0, self.frames.shape[:2])
             loss = self.loss(scores, self.labels, None)
             loss.backward()
         self.torch.nn.utils.clip_grad_value_(self.model.parameters(), CLIP)
@@ -97,9 +101,9 @@ class Torch(SegmentationContestant):
         return float(loss.detach())
 
 
-def build(framework, model, folder):
-    """Return the contestant of a framework, "nnlite" or "torch"."""
-    return {"nnlite": Nnlite, "torch": Torch}[framework](model, folder)
+def build(contestant, model, folder):
+    """Return "nnlite", or PyTorch in the variant of that name."""
+    return Nnlite(model, folder) if contestant == "nnlite" else Torch(model, folder, contestant)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 A step is forward pass, loss, backpropagation through time, clipping and rmsprop. Both start from the same
 parameters, and their first losses are compared. Each runs in its own process; memory is the peak of its
-resident set size. Writes segmentation_step.md and segmentation_step.json.
+resident set size. Ratios are over PyTorch's fastest and its leanest variant. Writes segmentation_step.md and
+segmentation_step.json.
 """
 
 import argparse
@@ -29,7 +30,17 @@ from nnlite.train.report.tables import format_markdown
 #: The largest relative difference allowed between the first losses.
 TOLERANCE = 1e-4
 TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
-COLUMNS = ("network", "parameters", "nnlite, MB", "PyTorch, MB", "ratio", "nnlite, s", "PyTorch, s", "ratio")
+VARIANTS = ("eager", "eager channels-last", "compiled", "compiled channels-last")
+COLUMNS = (
+    "network",
+    "parameters",
+    "nnlite, MB",
+    "PyTorch's leanest, MB",
+    "ratio",
+    "nnlite, s",
+    "PyTorch's fastest, s",
+    "ratio",
+)
 
 
 def main(argv=None):
@@ -42,13 +53,16 @@ def main(argv=None):
     )
     parser.add_argument("--size", nargs=2, type=int, default=(180, 240), metavar=("H", "W"))
     parser.add_argument("--length", type=int, default=6, help="frames in a sequence (6)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each framework, one step each (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant, one step each (3)")
+    parser.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=VARIANTS[:2], help="of PyTorch (the first two)"
+    )
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
     options = parser.parse_args(argv)
     rows = []
     try:
         for name in TITLES:
-            rows.append(measure(name, options.size, options.length, options.rounds))
+            rows.append(measure(name, options.size, options.length, options.rounds, options.variants))
             print(format_markdown(COLUMNS, [_cells(rows[-1])]), flush=True)
     except (ChildFailed, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,34 +84,37 @@ def main(argv=None):
     return 0
 
 
-def measure(name, size, length, rounds):
-    """Return the peak bytes and the seconds of a network's steps in both frameworks.
+def measure(name, size, length, rounds, variants):
+    """Return the peak bytes and the seconds of a network's steps: nnlite's, and those of PyTorch's variants.
 
-    ValueError if the first losses differ, ChildFailed if a framework's process ends.
+    ValueError if the first losses differ, ChildFailed if a contestant's process ends.
     """
-    row, losses, children = {"network": name}, {}, {}
+    row, losses, children = {"network": name, "torch": {}}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
         row["parameters"] = _write_start(folder, name, size, length)
         try:
-            for framework in ("nnlite", "torch"):
-                settings = {"framework": framework, "model": name, "folder": folder}
-                children[framework] = Child(
+            for contestant in ("nnlite", *variants):
+                settings = {"contestant": contestant, "model": name, "folder": folder}
+                children[contestant] = Child(
                     "nnlite.benchmarks.segmentation_contestants", settings, dict(os.environ)
                 )
-                losses[framework] = children[framework].ask("warm_up", 1)
-            if not abs(losses["nnlite"] / losses["torch"] - 1) <= TOLERANCE:
+                losses[contestant] = children[contestant].ask("warm_up", 1)
+            if not all(abs(loss / losses["nnlite"] - 1) <= TOLERANCE for loss in losses.values()):
                 raise ValueError(f"{name}: losses {losses} differ")
-            seconds = {framework: [] for framework in children}
+            seconds = {contestant: [] for contestant in children}
             for _ in range(rounds):
-                for framework, child in children.items():
-                    seconds[framework] += child.ask("turn", 0.0)
-            for framework, child in children.items():
-                peak = child.ask("peak_memory")["host"]
-                row[framework] = {
-                    "seconds": seconds[framework],
-                    "bytes": peak,
+                for contestant, child in children.items():
+                    seconds[contestant] += child.ask("turn", 0.0)
+            for contestant, child in children.items():
+                measured = {
+                    "seconds": seconds[contestant],
+                    "bytes": child.ask("peak_memory")["host"],
                     "libraries": child.libraries,
                 }
+                if contestant == "nnlite":
+                    row["nnlite"] = measured
+                else:
+                    row["torch"][contestant] = measured
         finally:
             for child in children.values():
                 child.close()
@@ -124,15 +141,17 @@ def format_page(run):
 
 def _cells(row):
     nnlite, torch = row["nnlite"], row["torch"]
-    nnlite_seconds, torch_seconds = median(nnlite["seconds"]), median(torch["seconds"])
+    fastest = min(torch, key=lambda variant: median(torch[variant]["seconds"]))
+    leanest = min(torch, key=lambda variant: torch[variant]["bytes"])
+    nnlite_seconds, torch_seconds = median(nnlite["seconds"]), median(torch[fastest]["seconds"])
     return (
         TITLES[row["network"]],
         f"{row['parameters']:,}",
         f"{nnlite['bytes'] / 1e6:,.0f}",
-        f"{torch['bytes'] / 1e6:,.0f}",
-        f"{nnlite['bytes'] / torch['bytes']:.2f}",
+        f"{torch[leanest]['bytes'] / 1e6:,.0f} ({leanest})",
+        f"{nnlite['bytes'] / torch[leanest]['bytes']:.2f}",
         f"{nnlite_seconds:.2f}",
-        f"{torch_seconds:.2f}",
+        f"{torch_seconds:.2f} ({fastest})",
         f"{nnlite_seconds / torch_seconds:.2f}",
     )
 

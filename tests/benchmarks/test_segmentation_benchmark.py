@@ -15,8 +15,9 @@ def test_a_small_run(tmp_path, capsys):
     run = json.loads((tmp_path / "segmentation_step.json").read_text())
     assert [row["parameters"] for row in run["rows"]] == [1_416_075, 2_456_469]
     for row in run["rows"]:
-        for side in ("nnlite", "torch"):
-            assert row[side]["bytes"] > 50e6 and len(row[side]["seconds"]) == 1
+        assert list(row["torch"]) == ["eager", "eager channels-last"]
+        for measured in (row["nnlite"], *row["torch"].values()):
+            assert measured["bytes"] > 50e6 and len(measured["seconds"]) == 1
     page = (tmp_path / "segmentation_step.md").read_text()
     assert "| SegNet-flow |" in page and "3 frames of 24x16" in page
 
