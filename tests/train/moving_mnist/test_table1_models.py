@@ -18,7 +18,6 @@ from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from tests.toy_table1 import TOY, plan
 
-
 pytestmark = pytest.mark.usefixtures("quick")
 
 
