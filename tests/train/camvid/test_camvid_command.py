@@ -26,8 +26,9 @@ def camvid_folder(tmp_path_factory):
     return folder
 
 
-def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
+def test_published_split_of_camvid(camvid_folder, monkeypatch, tmp_path, capsys):
     """SegNet sees labelled frames alone, SegNet-flow stills; both are scored on the same pixels."""
+    draw_nothing(monkeypatch, but=["draw_results"])
     folder = tmp_path / "run"
     arguments = [*TOY, "--camvid", str(camvid_folder), "--sequences", "8", "--out", str(folder)]
     assert camvid.main(arguments) == 0
@@ -49,8 +50,9 @@ def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
     assert not (folder / "sequence.png").exists()
 
 
-def test_video_of_camvid(camvid_folder, tmp_path):
+def test_video_of_camvid(camvid_folder, monkeypatch, tmp_path):
     """Of val the earlier part is learned from, one label in six; the later one is scored."""
+    draw_nothing(monkeypatch, but=["draw_results"])
     folder = tmp_path / "run"
     arguments = [*TOY, *QUICK, "--camvid", str(camvid_folder), "--split", "val", "--out", str(folder)]
     assert camvid.main(arguments) == 0
