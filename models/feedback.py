@@ -8,9 +8,8 @@ from itertools import pairwise
 
 import nnlite as nn
 from nnlite import backend
-from nnlite.recurrent.sequence_module import SequenceModule
 
-from .parts import ModuleGraph
+from .parts import ModuleGraph, running_memories, sequence_memories
 
 
 def roll_out(model, frames, steps):
@@ -136,7 +135,7 @@ class FeedbackWithGradient(Feedback):
     def __init__(self, video, fed_back):
         super().__init__(video, fed_back)
         self._inputs = None
-        if not any(isinstance(module, SequenceModule) for module in video.list_modules()):
+        if not sequence_memories(video):
             raise ValueError(
                 f"{self.name}: the memories of {type(video).__name__} do not take gradients of their state "
                 "(untied ones do not); train with predictions as data, or build it without untied"
@@ -147,7 +146,7 @@ class FeedbackWithGradient(Feedback):
         outputs = [self.video.update_output(input)]
         for before, stage in pairwise(stages):
             stage.training() if self.train else stage.evaluate()
-            for memory, earlier in zip(_memories(stage), _memories(before)):
+            for memory, earlier in zip(running_memories(stage), running_memories(before)):
                 memory.user_prev_output, memory.user_prev_cell = earlier.last_output, earlier.last_cell
             outputs.append(stage.update_output(outputs[-1][-1:]))
         self._inputs = [input, *(output[-1:] for output in outputs[:-1])]
@@ -159,12 +158,12 @@ class FeedbackWithGradient(Feedback):
         self.check_grad_output(grad_output)
         stages, seen = [self.video, *self.copies(self.fed_back)], len(input)
         pieces = [grad_output[:seen], *(g[None] for g in grad_output[seen:])]
-        grad_fed_back, after = None, [None] * len(_memories(self.video))
+        grad_fed_back, after = None, [None] * len(running_memories(self.video))
         for stage, x, g in zip(stages[::-1], self._inputs[::-1], pieces[::-1]):
             if grad_fed_back is not None:
                 g = g.copy()
                 g[-1:] += grad_fed_back
-            memories = _memories(stage)
+            memories = running_memories(stage)
             for memory, later in zip(memories, after):
                 memory.grad_prev_output = later and later.user_grad_prev_output
                 memory.user_next_grad_cell = later and later.user_grad_prev_cell
@@ -176,10 +175,3 @@ class FeedbackWithGradient(Feedback):
 
     def sum_penalties(self):
         return super().sum_penalties() + sum(copy.sum_penalties() for copy in self._copies or [])
-
-
-def _memories(video):
-    """Return the memories whose state is handed on: none while a flow is held, for they are not run."""
-    if getattr(video, "hold_flow", False):
-        return []
-    return [module for module in video.list_modules() if isinstance(module, SequenceModule)]

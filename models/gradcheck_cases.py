@@ -1,4 +1,4 @@
-"""Finite-difference cases of the models: `python -m nnlite.gradcheck --package models`."""
+"""Finite-difference cases of the models: `python -m nnlite.gradcheck --package nnlite.models`."""
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .flow_regressor import PixelsToGrid, UpSamplingFlow
 from .frame_sampling import FrameSampling
 from .label_propagation import LabelPropagation
 from .parts import Predictor, decoder, encoder
+from .recomputation import Recomputation
 from .segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from .segnet import SegNet
 from .segnet_flow import SegNetFlow
@@ -171,6 +172,14 @@ def cases():
             "FeedbackWithGradient hold_flow",
             _fed_back(FeedbackWithGradient, _model_without_flow),
             noise(2, 2, 1, 12, 16),
+        ),
+        _case(
+            "Recomputation",
+            lambda: Recomputation(_model("ae_convlstm", **small)(), 2),
+            noise(5, 2, 1, 8, 12),
+        ),
+        _case(
+            "Recomputation AEConvLSTMFlow", lambda: Recomputation(_flow_model()(), 1), noise(3, 2, 1, 12, 16)
         ),
         _case("PixelsToGrid", lambda: PixelsToGrid(3, 4), noise(2, 2, 3, 4)),
         _case(

@@ -3,6 +3,7 @@
 import nnlite as nn
 from nnlite import backend, init
 from nnlite.random import default_generator
+from nnlite.recurrent.sequence_module import SequenceModule
 
 
 def convolution(n_in, n_out, kernel):
@@ -39,6 +40,16 @@ def conv_memory(n_in, n_out, kernel, untied=False):
     if untied:
         return nn.Sequencer(nn.UntiedConvLSTM(n_in, n_out, 9999, kernel, kernel))
     return nn.SeqConvLSTM(n_in, n_out, kernel)
+
+
+def sequence_memories(video):
+    """Return the memories of a model that take a state from outside and give its gradient back."""
+    return [module for module in video.list_modules() if isinstance(module, SequenceModule)]
+
+
+def running_memories(video):
+    """Return the same, but none while the model's flow is held: they are not run then."""
+    return [] if getattr(video, "hold_flow", False) else sequence_memories(video)
 
 
 def check_size(model, height, width, factor=2):

@@ -91,9 +91,12 @@ class SegNet(nn.Container):
             self.dropped = True
             if layer is not self.normalisation:  # the others need no output in backward
                 layer.output = _shape_only(layer.output)
-            # In this order the temporary arrays of the first do not add to the result of the second.
-            layer.acc_grad_parameters(x, g, scale)
-            g = layer.update_grad_input(x, g)
+            if isinstance(layer, nn.SpatialConvolution):
+                # In this order the temporary arrays of the first do not add to the result of the second.
+                layer.acc_grad_parameters(x, g, scale)
+                g = layer.update_grad_input(x, g)
+            else:
+                g = layer.backward(x, g, scale)
             if next_layer is not None:
                 next_layer.grad_input = None
         self.grad_input = g.reshape(input.shape)

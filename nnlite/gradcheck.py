@@ -2,7 +2,7 @@
 
     python -m nnlite.gradcheck                    every module of the package, as a table
     python -m nnlite.gradcheck --match LSTM       those whose label contains "LSTM"
-    python -m nnlite.gradcheck --package models   another package that has a `gradcheck_cases` module
+    python -m nnlite.gradcheck --package nnlite.models   another package with `gradcheck_cases`
 
 Modules are found by walking the package, so that a new one without a case fails. For outputs y and
 fixed random R the loss is L = Σ R ⊙ y (plus the value of every penalty inside); an entry z of an input

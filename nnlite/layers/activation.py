@@ -4,6 +4,7 @@ import numpy as np
 
 from ..backend import get_array_module
 from ..module import Module
+from ..ops import get_ops
 
 
 class Tanh(Module):
@@ -89,12 +90,12 @@ class ReLU(Module):
 
     def update_output(self, input):
         self.check_array(input)
-        self.output = self.xp.fmax(input, 0)
+        self.output = get_ops(input).positive_part(input)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = self.xp.where(input > 0, grad_output, self.dtype.type(0))
+        self.grad_input = get_ops(input).where_positive(input, grad_output)
         return self.grad_input
 
 

@@ -51,88 +51,107 @@ class BatchNormalization(Module):
     def update_output(self, input):
         allowed = self.batch_ndim if self.train else (self.batch_ndim - 1, self.batch_ndim)
         self.check_array(input, ndim=allowed, sizes={1 - self.batch_ndim: self.n})
-        mean, var = self._train_statistics(input) if self.train else (self.running_mean, self.running_var)
-        self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
-        output = self.xp.empty_like(input)
+        mean, var = self.running_mean, self.running_var
+        if self.train:
+            self._check_count(input)
+            mean, var = self.xp.empty_like(mean), self.xp.empty_like(var)
+        axes, output = self._reduced_axes(input), self.xp.empty_like(input)
 
-        def write(features, at):
-            y = self._normalized(input, features, at)
+        def write(features, at, scratch):
+            x, y = input[at], output[at]
+            if self.train:
+                mean[features] = x.mean(axes)
+            self.xp.subtract(x, self._spread(mean[features]), out=y)
+            if self.train:
+                var[features] = self.xp.multiply(y, y, out=scratch).mean(axes)
+            factor = 1 / self.xp.sqrt(var[features] + self.eps)
+            y *= self._spread(factor if self.weight is None else factor * self.weight[features])
             if self.weight is not None:
-                y *= self._spread(self.weight[features])
                 y += self._spread(self.bias[features])
-            output[at] = y
 
         self._by_features(write, input)
+        if self.train:
+            self._update_running_statistics(mean, var, input.size // self.n)
+        self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
         self.output = output
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        factor = self.save_std if self.weight is None else self.save_std * self.weight
-        axes, grad_input = self._reduced_axes(input), self.xp.empty_like(input)
-
-        def write(features, at):
-            grad = grad_output[at]
-            if self.train:
-                normalized = self._normalized(input, features, at)
-                grad = grad - grad.mean(axes, keepdims=True)
-                normalized *= (grad_output[at] * normalized).mean(axes, keepdims=True)
-                grad -= normalized
-            self.xp.multiply(grad, self._spread(factor[features]), out=grad_input[at])
-
-        self._by_features(write, input)
-        self.grad_input = grad_input
+        self.grad_input = self.xp.empty_like(input)
+        self._backpropagate(input, grad_output, grad_input=self.grad_input)
         return self.grad_input
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
-        if self.weight is None:
-            return
-        axes = self._reduced_axes(input)
+        if self.weight is not None:
+            self._backpropagate(input, grad_output, scale)
 
-        def accumulate(features, at):
-            self.grad_weight[features] += scale * (
-                grad_output[at] * self._normalized(input, features, at)
-            ).sum(axes)
+    def backward(self, input, grad_output, scale=1.0):
+        """Do both in one pass over the arrays, for both need the same sums."""
+        self.check_grad_output(grad_output)
+        self.grad_input = self.xp.empty_like(input)
+        self._backpropagate(input, grad_output, scale, self.grad_input)
+        return self.grad_input
 
-        self._by_features(accumulate, input)
-        self.grad_bias += scale * grad_output.sum(axes)
+    def _backpropagate(self, input, grad_output, scale=None, grad_input=None):
+        """Add `scale` times the parameters' gradients, unless it is None; fill `grad_input`, unless it is."""
+        axes, mean_over = self._reduced_axes(input), input.size // self.n
+        learns, passes_on = scale is not None and self.weight is not None, grad_input is not None
 
-    def _train_statistics(self, input):
-        """Return mean and biased variance of each feature, and update the running statistics."""
-        count = input.size // self.n
-        if count < 2:
+        def work(features, at, scratch):
+            g = grad_output[at]
+            factor = self.save_std[features]
+            if self.weight is not None:
+                factor = factor * self.weight[features]
+            if learns or self.train:
+                normalized = grad_input[at] if passes_on else scratch
+                self.xp.subtract(input[at], self._spread(self.save_mean[features]), out=normalized)
+                normalized *= self._spread(self.save_std[features])
+                along = self.xp.multiply(g, normalized, out=scratch).sum(axes)
+                total = g.sum(axes)
+            if learns:
+                self.grad_weight[features] += scale * along
+                self.grad_bias[features] += scale * total
+            if passes_on and self.train:
+                normalized *= self._spread(along / -mean_over)
+                normalized += g
+                normalized -= self._spread(total / mean_over)
+                normalized *= self._spread(factor)
+            elif passes_on:
+                self.xp.multiply(g, self._spread(factor), out=grad_input[at])
+
+        self._by_features(work, input)
+
+    def _check_count(self, input):
+        if input.size // self.n < 2:
             raise ValueError(
                 f"{self.name}: training needs at least 2 values of each feature, got shape {input.shape}"
             )
-        axes = self._reduced_axes(input)
-        mean, var = input.mean(axes), self.xp.empty(self.n, self.dtype)
 
-        def measure(features, at):
-            centred = input[at] - self._spread(mean[features])
-            var[features] = self.xp.multiply(centred, centred, out=centred).mean(axes)
-
-        self._by_features(measure, input)
+    def _update_running_statistics(self, mean, var, count):
+        """Let the running statistics follow mean and biased variance of `count` values of each feature."""
         for running, new in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             running *= 1 - self.momentum
             running += self.momentum * new
-        return mean, var
 
     def _by_features(self, work, input):
-        """Call work(features, at) for all features, a slice of them at a time, with its index in `input`.
+        """Call work(features, at, scratch) for all features, some at a time, a slice of them.
 
-        All at once, the intermediate arrays would take as much memory as several inputs.
+        at: their index in `input`. scratch: an array for what is computed on the way, of the shape of
+        input[at]. On a CPU what a call reads and writes stays in the cache.
         """
         before = (slice(None),) * (input.ndim + 1 - self.batch_ndim)
+        ops, some = get_ops(input), cache_items(max(input.nbytes // self.n, 1))
 
-        def piece(features):
-            work(features, (*before, features))
+        def share(features):
+            room = None
+            for few in ops.blocked(features, some):
+                at = (*before, few)
+                if room is None:
+                    room = self.xp.empty_like(input[at])
+                work(few, at, room if room.shape == input[at].shape else self.xp.empty_like(input[at]))
 
-        feature_bytes = max(input.nbytes // self.n, 1)
-        get_ops(input).parallel_for(piece, self.n, cache_items(feature_bytes))
-
-    def _normalized(self, input, features, at):
-        """Return x̂ of some features, for the statistics of the last forward pass."""
-        return (input[at] - self._spread(self.save_mean[features])) * self._spread(self.save_std[features])
+        ops.parallel_for(share, self.n)
 
     def _spread(self, values):
         """Return one value a feature in a shape that broadcasts over the input."""

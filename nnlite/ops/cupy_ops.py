@@ -54,6 +54,12 @@ class CupyOps:
     def blocked(items, size):
         return [items]
 
+    def positive_part(self, x):
+        return self.xp.fmax(x, 0)
+
+    def where_positive(self, x, g):
+        return self.xp.where(x > 0, g, g.dtype.type(0))
+
     def weighted_gather(self, pixels, index, weights):
         weights = weights[..., None]
         # where: what is not read must not count, not even an infinite value

@@ -66,6 +66,25 @@ class NumpyOps:
         return out
 
     @staticmethod
+    def positive_part(x):
+        """Return max(x, 0), and 0 where x is NaN."""
+        y = np.empty(x.shape, x.dtype)
+        _by_elements(lambda x, y: np.fmax(x, 0, out=y), x, y)
+        return y
+
+    @staticmethod
+    def where_positive(x, g):
+        """Return g where x > 0, else 0."""
+        bits, out = np.dtype(f"i{g.itemsize}"), np.empty(x.shape, g.dtype)
+
+        def select(x, g, out):  # by bits, which takes a third of the time of `where`
+            mask = np.greater(x, 0).view(np.int8).astype(bits)
+            np.bitwise_and(np.negative(mask, out=mask), g.view(bits), out=out.view(bits))
+
+        _by_elements(select, x, g, out)
+        return out
+
+    @staticmethod
     def weighted_gather(pixels, index, weights):
         """Return (P, D) rows Σ_k weights[p, k] · pixels[index[p, k]]; an entry of weight 0 is not read."""
         return _sparse(index, weights, len(pixels)) @ pixels
@@ -82,6 +101,21 @@ class NumpyOps:
     def dot_rows(a, b):
         """Return Σ_d a[p, d] · b[p, d]."""
         return np.einsum("pd,pd->p", a, b)
+
+
+def _by_elements(work, *arrays):
+    """Call work on the same elements of all arrays, as 1-d pieces that stay in the cache, in parallel.
+
+    The last array is written to and contiguous.
+    """
+    flat = [array.reshape(-1) for array in arrays]
+    size = threads.cache_items(sum(array.itemsize for array in arrays))
+
+    def pieces(numbers):
+        for number in range(numbers.start, numbers.stop):
+            work(*(array[number * size : (number + 1) * size] for array in flat))
+
+    threads.parallel_for(pieces, -(-flat[-1].size // size))
 
 
 def _sparse(index, weights, columns):

@@ -39,6 +39,11 @@ class SequenceModule(Module):
         self._remember = mode
         return self
 
+    @property
+    def remembers(self):
+        """Whether the next sequence, in this mode, continues from where the previous one ended."""
+        return self._remember in ("both", "train" if self.train else "eval")
+
     def forget(self):
         """Start the next sequence from zero; return self."""
         self.last_output = self.last_cell = None
@@ -58,7 +63,7 @@ class SequenceModule(Module):
         """Forget the previous sequence, or raise if `input` is empty or does not continue it."""
         if len(input) == 0:
             raise ValueError(f"{self.name}: a sequence must have at least one step")
-        if self._remember not in ("both", "train" if self.train else "eval"):
+        if not self.remembers:
             self.forget()
         self.grad_prev_output = None
         output = self._from_user("user_prev_output", input, state_shape)

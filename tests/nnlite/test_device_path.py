@@ -90,7 +90,7 @@ def test_case(label, monkeypatch):
 
 
 def test_all_modules_have_a_case():
-    classes = {**gradcheck.public_classes("nnlite"), **gradcheck.public_classes("models")}
+    classes = {**gradcheck.public_classes("nnlite"), **gradcheck.public_classes("nnlite.models")}
     assert set(classes) <= {label.split()[0] for label in CASES}
 
 

@@ -9,7 +9,7 @@ import nnlite as nn
 from nnlite.gradcheck import TOLERANCE, _cases, main, public_classes, run_cases, worst
 from nnlite.gradcheck_cases import inputs
 
-PACKAGES = ("nnlite", "models")
+PACKAGES = ("nnlite", "nnlite.models")
 #: All that the command checks: {(package, label): function, or None where a class has no case}.
 CASES = {(package, label): check for package in PACKAGES for label, check in _cases(package)}
 

@@ -45,8 +45,9 @@ class LabelledVideo(Experiment):
         "learns to predict, on video with few labels. Then score both on unseen video (Table 2).\n"
         "Without --camvid on moving shapes, which need no download."
     )
-    # Labels are looked at on the way, so that no step fits into a graph.
-    not_offered = frozenset(("loss_at", "cuda_graph"))
+    # Labels are looked at on the way, so that no step fits into a graph; labels are propagated from the first
+    # step on, so that it cannot be run in pieces.
+    not_offered = frozenset(("loss_at", "cuda_graph", "memory"))
     data = None
 
     @classmethod

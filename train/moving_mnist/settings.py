@@ -137,6 +137,8 @@ class Settings(RunOptions):
             raise ValueError(
                 "--feedback data with --cuda-graph: a roll-out cannot be captured; take --feedback gradient"
             )
+        if self.memory == "low" and self.steps_ahead > 1:
+            raise ValueError("--memory low is for one step ahead: leave it out, or --steps-ahead")
 
     @property
     def seen(self):

@@ -21,6 +21,7 @@ from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.data.prefetch import Prefetch
 from nnlite.files import replacing
+from nnlite.models.recomputation import Recomputation
 from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
 from nnlite.train.report.anonymise import CHECKPOINT
@@ -48,6 +49,7 @@ class Trainer:
         self.prefetch = prefetch
         if options.tf32:
             backend.use_tf32(model.device)
+        self.stepped = Recomputation(model) if options.memory == "low" else model
         self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
         if options.tf32 or options.cuda_graph:
             cupy_ops.use_cublas()  # CuPy rounds some products only, and lets none into a graph
@@ -145,14 +147,14 @@ class Trainer:
         """
         options = self.options
         self.gradients.fill(0)
-        output = self.model.forward(input)
+        output = self.stepped.forward(input)
         if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
             self._check_finite(sum(y.sum() for y in table.leaves(output)))
         loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
-        self.model.backward(input, grad_output)
+        self.stepped.backward(input, grad_output)
         self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
         optim.clip_by_value(self.gradients, options.clip)
-        return loss / elements, self.model.sum_penalties() / options.batch
+        return loss / elements, self.stepped.sum_penalties() / options.batch
 
     @contextmanager
     def _batches(self, steps):

@@ -51,6 +51,13 @@ class LoopOptions(Options):
     loss_at: str = option(
         "all", "train on the predictions of all steps, or of the last", TRAINING, choices=("all", "last")
     )
+    memory: str = option(
+        "full",
+        "low: keep only a few states of a sequence and compute the rest again for the backward pass; some "
+        "two fifths of the memory for long sequences, a fifth more time",
+        TRAINING,
+        choices=("full", "low"),
+    )
     tf32: bool = option(
         False, "let a GPU round the factors of float32 products to 10 bits: faster, less exact", TRAINING
     )
@@ -71,7 +78,9 @@ class LoopOptions(Options):
     save_every: float = option(60.0, "seconds between checkpoints", RUN, kept=("loop",), modes=("resume",))
 
     def __post_init__(self):
-        """Raise ValueError unless the optimiser knows its options and no other setting gives them."""
+        """Raise ValueError unless the options fit each other and the optimiser knows its own."""
+        if self.memory == "low" and self.cuda_graph:
+            raise ValueError("--memory low cannot be combined with --cuda-graph: leave one of them out")
         for name, source in (("learning_rate", "--lr"), ("shapes", "the model")):
             if name in self.optimiser_options:
                 raise ValueError(f"--optimiser-option {name} comes from {source}; leave it out")

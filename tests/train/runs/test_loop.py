@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnlite as nn
-from nnlite import checkpoint
+from nnlite import checkpoint, models
 from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from tests.toy_training import Toy, toy_batch, trainer
@@ -153,3 +153,26 @@ def test_a_model_without_flow_has_nothing_to_keep_still(tmp_path):
     run = trainer(tmp_path, sequences=6, flow_warmup=6)
     run.run()
     assert not hasattr(run.model, "hold_flow") and run.parameters[0] != 0
+
+
+def test_low_memory_takes_the_same_steps(tmp_path):
+    """Parameters after some steps, with the flow held and without, and the log."""
+    ends = []
+    for memory in ("full", "low"):
+        nn.manual_seed(1)
+        options = {"height": 4, "width": 4, "n_features": 2, "n_memory": 2, "kernel": 3, "flow_kernel": 3}
+        model = models.build("ae_convlstm_flow", **options)
+        run = trainer(
+            tmp_path / memory, long_batch, model, memory=memory, sequences=12, flow_warmup=6, optimiser="sgd"
+        )
+        run.folder.mkdir()
+        run.run()
+        ends.append((run.parameters, [line["loss"] + line["penalty"] for line in read_log(run.folder)[1:]]))
+    for full, low in zip(*ends):
+        np.testing.assert_allclose(full, low, rtol=1e-4, atol=1e-6)
+
+
+def long_batch(step, indices):
+    """Return input and target (5, N, 1, 4, 4)."""
+    frames = np.stack([np.random.default_rng(i).random((6, 1, 4, 4)) for i in indices], axis=1)
+    return frames[:-1].astype(np.float32), frames[1:].astype(np.float32)
