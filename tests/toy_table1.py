@@ -2,21 +2,27 @@
 
 import contextlib
 
+import pytest
+
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation
 from nnlite.train.moving_mnist.experiment import MovingDigits
 
 TOY = ["--model", "all", "--preset", "tiny", "--data", "drawn", "--device", "cpu"]
 TOY += ["--sequences", "16", "--test-sequences", "8"]
+DRAW_RUN = MovingDigits.draw_run
 
 
 @contextlib.contextmanager
-def less_work():
-    """Within this context baselines are estimated from few sequences."""
-    calibration = evaluation.CALIBRATION
-    evaluation.CALIBRATION = 60
-    yield
-    evaluation.CALIBRATION = calibration
+def less_work(pictures=False):
+    """Within this context baselines are estimated from few sequences, and pictures are drawn only if told.
+
+    Pictures and the microscope's page take four fifths of a toy run's time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "CALIBRATION", 60)
+        patch.setattr(MovingDigits, "draw_run", DRAW_RUN if pictures else lambda *_: None)
+        yield
 
 
 def plan(argv):

@@ -1,4 +1,4 @@
-"""Rectifiers, shrinkage, smooth functions, and layers that hand their input on."""
+"""Rectifiers, shrinkage, smooth functions, number by number and against finite differences."""
 
 import math
 
@@ -130,48 +130,6 @@ def test_shrinkage_of_infinity(layer):
     np.testing.assert_array_equal(layer().double().forward(x), x)
 
 
-FLAT = {
-    "HardTanh": (nn.HardTanh, 2.0),
-    "Clamp": (lambda: nn.Clamp(-1, 1), -2.0),
-    "ReLU": (nn.ReLU, -1.0),
-    "ReLU6": (nn.ReLU6, 7.0),
-    "Threshold": (nn.Threshold, -1.0),
-    "HardShrink": (nn.HardShrink, 0.1),
-    "SoftShrink": (nn.SoftShrink, 0.1),
-    "CReLU": (lambda: nn.CReLU(1), 0.0),
-    "Sqrt": (lambda: nn.Sqrt(0), 0.0),
-}
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", FLAT)
-def test_infinite_gradients_do_not_pass_where_the_slope_is_zero(name, dtype):
-    build, place = FLAT[name]
-    layer = build().type(dtype)
-    for g in (np.inf, -np.inf, np.nan):
-        x = np.full(3, place, dtype)
-        grad = layer.backward(x, np.full_like(layer.forward(x), g))
-        assert grad.dtype == dtype and not grad.any() and not np.isnan(grad).any()
-
-
-def test_infinite_gradients_go_to_the_largest_alone():
-    for layer in (nn.Max(0), nn.CMaxTable()):
-        layer.double()
-        x = np.array([1.0, 3.0, 2.0])
-        x = x if isinstance(layer, nn.Max) else [x[:1], x[1:2], x[2:]]
-        grad = layer.backward(x, np.full_like(layer.forward(x), np.inf))
-        assert np.array_equal(np.ravel(grad), [0, np.inf, 0])
-
-
-def test_prelu_learns_nothing_from_infinite_gradients_above_zero():
-    layer = nn.PReLU().double()
-    layer.zero_grad_parameters()
-    x = np.array([1.0, -2.0])
-    layer.forward(x)
-    layer.backward(x, np.array([np.inf, 3.0]))
-    assert layer.grad_weight[0] == -6
-
-
 def test_large_numbers_do_not_overflow():
     x = np.array([-1e4, 1e4])
     with np.errstate(over="raise", invalid="raise"):
@@ -263,59 +221,10 @@ def test_gated_linear_unit():
         nn.GatedLinearUnit().double().forward(SMOOTH)
 
 
-def test_l1_penalty():
-    x = np.array([[-2.0, 0.0], [3.0, 0.5]])
-    layer = nn.L1Penalty(0.1)
-    y, grad = run(layer, x, np.ones((2, 2)))
-    assert layer.loss == layer.value == pytest.approx(0.55)
-    np.testing.assert_array_equal(y, x)
-    np.testing.assert_allclose(grad, [[0.9, 1], [1.1, 1.1]])
-    alone = nn.L1Penalty(0.1, True, False)
-    np.testing.assert_allclose(run(alone, x)[1], np.sign(x) * 0.025)
-    assert alone.value == pytest.approx(0.55 / 4)
-    assert nn.L1Penalty(1).value == 0
-    assert_float32_agrees(layer, x)
-
-
-def test_reversal_can_be_changed():
-    layer = nn.GradientReversal()
-    assert layer.set_lambda(3) is layer
-    np.testing.assert_array_equal(run(layer, X, np.ones(X.size))[1], [-3] * X.size)
-
-
-def test_copy_takes_torch7s_types():
-    layer = nn.Copy("torch.FloatTensor", "torch.DoubleTensor").double()
-    np.testing.assert_array_equal(layer.forward(X), X)
-
-
-def test_contiguous_copies_only_what_has_gaps():
-    whole, turned = SMOOTH, SMOOTH.swapaxes(0, 1)
-    layer = nn.Contiguous().double()
-    assert np.shares_memory(layer.forward(whole), whole)
-    assert layer.forward(turned).flags.c_contiguous and not np.shares_memory(layer.output, turned)
-    assert layer.backward(turned, turned).flags.c_contiguous
-    assert not np.shares_memory(nn.Copy().double().forward(whole), whole)
-
-
 def test_repr():
     layers = [nn.LeakyReLU(0.2), nn.ELU(2), nn.RReLU()]
     want = ["nn.LeakyReLU(0.2)", "nn.ELU (alpha:2.000000)", "nn.RReLU (l:0.125000, u:0.333333)"]
     assert [repr(layer) for layer in layers] == want
-
-
-def test_white_noise():
-    layer = nn.WhiteNoise(0.5, 2).double()
-    nn.manual_seed(6)
-    y = layer.forward(SMOOTH)
-    nn.manual_seed(6)
-    np.testing.assert_allclose(y, SMOOTH + nn.random.default_generator.normal(0.5, 2, SMOOTH.shape))
-    np.testing.assert_array_equal(layer.backward(SMOOTH, SMOOTH), SMOOTH)
-    layer.evaluate()
-    np.testing.assert_array_equal(layer.forward(SMOOTH), SMOOTH + 0.5)
-    with pytest.raises(RuntimeError, match=r"nn\.WhiteNoise: backward needs training mode"):
-        layer.backward(SMOOTH, SMOOTH)
-    assert repr(layer) == "nn.WhiteNoise mean: 0.500000, std: 2.000000"
-    assert layer.float().forward(SMOOTH.astype(np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,5 @@
 """train.camvid on CamVid, in a made-up folder, and what its command line refuses."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +26,9 @@ def camvid_folder(tmp_path_factory):
     return folder
 
 
-def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
+def test_published_split_of_camvid(camvid_folder, monkeypatch, tmp_path, capsys):
     """SegNet sees labelled frames alone, SegNet-flow stills; both are scored on the same pixels."""
+    draw_nothing(monkeypatch, but=["draw_results"])
     folder = tmp_path / "run"
     arguments = [*TOY, "--camvid", str(camvid_folder), "--sequences", "8", "--out", str(folder)]
     assert camvid.main(arguments) == 0
@@ -52,8 +50,9 @@ def test_published_split_of_camvid(camvid_folder, tmp_path, capsys):
     assert not (folder / "sequence.png").exists()
 
 
-def test_video_of_camvid(camvid_folder, tmp_path):
+def test_video_of_camvid(camvid_folder, monkeypatch, tmp_path):
     """Of val the earlier part is learned from, one label in six; the later one is scored."""
+    draw_nothing(monkeypatch, but=["draw_results"])
     folder = tmp_path / "run"
     arguments = [*TOY, *QUICK, "--camvid", str(camvid_folder), "--split", "val", "--out", str(folder)]
     assert camvid.main(arguments) == 0
@@ -192,12 +191,12 @@ def test_damaged_files_are_named(camvid_folder, tmp_path, capsys):
         (tmp_path / "away.png").rename(camvid_folder / "testannot" / "Seq05VD_f00000.png")
 
 
-def test_help_names_presets_and_options():
-    environment = os.environ | {"COLUMNS": "100"}
-    command = [sys.executable, "-m", "train.camvid", "--help"]
-    text = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    ).stdout
+def test_help_names_presets_and_options(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as stopped:
+        camvid.main(["--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0
     for words in ("--resume", "--evaluate", "--camvid", "--split", "Ctrl-C", *PRESETS):
         assert words in text
     assert "--flow-warmup N, --still N" in text and "--lr-decay-fraction X, --cooldown X" in text

@@ -1,31 +1,23 @@
-"""The microscope: its numbers are those of the run, its page needs nothing else, errors say what is wrong."""
+"""The microscope: its numbers are those of the run, its page needs nothing else."""
 
 import functools
-import inspect as standard_inspect
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.train.inspect import __main__ as inspect
 from nnlite.train.inspect import sequences
 from nnlite.train.inspect.forward_backward import ForwardBackward
-from nnlite.train.inspect.frame_strip import frame_strip
 from nnlite.train.inspect.sequences import sequence_for
-from nnlite.train.inspect.settings import Settings, anonymised_command
 from nnlite.train.inspect.traced_model import TracedModel, load
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
 from nnlite.train.runs.experiment import Sequence
-from nnlite.train.runs.options import parse_options
-from nnlite.train.runs.run import PAGE
-from tests.toy_inspect import OPTIONS, STEPS, content_of, run_metadata, save, stored
+from tests.toy_inspect import OPTIONS, STEPS, content_of, save, stored
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -197,72 +189,6 @@ def test_the_default_is_the_pretrained_model_or_a_new_one(tmp_path, monkeypatch)
     assert load(name="segnet").options["height"] == 64
 
 
-def test_a_video_is_shown_in_segments(tmp_path):
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    for k in range(11):
-        Image.fromarray(np.full((32, 32, 3), 20 * k, np.uint8)).save(folder / f"{k:03d}.png")
-    traced = load(save(tmp_path / "checkpoint.h5", "ae_convlstm_flow"))
-    sequence = sequence_for(traced, 1, folder, STEPS)
-    assert sequence.frames.shape == (5, 1, 1, 32, 32)
-    assert np.allclose(sequence.frames[:, 0, 0, 0, 0], np.arange(5, 10) * 20 / 255, atol=1e-3)
-    assert sequence.description == "frames 5 to 9 of frames, in 32x32"
-    with pytest.raises(ValueError, match="has only 11 frames; --sequence 2 needs frames 10 to 14"):
-        sequence_for(traced, 2, folder, STEPS)
-
-
-def test_models_of_real_video_see_frames_around_zero(tmp_path):
-    metadata = run_metadata("real_video", videos=("no folder",))
-    path = save(tmp_path / "c.h5", "ae_convlstm_flow", metadata, output="linear")
-    frames = np.random.default_rng(0).random((5, 1, 1, 32, 32)).astype(np.float32)
-    run = ForwardBackward(load(path), Sequence(frames, "noise"), "all")
-    np.testing.assert_allclose(run.input, frames[:-1] - 0.5, atol=1e-7)
-    assert type(run.criterion).__name__ == "MSECriterion"
-    run.loss()
-    shown = frame_strip(run)[0]["steps"]["2"]
-    assert np.abs(shown[..., 0] - frames[2, 0, 0] * 255).max() <= 0.51
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "given", "drawn"),
-    [
-        ("moving_mnist", "ae_convlstm", {"data": "gone"}, "2 moving drawn digits"),
-        ("real_video", "ae_convlstm_flow", {"videos": ("gone",)}, "2 moving drawn digits"),
-        ("camvid", "segnet_flow", {"data": "gone", "model": "segnet_flow"}, "moving shapes"),
-    ],
-)
-def test_without_the_data_of_its_run_a_model_sees_drawn_ones(tmp_path, monkeypatch, kind, name, given, drawn):
-    monkeypatch.delenv("NNLITE_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    traced = load(save(tmp_path / "c.h5", name, run_metadata(kind, loss_at="last", **given)))
-    sequence = sequence_for(traced, n_frames=STEPS)
-    assert traced.experiment.kind == kind and traced.loss_at == "last"
-    assert drawn in sequence.description
-    assert sequence.description.endswith("(the data of the model's run are not here)")
-    assert len(sequence.frames) == STEPS + (not traced.segments)
-
-
-def test_the_command_on_the_page_names_no_folders(tmp_path):
-    given = {"run": str(tmp_path / "my run"), "loss_at": "last", "video": "/a/b/c.mp4", "entries": 2}
-    expected = "python -m train.inspect 'my run' --video c.mp4 --loss-at last --entries 2"
-    assert anonymised_command(given) == expected
-    assert anonymised_command({"run": tmp_path / "r" / "checkpoint.h5"}).endswith(" r/checkpoint.h5")
-
-
-def test_the_run_may_stand_anywhere_on_the_command_line():
-    assert Settings.path_flags() == {"run", "--video", "--out"}
-    for argv in (["RUN", "--loss-at", "last"], ["--loss-at", "last", "RUN"]):
-        _, given = parse_options(Settings, argv, program="inspect", description="")
-        assert given == {"run": "RUN", "loss_at": "last"}
-    assert parse_options(Settings, [], program="inspect", description="") == ("train", {})
-
-
-def test_models_of_crops_see_the_middle(tmp_path):
-    frames = np.random.default_rng(0).random((5, 1, 1, 40, 34)).astype(np.float32)
-    run = ForwardBackward(load(save(tmp_path / "c.h5", "ae_convlstm")), Sequence(frames, "noise"), "all")
-    np.testing.assert_array_equal(run.input, frames[:-1, ..., 4:36, 1:33])
-
-
 def test_what_is_moved_as_input_stays_as_target(look):
     for name in ("ae_convlstm_flow", "segnet_flow"):
         _, traced, sequence = look(name)
@@ -279,50 +205,3 @@ def test_a_batch_normalisation_of_the_caller_keeps_its_statistics(tmp_path):
     labels = np.zeros((2, 1, 32, 32), np.int64)
     ForwardBackward(TracedModel(model, "new"), Sequence(frames, "noise", labels), "all").loss()
     assert before and all(np.array_equal(a, b) for a, (_, b) in zip(before, model.named_buffers()))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["{folder}/none.h5"], "there is no checkpoint"),
-        (["{folder}/text.h5"], "not a checkpoint"),
-        (["{folder}/bare.h5"], "does not name its architecture"),
-        (["{folder}/conv.h5", "--model", "ae_fclstm"], "is of ae_conv, not of --model ae_fclstm"),
-        (["{folder}/conv.h5", "--frames", "7"], "--frames: ae_conv takes 4 frames, got 7"),
-        (["{folder}/conv.h5", "--video", "{folder}/none.mp4"], "none.mp4"),
-        (["{folder}/segnet.h5", "--video", "{folder}/video"], "learns from labels"),
-        (["{folder}/suite"], "holds several runs; choose one with --model: ae_conv, ae_fclstm"),
-        (["--model", "nothing"], "unknown model 'nothing'; choose from ae_conv"),
-    ],
-)
-def test_bad_input(tmp_path, capsys, arguments, message):
-    save(tmp_path / "conv.h5", "ae_conv")
-    save(tmp_path / "segnet.h5", "segnet")
-    (tmp_path / "text.h5").write_text("no HDF5")
-    checkpoint.save(tmp_path / "bare.h5", nn.Linear(2, 2))
-    for name in ("ae_conv", "ae_fclstm"):
-        (tmp_path / "suite" / name).mkdir(parents=True)
-        save(tmp_path / "suite" / name / "checkpoint.h5", name)
-    (tmp_path / "video").mkdir()
-    for k in range(5):
-        Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "video" / f"{k}.png")
-    out = tmp_path / "page.html"
-    arguments = [argument.format(folder=tmp_path) for argument in arguments]
-    assert inspect.main([*arguments, "--out", str(out)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and message in error
-    assert not out.exists()
-
-
-def test_the_folder_of_several_runs_with_a_model(tmp_path):
-    (tmp_path / "suite" / "ae_conv").mkdir(parents=True)
-    save(tmp_path / "suite" / "ae_conv" / "checkpoint.h5", "ae_conv")
-    assert load(tmp_path / "suite", "ae_conv").name == "ae_conv"
-
-
-def test_the_command_does_not_shadow_the_standard_library():
-    assert hasattr(standard_inspect, "signature")
-    done = subprocess.run(
-        [sys.executable, "-m", "train.inspect", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "RUN" in done.stdout and PAGE in done.stdout

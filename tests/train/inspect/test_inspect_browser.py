@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from nnlite.train.inspect import __main__ as inspect
 from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.traced_model import load
+from tests.page_in_browser import cell, chosen, one, pixels, press, show, value
 from tests.toy_inspect import STEPS, content_of, save
 
 webdriver = pytest.importorskip(
@@ -81,58 +81,6 @@ def opened(browser, page):
     """The browser with the page just opened from disk, in a light window of 1300 pixels."""
     show(browser, page[0], 1300, "light")
     return browser
-
-
-def show(browser, page, width, theme):
-    window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", window)
-    media = [{"name": "prefers-color-scheme", "value": theme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-    browser.get(page.as_uri())
-    until(browser, "return document.documentElement.dataset.ready === 'true'")
-
-
-def until(browser, condition):
-    """Wait until a script says true, at most half a minute."""
-    for _ in range(600):
-        if browser.execute_script(condition):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never became true: {condition}; the console says {browser.get_log('browser')}")
-
-
-def press(browser, *keys):
-    for key in keys:
-        webdriver.ActionChains(browser).send_keys(key).perform()
-
-
-def one(browser, selector):
-    return browser.find_element("css selector", selector)
-
-
-def cell(browser, path, step):
-    return one(browser, f'[data-path="{path}"] [data-step="{step}"]')
-
-
-def value(element):
-    return float(element.get_attribute("data-value"))
-
-
-def chosen(browser):
-    """Return path and step of the chosen cell."""
-    found = one(browser, "#grid-box .cell.chosen")
-    row = found.find_element("xpath", "..").get_attribute("data-path")
-    return row, found.get_attribute("data-step")
-
-
-def pixels(browser, selector):
-    """Return how many colours the canvas has."""
-    script = """
-      const canvas = document.querySelector(arguments[0]);
-      const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-      return new Set(new Uint32Array(data.buffer)).size;
-    """
-    return browser.execute_script(script, selector)
 
 
 def test_it_opens_from_disk_with_an_empty_console(browser, page):

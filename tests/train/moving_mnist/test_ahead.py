@@ -18,9 +18,12 @@ from nnlite.train.moving_mnist.presets import settings_for
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.loop import read_log
+from tests.toy_table1 import less_work
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--model", "ae_convlstm"]
 TOY += ["--frames", "7", "--steps-ahead", "4", "--sequences", "48", "--test-sequences", "6"]
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 def train(folder, *options):
@@ -33,8 +36,9 @@ def train(folder, *options):
 def finished(tmp_path_factory):
     """The folders of a run for each kind of feedback, the second of grey frames."""
     folder = tmp_path_factory.mktemp("runs")
-    grey = train(folder / "gradient", "--feedback", "gradient", "--targets", "grey")
-    return {"data": train(folder / "data"), "gradient": grey}
+    with less_work(pictures=True):
+        grey = train(folder / "gradient", "--feedback", "gradient", "--targets", "grey")
+        return {"data": train(folder / "data"), "gradient": grey}
 
 
 def outcome(folder):

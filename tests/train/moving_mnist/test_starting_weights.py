@@ -12,6 +12,8 @@ from nnlite.train.moving_mnist import table1
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--test-sequences", "4", "--device", "cpu"]
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def run(folder, *options):
     assert moving_mnist.main([*TOY, *options, "--out", str(folder)]) == 0
@@ -19,7 +21,7 @@ def run(folder, *options):
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
+def first(quick, tmp_path_factory):
     """The folder of a run of 16 sequences, with its weights packed."""
     folder = tmp_path_factory.mktemp("runs") / "first"
     run(folder, "--sequences", "16")

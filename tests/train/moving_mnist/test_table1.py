@@ -19,21 +19,18 @@ from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import Run
-from tests.toy_table1 import TOY, less_work, plan, train_all
+from tests.toy_table1 import TOY, plan
 
 COUNTS = {"ae_conv": 109_073, "ae_convlstm": 1_256_305, "ae_convlstm_flow": 1_035_067}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    with less_work():
-        yield
+pytestmark = pytest.mark.usefixtures("quick")
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@pytest.fixture
+def finished(finished_table1):
     """The folder of a finished run of all four."""
-    return train_all(tmp_path_factory.mktemp("runs") / "all")
+    return finished_table1
 
 
 def without_times(folder):

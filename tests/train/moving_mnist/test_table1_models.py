@@ -16,19 +16,15 @@ from nnlite.train.moving_mnist import evaluation
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
-from tests.toy_table1 import TOY, less_work, plan, train_all
+from tests.toy_table1 import TOY, plan
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    with less_work():
-        yield
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@pytest.fixture
+def finished(finished_table1):
     """The folder of a finished run of all four."""
-    return train_all(tmp_path_factory.mktemp("runs") / "all")
+    return finished_table1
 
 
 @pytest.fixture
@@ -70,8 +66,8 @@ def test_errors_of_the_figures_are_the_tables(finished, tmp_path):
         assert by_frames_seen["baselines"][name][-1] == pytest.approx(table["baselines"][name]["last"])
 
 
-def test_figures_of_one_model(finished):
-    folder = finished / "ae_convlstm"
+def test_figures_of_one_model(finished, tmp_path):
+    folder = shutil.copytree(finished / "ae_convlstm", tmp_path / "ae_convlstm")
     assert moving_mnist.main(["--figures", str(folder), "--test-sequences", "2"]) == 0
     assert list(json.loads((folder / "rollout.json").read_text())["models"]) == ["AE-ConvLSTM"]
 

@@ -1,7 +1,6 @@
 """The main job from the command line: a toy run, its files, interruptions, and what is refused."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import PRESETS, settings_for
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.loop_options import LoopOptions
-from tests.toy_table1 import plan
+from tests.toy_table1 import less_work, plan
 
 ROOT = Path(__file__).parents[3]
 TOY = [
@@ -33,12 +32,15 @@ TOY = [
     "128",
 ]
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a toy run of 128 sequences."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    assert moving_mnist.main([*TOY, "--out", str(folder)]) == 0
+    with less_work(pictures=True):
+        assert moving_mnist.main([*TOY, "--out", str(folder)]) == 0
     return folder
 
 
@@ -296,11 +298,11 @@ def test_divergence_is_reported(tmp_path, capsys):
     assert "training diverged after" in capsys.readouterr().err
 
 
-def test_help_names_presets_and_options():
-    environment = os.environ | {"COLUMNS": "100"}
-    command = [sys.executable, "-m", "train.moving_mnist", "--help"]
-    text = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    ).stdout
+def test_help_names_presets_and_options(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as stopped:
+        moving_mnist.main(["--help"])
+    text = capsys.readouterr().out
+    assert stopped.value.code == 0
     for words in ("--resume", "--evaluate", "--loss-at", "NNLITE_DATA", "Ctrl-C", *PRESETS):
         assert words in text

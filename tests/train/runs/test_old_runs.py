@@ -18,6 +18,8 @@ from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
+from tests.toy_camvid import draw_nothing
+from tests.toy_table1 import less_work
 
 FOLDER = Path(__file__).parents[2] / "old_runs"
 #: All flags of version 0.1.
@@ -78,7 +80,8 @@ def test_a_run_trains_on(command, name, copy):
 
 def test_a_group_trains_the_models_that_are_missing(copy):
     folder = copy("table1")
-    assert moving_mnist.main(["--resume", str(folder)]) == 0
+    with less_work():
+        assert moving_mnist.main(["--resume", str(folder)]) == 0
     for name in ("ae_convlstm", "ae_convlstm_flow"):
         assert_trained_as_before(folder / name / "checkpoint.h5", f"table1_{name}.h5")
     rows = json.loads((folder / "table1.json").read_text())["rows"]
@@ -88,7 +91,8 @@ def test_a_group_trains_the_models_that_are_missing(copy):
     )
 
 
-def test_both_segmenters_train_on(copy):
+def test_both_segmenters_train_on(copy, monkeypatch):
+    draw_nothing(monkeypatch)
     folder = copy("camvid")
     before = {
         name: checkpoint.load(folder / name / "checkpoint.h5").parameters for name in models.segmenter_names()
@@ -110,7 +114,9 @@ def test_both_segmenters_train_on(copy):
 )
 def test_scores_are_those_that_were_written(command, name, model, copy, tmp_path):
     folder = copy(name) / model
-    assert command.main(["--evaluate", str(folder / "checkpoint.h5"), "--out", str(tmp_path / "again")]) == 0
+    with less_work():
+        options = ["--out", str(tmp_path / "again")]
+        assert command.main(["--evaluate", str(folder / "checkpoint.h5"), *options]) == 0
     again, then = (json.loads((place / "result.json").read_text()) for place in (tmp_path / "again", folder))
     compare(again["scores"], then["scores"])
 
@@ -144,7 +150,8 @@ def test_other_uses_of_old_runs(copy, tmp_path, capsys):
         for name in ("n_features=2", "n_memory=2", "kernel=3", "flow_kernel=3")
         for word in ("--model-option", name)
     ]
-    assert moving_mnist.main(["--preset", "tiny", "--data", "drawn", *options, *weights]) == 0
+    with less_work():
+        assert moving_mnist.main(["--preset", "tiny", "--data", "drawn", *options, *weights]) == 0
     assert json.loads((tmp_path / "more" / "result.json").read_text())["sequences_seen"] == 24
     assert inspect_command.main([str(folder), "--entries", "1"]) == 0
     assert "test sequence 0" in capsys.readouterr().out
