@@ -14,6 +14,7 @@ from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.files import replacing
+from nnlite.models.unit_range import UnitRange
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
@@ -59,13 +60,9 @@ class RunningError:
 
 
 def predict(model, frames):
-    """Return the predicted next frames of `frames` (T, N, C, H, W) and the flow (T, N, H, W, 2) in pixels.
-
-    Values that no picture has, below 0 and above 1, are cut off.
-    """
-    output = model.forward(backend.asarray(frames - np.float32(GREY), model.dtype, model.device))
-    predictions = np.clip(backend.as_numpy(output) + np.float32(GREY), 0, 1)
-    return predictions, np.moveaxis(backend.as_numpy(model.flow), 2, -1)
+    """Return the predicted next frames of `frames` (T, N, C, H, W) and the flow (T, N, H, W, 2) in pixels."""
+    predictions = UnitRange(model, GREY).forward(backend.asarray(frames, model.dtype, model.device))
+    return backend.as_numpy(predictions), np.moveaxis(backend.as_numpy(model.flow), 2, -1)
 
 
 @contextmanager
@@ -87,7 +84,7 @@ def streaming(model):
 def predict_video(experiment, given, line):
     """Render a video with a trained model, and write its flow if asked to; return the exit status."""
     path, video = given["predict"]
-    opened, model, _ = load_trained(experiment, Path(path), given)
+    opened, model, _ = load_trained(experiment, path, given)
     out = Path(given.get("out", f"runs/predictions/{Path(video).stem}.mp4"))
     render(model, opened.settings, video, out, given.get("save_flow"))
     return 0
