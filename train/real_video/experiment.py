@@ -78,6 +78,11 @@ class RealVideo(Experiment):
 
     def load(self, training=True):
         """Read the training and the test videos; ValueError when a resumed run began with others."""
+        if self.settings.steps > self.settings.frames - 2:
+            raise ValueError(
+                f"--steps {self.settings.steps} of clips of {self.settings.frames} frames leaves less than "
+                "two to be seen; --predict can look further ahead"
+            )
         if not training:
             return
         size, crop = self.settings.size, self.settings.crop
@@ -188,7 +193,7 @@ class RealVideo(Experiment):
         return {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
-            **scores.score(model, self.test),
+            **scores.score(model, self.test, self.settings.steps),
             "hardware": provenance.hardware(model.device),
         }
 
@@ -199,6 +204,8 @@ class RealVideo(Experiment):
         rows = self.test.most_changing(ROWS)
         titles = [video_name(source)[:24] for source in rows]
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
+        if "ahead" in result:
+            figures.draw_ahead(folder / "ahead.png", result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         figures.draw_curves(folder / "curves.png", log, result["scores"], self.settings.loss)

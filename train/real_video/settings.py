@@ -119,6 +119,13 @@ class Settings(RunOptions):
     cache_mib: int = option(
         256, "memory for decoded frames of training clips", DATA, least=0, modes=("resume", "evaluate")
     )
+    steps: int = option(
+        1,
+        "frames to predict ahead, each from the predictions before it: scored of the last N of each test "
+        "clip and, with --predict, after each frame, beside the copy and the motion carried on",
+        DATA,
+        modes=("predict", "evaluate"),
+    )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
     weights: str | None = option(
         None,

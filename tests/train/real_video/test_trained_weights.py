@@ -8,22 +8,10 @@ import pytest
 from nnlite import checkpoint, models
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.runs.loop import CHECKPOINT
-from tests.toy_real_video import TOY, make_videos, scene, train_toy
+from tests.toy_real_video import TOY, scene
 from tests.video_files import make_video
 
 NAME = "ae_convlstm_flow_video"
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    """The folder of the toy's videos."""
-    return make_videos(tmp_path_factory.mktemp("videos"))
-
-
-@pytest.fixture(scope="module")
-def finished(videos, tmp_path_factory):
-    """The folder of a toy run."""
-    return train_toy(videos, tmp_path_factory.mktemp("runs") / "finished")
 
 
 @pytest.fixture
