@@ -41,7 +41,7 @@ def test_the_worst_video_is_named():
         over = -10 * np.log10(model / copy) if copy else None
         return {"video": name, "clips": 1, "over_copy": over} | scores
 
-    errors = dict.fromkeys(("last", "all"), {"squared": 0.1, "absolute": 0.2})
+    errors = {steps: {"squared": 0.1, "absolute": 0.2} for steps in ("last", "all")}
     videos = [video("a.mp4", 0.01, 0.02), video("b.mp4", 0.04, 0.02), video("still.mp4", 0.01, 0.0)]
     row = {"pixels": 1.0, "error": 1.0, "over_copy": dict.fromkeys(by_motion.NAMES, 1.0)}
     page = format_tables(
