@@ -9,19 +9,21 @@ import numpy as np
 
 import nnlite as nn
 from nnlite import models
-from nnlite.data.moving_textures import MovingTextures, picture_texture
+from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.real_video import figures, prediction, scores
+from nnlite.train.real_video import figures, flow_errors, prediction, scores
 from nnlite.train.real_video.crops import drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, TESTED_ON, Settings
 from nnlite.train.real_video.videos import (
     TestClips,
+    benchmark_pairs,
     default_folders,
     draw_missing_videos,
     find_test_videos,
     find_videos,
     load_clips,
+    textures_of,
     video_name,
 )
 from nnlite.train.report import provenance
@@ -180,25 +182,36 @@ class RealVideo(Experiment):
         """Drawn motions of the textures of the training videos' frames."""
         settings = self.settings
         size = settings.crop or settings.size
-        return MovingTextures(self._draw_texture, size, settings.frames, seed=settings.seed)
-
-    def _draw_texture(self, random):
-        clip = self.clips.clip(int(random.integers(len(self.clips))))
-        return picture_texture(clip[random.integers(len(clip))])
+        textures = textures_of(self.clips, range(len(self.clips)))
+        return MovingTextures(textures, size, settings.frames, seed=settings.seed)
 
     def evaluate(self, model):
         return scores.summary(scores.model_errors(model, self.test.clips, self.validation_subset))
 
     def score(self, model):
-        return {
-            "experiment": self.settings.kept("experiment"),
+        settings, textures = self.settings, textures_of(self.test.clips, self.test.chosen)
+        result = {
+            "experiment": settings.kept("experiment"),
             "parameters": models.count_parameters(model),
-            **scores.score(model, self.test, self.settings.steps),
+            **scores.score(model, self.test, settings.steps),
+            "flow": flow_errors.drawn_errors(model, textures, settings.size, settings.frames),
             "hardware": provenance.hardware(model.device),
         }
+        if pairs := benchmark_pairs(settings):
+            result["pairs"] = flow_errors.pair_errors(model, pairs, settings.size, settings.colour)
+        return result
 
     def format_result(self, result):
-        return scores.format_tables(result)
+        blocks = [scores.format_tables(result)]
+        if result["flow"]:
+            title = "End-point error of the flow, in pixels, on drawn motion of textures of the test videos:"
+            blocks += [title, flow_errors.format_drawn(result["flow"])]
+        if "pairs" in result:
+            blocks += [
+                "End-point error of the flow on benchmarks:",
+                flow_errors.format_pairs(result["pairs"]),
+            ]
+        return "\n\n".join(blocks)
 
     def draw(self, folder, model, result):
         rows = self.test.most_changing(ROWS)

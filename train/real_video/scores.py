@@ -1,8 +1,10 @@
 """How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
+import math
 from contextlib import contextmanager
 
 import numpy as np
+from tqdm import tqdm
 
 import nnlite as nn
 from nnlite.train.real_video import ahead, by_motion
@@ -48,7 +50,16 @@ def score(model, test, steps=1):
     """
     errors, errors_by_motion = {name: [] for name in NAMES}, by_motion.ErrorsByMotion()
     with nn.evaluating(model):
-        for frames in _batches(test.clips, test.chosen):
+        batches = tqdm(
+            _batches(test.clips, test.chosen),
+            "scoring",
+            math.ceil(len(test.chosen) / BATCH),
+            unit=" batches",
+            delay=5,
+            leave=False,
+            disable=None,
+        )
+        for frames in batches:
             motion = motion_between(frames)
             predictions = {"model": predict(model, frames[:-1])[0]}
             with _zero_flow(model):

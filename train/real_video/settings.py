@@ -126,6 +126,17 @@ class Settings(RunOptions):
         DATA,
         modes=("predict", "evaluate"),
     )
+    sintel: str | None = option(
+        None,
+        "folder of MPI-Sintel, on whose pairs to score the flow too",
+        DATA,
+        path="DIR",
+        modes=("evaluate",),
+        kept=(),
+    )
+    middlebury: str | None = option(
+        None, "folder of Middlebury's flow pairs, likewise", DATA, path="DIR", modes=("evaluate",), kept=()
+    )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
     weights: str | None = option(
         None,

@@ -7,6 +7,9 @@ from pathlib import Path
 from nnlite.data.clips import Clips
 from nnlite.data.folders import data_folder
 from nnlite.data.hmdb51 import read_split
+from nnlite.data.middlebury import find_middlebury, middlebury_pairs
+from nnlite.data.moving_textures import picture_texture
+from nnlite.data.sintel import find_sintel, sintel_pairs
 from nnlite.data.sources import find_sources, split_sources
 from nnlite.train.real_video.drawn_videos import draw_videos
 
@@ -72,6 +75,16 @@ def load_clips(sources, settings, stride):
     )
 
 
+def textures_of(clips, numbers):
+    """Return the function of a NumPy generator that makes a texture of a frame of the clips so numbered."""
+
+    def draw(random):
+        clip = clips.clip(numbers[int(random.integers(len(numbers)))])
+        return picture_texture(clip[random.integers(len(clip))])
+
+    return draw
+
+
 def choose_clips(clips, most):
     """Return the numbers of at most `most` clips of each source, evenly spread over it."""
     by_source = {}
@@ -82,6 +95,12 @@ def choose_clips(clips, most):
         count = min(most, len(numbers))
         chosen += [numbers[(2 * k + 1) * len(numbers) // (2 * count)] for k in range(count)]
     return chosen
+
+
+def benchmark_pairs(settings):
+    """Return the pairs of frames with known flow in the folders that the settings name."""
+    pairs = sintel_pairs(find_sintel(settings.sintel))[0] if settings.sintel else []
+    return pairs + (middlebury_pairs(find_middlebury(settings.middlebury))[0] if settings.middlebury else [])
 
 
 def video_name(source):
