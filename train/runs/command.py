@@ -9,6 +9,7 @@ from pathlib import Path
 from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, Run, now
 
 
@@ -40,6 +41,9 @@ def train(experiment, given, command):
 def resume(experiment, given, command):
     """Continue a run, of one model or of a group; return the exit status."""
     began, folder = time.monotonic(), Path(given["resume"])
+    if folder.name == CHECKPOINT and folder.is_file():
+        folder = folder.parent
+    given = given | {"resume": folder}
     again = resume_command(experiment, folder)
     if group.is_group(folder):
         group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
