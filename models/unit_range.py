@@ -9,7 +9,7 @@ class UnitRange(nn.Sequential):
     Shapes: those of the predictor.
     Forward: y = clamp(f(x - offset) + offset, 0, 1), f being the predictor, `model`.
     Backward: that of f; zero where y was clamped.
-    Errors: as f.
+    Errors: as f; ValueError for frames of another size than those of f.
     Source: 0 stands for middle grey where models of real video learn; their output is linear.
     """
 
@@ -19,6 +19,16 @@ class UnitRange(nn.Sequential):
         super().__init__(first, model, *rest)
         self.dtype, self.device, self.train = model.dtype, model.device, model.train
         self.model = model
+
+    def update_output(self, input):
+        size = getattr(self.model, "height", None), getattr(self.model, "width", None)
+        if None not in size and getattr(input, "shape", size)[-2:] != size:
+            height, width = input.shape[-2:]
+            raise ValueError(
+                f"{self.name}: frames must be {size[0]}x{size[1]} pixels, got {height}x{width}; load the model "
+                f"with height={height}, width={width}"
+            )
+        return super().update_output(input)
 
     @property
     def flow(self):

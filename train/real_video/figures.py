@@ -77,7 +77,7 @@ def draw_ahead(path, result):
         for axis, (label, measure) in zip(axes, measures.items()):
             style = "o-" if name == "model" else "--"
             axis.plot(range(1, len(measure) + 1), measure, style, label=NAMES[name])
-            axis.set(xlabel="frames ahead", ylabel=label)
+            axis.set(xlabel="frames ahead", ylabel=label, xticks=range(1, len(measure) + 1))
     axes[0].set_title("Predictions fed back")
     axes[1].legend()
     figure.savefig(path, dpi=110)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from nnlite import checkpoint, models
+from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.runs.experiment import pretrained_of
 from nnlite.train.runs.loop import CHECKPOINT
 from tests.toy_real_video import TOY, scene
 from tests.video_files import make_video
@@ -56,6 +58,9 @@ def test_pretrained_weights_are_packed_and_found(finished, videos, pretrained, t
     assert all(np.array_equal(saved.parameters[name], w) for name, w in parameters(finished).items())
     assert models.pretrained_names() == [NAME]
     assert models.count_parameters(models.load_pretrained(NAME)) == result_of(finished)["parameters"]
+
+    with pytest.raises(ValueError, match="no pretrained models of train.moving_mnist"):
+        pretrained_of(MovingDigits)
 
     capsys.readouterr()
     out = tmp_path / "out.mp4"
