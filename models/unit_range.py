@@ -25,7 +25,7 @@ class UnitRange(nn.Sequential):
         if None not in size and getattr(input, "shape", size)[-2:] != size:
             height, width = input.shape[-2:]
             raise ValueError(
-                f"{self.name}: frames must be {size[0]}x{size[1]} pixels, got {height}x{width}; load the model "
+                f"{self.name}: frames must be {size[0]}x{size[1]} pixels, got {height}x{width}; load it "
                 f"with height={height}, width={width}"
             )
         return super().update_output(input)

@@ -54,7 +54,7 @@ def test_frames_are_those_of_the_run_or_of_another_size(tmp_path):
     run = saved_run(tmp_path / "run", small(output="linear"), offset=0.5, experiment={"size": [10, 14]})
     assert models.load(run).forward(frames(10, 14)).shape == (3, 2, 1, 10, 14)
     assert models.load(run, height=6, width=16).forward(frames(6, 16)).shape == (3, 2, 1, 6, 16)
-    with pytest.raises(ValueError, match="UnitRange: frames must be 10x14 pixels, got 6x16; load the model"):
+    with pytest.raises(ValueError, match="UnitRange: frames must be 10x14 pixels, got 6x16; load it with"):
         models.load(run).forward(frames(6, 16))
     run = saved_run(tmp_path / "square", small(), experiment={"size": 10})
     assert models.load(run).forward(frames(10, 10)).shape == (3, 2, 1, 10, 10)

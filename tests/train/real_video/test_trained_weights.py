@@ -59,7 +59,7 @@ def test_pretrained_weights_are_packed_and_found(finished, videos, pretrained, t
     assert models.pretrained_names() == [NAME]
     assert models.count_parameters(models.load_pretrained(NAME)) == result_of(finished)["parameters"]
 
-    with pytest.raises(ValueError, match="no pretrained models of train.moving_mnist"):
+    with pytest.raises(ValueError, match=r"no pretrained models of train\.moving_mnist"):
         pretrained_of(MovingDigits)
 
     capsys.readouterr()
