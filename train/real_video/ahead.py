@@ -12,8 +12,8 @@ from nnlite.train.real_video.lucas_kanade import carry_on
 from nnlite.train.report.image_metrics import structural_similarity
 from nnlite.train.report.tables import format_markdown, psnr
 
-#: What is compared several steps ahead.
-COMPARED = ("model", "copy", "motion")
+#: Titles of what is compared several steps ahead.
+COMPARED = {"model": NAMES["model"], "copy": "copy", "motion": "Lucas-Kanade carried on"}
 
 
 class StepScores:
@@ -89,7 +89,10 @@ def score(model, batches, steps, offset):
 def format_table(result):
     """Return the table of what `result` of `StepScores` found, in Markdown: a row for each step."""
     steps = len(result["model"]["squared"])
-    head = ["frames ahead", *(f"{measure}: {NAMES[name]}" for measure in ("PSNR", "SSIM") for name in result)]
+    head = [
+        "frames ahead",
+        *(f"{measure}: {COMPARED[name]}" for measure in ("PSNR", "SSIM") for name in result),
+    ]
     rows = [
         [
             str(step + 1),

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
-from nnlite.train.real_video.baselines import NAMES
+from nnlite.train.real_video.ahead import COMPARED
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
@@ -76,7 +76,7 @@ def draw_ahead(path, result):
         measures = {"PSNR, dB": [psnr(error) for error in values["squared"]], "SSIM": values["ssim"]}
         for axis, (label, measure) in zip(axes, measures.items()):
             style = "o-" if name == "model" else "--"
-            axis.plot(range(1, len(measure) + 1), measure, style, label=NAMES[name])
+            axis.plot(range(1, len(measure) + 1), measure, style, label=COMPARED[name])
             axis.set(xlabel="frames ahead", ylabel=label, xticks=range(1, len(measure) + 1))
     axes[0].set_title("Predictions fed back")
     axes[1].legend()
