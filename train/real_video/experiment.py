@@ -190,11 +190,12 @@ class RealVideo(Experiment):
 
     def score(self, model):
         settings, textures = self.settings, textures_of(self.test.clips, self.test.chosen)
+        count = min(len(self.test.chosen), flow_errors.MOST)
         result = {
             "experiment": settings.kept("experiment"),
             "parameters": models.count_parameters(model),
             **scores.score(model, self.test, settings.steps),
-            "flow": flow_errors.drawn_errors(model, textures, settings.size, settings.frames),
+            "flow": flow_errors.drawn_errors(model, textures, settings.size, settings.frames, count),
             "hardware": provenance.hardware(model.device),
         }
         if pairs := benchmark_pairs(settings):

@@ -25,23 +25,23 @@ NAMES = {
     "carried": "Lucas-Kanade carried on",
     "shown": "Lucas-Kanade, shown the next frame",
 }
-#: Sequences of drawn motion, and how many at once.
-COUNT, BATCH = 12, 4
+#: Sequences of drawn motion at most, and how many at once.
+MOST, BATCH = 12, 4
 #: `MovingTextures` are at least so large.
 SMALLEST = 8
 
 
-def drawn_errors(model, textures, size, n_frames):
+def drawn_errors(model, textures, size, n_frames, count=MOST):
     """Return {name: {"last": error, "all": error}} on drawn motion, ready for JSON; None for tiny frames.
 
     The mean end-point error in pixels over the pixels of each predicted frame whose content was visible in
-    the frame before, of the last prediction and of all. textures: see `MovingTextures`.
+    the frame before, of the last prediction and of all. textures: see `MovingTextures`. count: of sequences.
     """
     if min(size) < SMALLEST:
         return None
     data, totals = MovingTextures(textures, size, n_frames), {name: np.zeros((2, 2)) for name in NAMES}
-    for first in range(0, COUNT, BATCH):
-        video = data.batch(range(first, first + BATCH))
+    for first in range(0, count, BATCH):
+        video = data.batch(range(first, min(first + BATCH, count)))
         truth, visible = video.true_flow("target")
         truth = np.moveaxis(truth, 2, -1)
         shown = -motion_between(video.frames)

@@ -41,9 +41,8 @@ def told(monkeypatch):
 
 
 def test_drawn_motion(told, monkeypatch):
-    monkeypatch.setattr(flow_errors, "COUNT", 2)
     monkeypatch.setattr(flow_errors, "BATCH", 1)
-    found = flow_errors.drawn_errors(told(0.5, -1.0), textures, SIZE, 5)
+    found = flow_errors.drawn_errors(told(0.5, -1.0), textures, SIZE, 5, count=2)
     assert list(found) == list(NAMES)
     video = flow_errors.MovingTextures(textures, SIZE, 5).batch([0, 1])
     truth, visible = video.true_flow("target")
