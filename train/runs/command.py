@@ -9,6 +9,7 @@ from pathlib import Path
 from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, Run, now
 
 
@@ -40,6 +41,9 @@ def train(experiment, given, command):
 def resume(experiment, given, command):
     """Continue a run, of one model or of a group; return the exit status."""
     began, folder = time.monotonic(), Path(given["resume"])
+    if folder.name == CHECKPOINT and folder.is_file():
+        folder = folder.parent
+    given = given | {"resume": folder}
     again = resume_command(experiment, folder)
     if group.is_group(folder):
         group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
@@ -49,7 +53,7 @@ def resume(experiment, given, command):
 
 def evaluate(experiment, given, command):
     """Score a checkpoint; with `out` also write the result and the pictures there."""
-    opened, model, saved = load_trained(experiment, Path(given["evaluate"]), given)
+    opened, model, saved = load_trained(experiment, given["evaluate"], given)
     opened.load(training=False)
     print(opened.describe(model))
     result = opened.score(model)
