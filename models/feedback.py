@@ -42,12 +42,12 @@ class LookAhead:
         _check_state(model, "LookAhead")
         self._model, self._ahead = model, model.shared_clone()
         self._ahead.evaluate()
-        for memory in _memories(self._ahead):
+        for memory in running_memories(self._ahead):
             memory.remember("eval")
 
     def go_on(self, prediction, steps):
         """Return the `steps` frames after `prediction` (1, N, C, H, W), which the model has just made."""
-        for memory, now in zip(_memories(self._ahead), _memories(self._model)):
+        for memory, now in zip(running_memories(self._ahead), running_memories(self._model)):
             memory.last_output, memory.last_cell = now.last_output, now.last_cell
         predictions = []
         for _ in range(steps):
