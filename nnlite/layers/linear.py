@@ -48,7 +48,7 @@ class Linear(Module):
 
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         x, g = input.reshape(-1, self.n_in), grad_output.reshape(-1, self.n_out)
-        self.grad_weight += scale * get_ops(g).parallel_matmul(g.T, x)
+        get_ops(g).add_product(self.grad_weight, g.T, x, scale)
         if self.bias is not None:
             self.grad_bias += scale * g.sum(axis=0)
 

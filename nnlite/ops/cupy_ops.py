@@ -51,6 +51,13 @@ class CupyOps:
         return [work(slice(0, count))]
 
     @staticmethod
+    def by_elements(work, *entries):
+        work(*entries)
+
+    def add_product(self, total, a, b, scale=1.0):
+        total += scale * self.matmul(a, b)
+
+    @staticmethod
     def blocked(items, size):
         return [items]
 

@@ -8,6 +8,9 @@ from .blas import single_blas_thread
 #: Multiplications from which on a product is worth several threads.
 LARGE_PRODUCT = 1 << 20
 
+#: Bytes of a product that `add_product` makes at a time: enough rows for a fast product.
+PRODUCT_BYTES = 4 << 20
+
 
 class NumpyOps:
     """What differs by device, for NumPy arrays. `CupyOps` has the same names with the same meaning.
@@ -29,6 +32,8 @@ class NumpyOps:
 
     #: On a GPU one call gets all of the range, whatever `block`.
     parallel_for = staticmethod(threads.parallel_for)
+    #: On a GPU one call gets all elements.
+    by_elements = staticmethod(threads.by_elements)
     #: On a GPU one slice holds all `items`, whatever `size`.
     blocked = staticmethod(threads.slices)
     gates_forward = staticmethod(gates.forward)
@@ -66,10 +71,24 @@ class NumpyOps:
         return out
 
     @staticmethod
+    def add_product(total, a, b, scale=1.0):
+        """Add scale · a @ b to the matrix `total`, some rows at a time: without another array of its size."""
+
+        def add(rows):
+            for some in threads.slices(rows, max(1, PRODUCT_BYTES // total[0].nbytes)):
+                product = np.matmul(a[some], b)
+                total[some] += product if scale == 1 else scale * product
+
+        if total.size * a.shape[1] < LARGE_PRODUCT:
+            total += scale * NumpyOps.matmul(a, b)
+        else:
+            threads.parallel_for(add, len(total))
+
+    @staticmethod
     def positive_part(x):
         """Return max(x, 0), and 0 where x is NaN."""
         y = np.empty(x.shape, x.dtype)
-        _by_elements(lambda x, y: np.fmax(x, 0, out=y), x, y)
+        threads.by_elements(lambda x, y: np.fmax(x, 0, out=y), x.reshape(-1), y.reshape(-1))
         return y
 
     @staticmethod
@@ -81,7 +100,7 @@ class NumpyOps:
             mask = np.greater(x, 0).view(np.int8).astype(bits)
             np.bitwise_and(np.negative(mask, out=mask), g.view(bits), out=out.view(bits))
 
-        _by_elements(select, x, g, out)
+        threads.by_elements(select, x.reshape(-1), g.reshape(-1), out.reshape(-1))
         return out
 
     @staticmethod
@@ -101,21 +120,6 @@ class NumpyOps:
     def dot_rows(a, b):
         """Return Σ_d a[p, d] · b[p, d]."""
         return np.einsum("pd,pd->p", a, b)
-
-
-def _by_elements(work, *arrays):
-    """Call work on the same elements of all arrays, as 1-d pieces that stay in the cache, in parallel.
-
-    The last array is written to and contiguous.
-    """
-    flat = [array.reshape(-1) for array in arrays]
-    size = threads.cache_items(sum(array.itemsize for array in arrays))
-
-    def pieces(numbers):
-        for number in range(numbers.start, numbers.stop):
-            work(*(array[number * size : (number + 1) * size] for array in flat))
-
-    threads.parallel_for(pieces, -(-flat[-1].size // size))
 
 
 def _sparse(index, weights, columns):

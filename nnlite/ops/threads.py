@@ -13,11 +13,16 @@ import threading
 from itertools import chain, pairwise
 from queue import SimpleQueue
 
+from ..backend import is_array
 from .blas import single_blas_thread
 from .cores import available_cores
 
 #: About half of a core's second-level cache.
 CACHE_BYTES = 512 << 10
+
+#: Elements of a piece of `by_elements`: what an elementwise formula reads, writes and computes on the way
+#: then stays in the cache, and few pieces suffice.
+ELEMENTS = 1 << 16
 
 #: The environment variable with the number of workers.
 VARIABLE = "NNLITE_THREADS"
@@ -97,6 +102,21 @@ def parallel_for(work, count, block=None):
         if task.error is not None:
             raise task.error
     return [*chain(*(task.result for task in tasks))]
+
+
+def by_elements(work, *entries):
+    """Call work on the same elements of all entries: in pieces that stay in the cache, and in parallel.
+
+    entries: flat arrays of one size; an entry that is a number is passed on with every piece.
+    """
+    size = max(entry.size for entry in entries if is_array(entry))
+
+    def pieces(numbers):
+        for number in range(numbers.start, numbers.stop):
+            at = slice(number * ELEMENTS, (number + 1) * ELEMENTS)
+            work(*(entry[at] if is_array(entry) else entry for entry in entries))
+
+    parallel_for(pieces, -(-size // ELEMENTS))
 
 
 def inside_loop():

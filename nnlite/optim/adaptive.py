@@ -3,7 +3,7 @@
 import math
 
 from ..ops import get_ops
-from .step import Step, blocks, decay_weights
+from .step import Step, decay_weights
 
 
 def rmsprop(feval, x, config, state=None):
@@ -25,11 +25,14 @@ def rmsprop(feval, x, config, state=None):
     o, sqrt = step.options, step.xp.sqrt
     f, g = step.evaluate(feval)
     m = step.buffer("m", o.initial_mean)
-    for x_, g_, m_ in blocks(x, g, m):
+
+    def update(x_, g_, m_):
         decay_weights(x_, g_, o.weight_decay)
         m_ *= o.alpha
         m_ += (1 - o.alpha) * g_ * g_
         x_ -= o.learning_rate * g_ / (sqrt(m_) + o.epsilon)
+
+    get_ops(x).by_elements(update, x, g, m)
     return x, [f]
 
 
@@ -82,12 +85,15 @@ def adamax(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     m, u = step.buffer("m"), step.buffer("u")
     rate = o.learning_rate / (1 - o.beta1 ** (step.count("t") + 1))
-    for x_, g_, m_, u_ in blocks(x, g, m, u):
+
+    def update(x_, g_, m_, u_):
         m_ *= o.beta1
         m_ += (1 - o.beta1) * g_
         u_ *= o.beta2
         maximum(u_, abs(g_) + o.epsilon, out=u_)
         x_ -= rate * m_ / u_
+
+    get_ops(x).by_elements(update, x, g, m, u)
     return x, [f]
 
 
@@ -105,10 +111,13 @@ def adagrad(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     v = step.buffer("param_variance")
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_ in blocks(x, g, v):
+
+    def update(x_, g_, v_):
         decay_weights(x_, g_, o.weight_decay)
         v_ += g_ * g_
         x_ -= rate * g_ / (sqrt(v_) + 1e-10)
+
+    get_ops(x).by_elements(update, x, g, v)
     return x, [f]
 
 
@@ -126,7 +135,8 @@ def adadelta(feval, x, config, state=None):
     f, g = step.evaluate(feval)
     v, d = step.buffer("param_variance"), step.buffer("acc_delta")
     step.count("eval_counter")
-    for x_, g_, v_, d_ in blocks(x, g, v, d):
+
+    def update(x_, g_, v_, d_):
         decay_weights(x_, g_, o.weight_decay)
         v_ *= o.rho
         v_ += (1 - o.rho) * g_ * g_
@@ -134,4 +144,6 @@ def adadelta(feval, x, config, state=None):
         x_ -= delta
         d_ *= o.rho
         d_ += (1 - o.rho) * delta * delta
+
+    get_ops(x).by_elements(update, x, g, v, d)
     return x, [f]

@@ -3,8 +3,8 @@
 import math
 
 from .. import backend
+from ..ops import get_ops, threads
 from ..ops.blas import single_blas_thread
-from .step import blocks
 
 
 def clip_by_value(grad, bound):
@@ -14,7 +14,12 @@ def clip_by_value(grad, bound):
     """
     if not bound >= 0:
         raise ValueError(f"clip_by_value: bound must not be negative, got {bound}")
-    backend.get_array_module(grad).clip(grad, -float(bound), float(bound), out=grad)
+    clip, bound = backend.get_array_module(grad).clip, float(bound)
+    if grad.flags.c_contiguous:
+        grad = grad.reshape(-1)
+        get_ops(grad).by_elements(lambda g: clip(g, -bound, bound, out=g), grad)
+    else:
+        clip(grad, -bound, bound, out=grad)
 
 
 def clip_by_norm(grad, max_norm):
@@ -27,9 +32,10 @@ def clip_by_norm(grad, max_norm):
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_by_norm: max_norm must not be negative, got {max_norm}")
-    wide = (block.astype("float64") for (block,) in blocks(grad.reshape(-1)))
+    flat = grad.reshape(-1)
+    blocks = get_ops(grad).blocked(slice(0, flat.size), threads.ELEMENTS)
     with single_blas_thread():
-        norm = math.sqrt(sum(float(block @ block) for block in wide))
+        norm = math.sqrt(sum(float(wide @ wide) for wide in (flat[at].astype("float64") for at in blocks)))
     if max_norm < norm < math.inf:
         grad *= float(max_norm / norm)
     return norm

@@ -1,6 +1,7 @@
 """Gradient descent with classical and with Nesterov momentum."""
 
-from .step import Step, blocks, decay_weights
+from ..ops import get_ops
+from .step import Step, decay_weights
 
 
 def sgd(feval, x, config, state=None):
@@ -37,12 +38,15 @@ def sgd(feval, x, config, state=None):
     kept = 1.0 if step.state.get("dfdx") is None else 1.0 - damping
     v = step.buffer("dfdx") if o.momentum else g
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_, decay, own_rate in blocks(x, g, v, decays, rates):
+
+    def update(x_, g_, v_, decay, own_rate):
         decay_weights(x_, g_, decay)
         if o.momentum:
             v_ *= o.momentum
             v_ += kept * g_
         x_ -= rate * own_rate * (g_ + o.momentum * v_ if o.nesterov else v_)
+
+    get_ops(x).by_elements(update, x, g, v, decays, rates)
     return x, [f]
 
 
@@ -69,14 +73,20 @@ def nag(feval, x, config, state=None):
     rates = 1.0 if o.learning_rates is None else o.learning_rates
 
     v = step.buffer("dfdx")
-    for x_, v_ in blocks(x, v):
+
+    def move(x_, v_):
         v_ *= o.momentum
         x_ += v_
+
+    get_ops(x).by_elements(move, x, v)
     f, g = step.evaluate(feval)
     rate = o.learning_rate / (1 + step.count("eval_counter") * o.learning_rate_decay)
-    for x_, g_, v_, own_rate in blocks(x, g, v, rates):
+
+    def update(x_, g_, v_, own_rate):
         decay_weights(x_, g_, o.weight_decay)
         descent = rate * own_rate * g_
         v_ -= descent
         x_ -= descent
+
+    get_ops(x).by_elements(update, x, g, v, rates)
     return x, [f]

@@ -1,4 +1,4 @@
-"""What every optimiser step does besides its formula: options, state, evaluation, blocks."""
+"""What every optimiser step does besides its formula: options, state, evaluation."""
 
 import math
 import numbers
@@ -6,7 +6,6 @@ import operator
 from types import SimpleNamespace
 
 from .. import backend, parameters
-from ..ops import get_ops, updates
 
 #: Options that hold one number for every parameter.
 ARRAYS = ("learning_rates", "weight_decays")
@@ -98,16 +97,6 @@ class Step:
                 f"{x.shape} like x; got {got}"
             )
         return f, grad
-
-
-def blocks(*entries):
-    """Iterate over flat arrays together: yield matching views that fit in the cache, or on a GPU all at once.
-
-    An entry that is a number is passed on with every block.
-    """
-    first = entries[0]
-    for block in get_ops(first).blocked(slice(0, first.size), updates.BLOCK):
-        yield [e[block] if backend.is_array(e) else e for e in entries]
 
 
 def decay_weights(x, grad, decay):

@@ -5,6 +5,7 @@ import pytest
 
 import nnlite as nn
 from nnlite.gradcheck import check_module, worst
+from nnlite.ops import numpy_ops
 from tests import golden_cases as golden
 
 GOLDEN = ["Linear_1d", "Linear_2d", "Linear_noBias"]
@@ -61,3 +62,16 @@ def test_bad_sizes(sizes, message):
 def test_backward_before_forward():
     with pytest.raises(RuntimeError, match="call forward before backward"):
         nn.Linear(4, 3).backward(np.zeros((2, 4), np.float32), np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_weight_gradient_of_a_large_layer_in_pieces(scale, monkeypatch):
+    """Some rows at a time, they are the same sums as all at once."""
+    monkeypatch.setattr(numpy_ops, "PRODUCT_BYTES", 40 * 300 * 8)
+    monkeypatch.setattr(numpy_ops, "LARGE_PRODUCT", 1000)
+    rng = np.random.default_rng(0)
+    layer, x, g = nn.Linear(300, 90).double(), rng.standard_normal((7, 300)), rng.standard_normal((7, 90))
+    layer.grad_weight.fill(2)
+    layer.acc_grad_parameters(x, g, scale)
+    expected = 2 + scale * np.einsum("no,ni->oi", g, x)
+    np.testing.assert_allclose(layer.grad_weight, expected, rtol=1e-12, atol=1e-12)

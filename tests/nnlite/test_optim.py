@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nnlite import optim
-from nnlite.ops import updates
+from nnlite.ops import threads
 from tests import golden_cases as golden
 
 GOLDEN = [
@@ -104,7 +104,7 @@ def test_blockwise_update_equals_whole_update(method, monkeypatch):
     """Block borders show nowhere, and float32 stays float32 even with NumPy numbers in config."""
     results = []
     for block in (7, 1000):
-        monkeypatch.setattr(updates, "BLOCK", block)
+        monkeypatch.setattr(threads, "ELEMENTS", block)
         x = np.linspace(-1, 1, 100, dtype=np.float32)
         config = {"weight_decay": np.float64(0.1)} if method is not optim.adamax else {}
         if method in (optim.sgd, optim.nag):
@@ -225,8 +225,14 @@ def test_clip_by_norm():
 
 def test_clip_by_norm_of_many_blocks(monkeypatch):
     grad = np.random.default_rng(0).standard_normal(1000)
-    monkeypatch.setattr(updates, "BLOCK", 64)
+    monkeypatch.setattr(threads, "ELEMENTS", 64)
     assert optim.clip_by_norm(grad, 1.0) == pytest.approx(
         np.linalg.norm(np.random.default_rng(0).standard_normal(1000))
     )
     assert np.linalg.norm(grad) == pytest.approx(1.0)
+
+
+def test_clip_by_value_of_what_is_not_contiguous():
+    whole = np.array([[-3.0, 5.0, 0.5], [9.0, np.nan, -9.0]])
+    optim.clip_by_value(whole[:, :2], 2)
+    np.testing.assert_array_equal(whole, [[-2.0, 2.0, 0.5], [2.0, np.nan, -9.0]])
