@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .video import decode, resample
+from .video import decode
+from .video_times import resample
 
 #: How many frames after the expected one are tried before a seek counts as failed.
 _SLACK = 8
