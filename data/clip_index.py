@@ -89,7 +89,7 @@ def index_source(source, size, colour="grey", rate=None, skip_repeats=False, kee
     checksums, seek_points = [], []
 
     def numbered():
-        for number, frame in enumerate(decode(source, size, colour)):
+        for number, frame in enumerate(decode(source, size, colour, strict=True)):
             checksums.append(zlib.crc32(frame.picture))
             if frame.seek is not None:
                 seek_points.append((number, frame.seek))

@@ -1,20 +1,28 @@
 """Whether a file is cut short, by the sizes that its outermost parts state."""
 
 import os
+import re
 
 #: The parts of an MP4 that pictures cannot be read without.
 _NEEDED = {b"moov", b"mdat", b"moof"}
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+#: Packets of a transport stream: their lengths, and where in them the byte is with which they synchronise.
+_TRANSPORT_UNITS, _SYNC = ((188, 0), (192, 4), (204, 0)), b"G"
+_LONGEST_UNIT = 256
+#: The beginning of a program stream, and of the packets in it, which are followed by their length.
+_PACK, _PACKET = b"\0\0\1\xba", re.compile(b"\0\0\1[\xbb-\xef](..)", re.DOTALL)
+_LONGEST_PACKET = 6 + 0xFFFF
 
 
 def is_cut_short(path):
-    """Return whether an AVI, WebP, MP4, MOV, Matroska, WebM or GIF file ends before its parts do.
+    """Return whether an AVI, WebP, MP4, MOV, Matroska, WebM, GIF or MPEG file ends before its parts do.
 
     False for other formats, and for recordings whose length was unknown when their beginning was written.
+    MPEG: transport streams (TS, M2TS) and program streams (MPG, VOB).
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
-        head = file.read(12)
+        head = file.read(_LONGEST_UNIT)
         file.seek(0)
         if head.startswith(b"RIFF"):
             length = int.from_bytes(head[4:8], "little")
@@ -25,6 +33,11 @@ def is_cut_short(path):
             return _gif_is_cut(file)
         if head[4:8] in _NEEDED | {b"ftyp", b"wide", b"free", b"skip"}:
             return _boxes_are_cut(file, size)
+        if head.startswith(_PACK):
+            return _program_is_cut(file, size)
+    for unit, first in _TRANSPORT_UNITS:
+        if head[first : first + 1] == head[first + unit : first + unit + 1] == _SYNC:
+            return size % unit > 0
     return False
 
 
@@ -66,6 +79,14 @@ def _ebml_number(file, keep_marker=False):
         return number
     number -= 1 << 7 * length
     return None if number == (1 << 7 * length) - 1 else number
+
+
+def _program_is_cut(file, size):
+    """Return whether the last packet of a program stream reaches beyond the end."""
+    start = max(0, size - _LONGEST_PACKET)
+    file.seek(start)
+    *_, last = [None, *_PACKET.finditer(file.read())]
+    return last is not None and start + last.end() + int.from_bytes(last[1], "big") > size
 
 
 def _gif_is_cut(file):
