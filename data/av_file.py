@@ -196,7 +196,7 @@ def _with_following(items, n):
 
 
 def _deinterlaced(timed):
-    """Yield each `FileFrame` with both moments of an interlaced frame brought to the first one."""
+    """Yield each `FileFrame` with both moments of an interlaced frame brought to one."""
     graph, waiting = None, deque()
 
     def finished():
