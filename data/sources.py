@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from .av_frame import load_av
-from .image_sequence import SUFFIXES, image_files, is_image_sequence, natural_key
+from .image_sequence import SUFFIXES, image_files, is_animated, is_image_sequence, natural_key
 
 #: Files with these endings are meant to be videos, whatever is in them; others are if PyAV finds one in them.
 VIDEO_SUFFIXES = set(
@@ -61,7 +61,7 @@ def is_video(path):
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return True
     if path.suffix.lower() in SUFFIXES:
-        return False
+        return is_animated(path)
     av = load_av()
     try:
         with av.open(f"file:{path}") as container:

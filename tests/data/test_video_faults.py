@@ -9,6 +9,7 @@ from PIL import Image
 av = pytest.importorskip("av")
 from nnlite.data.clips import Clips  # noqa: E402
 from nnlite.data.file_ends import is_cut_short  # noqa: E402
+from nnlite.data.sources import is_video  # noqa: E402
 from nnlite.data.video import read_frames, video_info  # noqa: E402
 from nnlite.data.video_writer import write_video  # noqa: E402
 from tests.video_files import cut, make_video, number_of, pictures  # noqa: E402
@@ -179,6 +180,20 @@ def test_a_gif_without_durations(tmp_path):
     for read in (video_info, lambda path: list(read_frames(path))):
         with pytest.raises(ValueError, match=r"a\.gif: 1 of its 10 frames can be read"):
             read(tmp_path / "a.gif")
+
+
+def test_an_animated_webp(tmp_path):
+    """PyAV reads it from version 19 on; before, that is said."""
+    path, frames = tmp_path / "a.webp", [Image.fromarray(pixels) for pixels in pictures(5)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, lossless=True)
+    assert is_video(path)
+    if int(av.__version__.split(".")[0]) >= 19:
+        assert [number_of(frame) for frame in read_frames(path)] == list(range(5))
+    else:
+        with pytest.raises(ValueError, match=r"^\S+a\.webp: is an animated WebP, which PyAV reads from"):
+            video_info(path)
+    frames[0].save(tmp_path / "b.webp")
+    assert not is_video(tmp_path / "b.webp")
 
 
 def test_text_that_is_no_utf8(tmp_path):
