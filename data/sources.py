@@ -15,6 +15,8 @@ VIDEO_SUFFIXES = set(
 )
 #: What FFmpeg opens as a video although people don't: text as on a terminal, and pictures.
 _NO_VIDEO = re.compile(r"tty|image2|.*_pipe")
+#: How much of a file is read at a time.
+_PART = 1 << 20
 #: Clips of UCF-101 with the same group number were cut from the same recording.
 _GROUP = re.compile(r"(.*_g[0-9]+)_c[0-9]+\.\w+")
 
@@ -114,8 +116,7 @@ def without_copies(sources, others):
 
     def digest(source):
         if source not in digests:
-            hashes = [hashlib.sha256(file.read_bytes()).digest() for file in files_of(source)]
-            digests[source] = b"".join(hashes)
+            digests[source] = [_digest(file) for file in files_of(source)]
         return digests[source]
 
     for source in others:
@@ -130,6 +131,15 @@ def without_copies(sources, others):
         )
         (copies if same else kept).append(source)
     return kept, copies
+
+
+def _digest(path):
+    """Return a checksum of a file's content, which may be larger than the memory."""
+    checksum = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(_PART):
+            checksum.update(part)
+    return checksum.digest()
 
 
 def _sizes(source):

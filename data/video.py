@@ -48,7 +48,7 @@ class VideoInfo:
         return sum(1 for _ in resample(((time, None) for time in self.times), rate))
 
 
-def read_frames(source, size=None, colour="grey", rate=None, deinterlace=False, strict=False):
+def read_frames(source, size=None, colour="grey", rate=None, deinterlace=False, strict=False, say=warn):
     """Return an iterator over the frames of a source, each (C, H, W) float32 in [0, 1].
 
     size: (height, width) to resize to, None for the source's own. colour: "grey" or "rgb". rate: frames a
@@ -58,12 +58,17 @@ def read_frames(source, size=None, colour="grey", rate=None, deinterlace=False, 
 
     ValueError or OSError, naming the file, if it is missing, no video, cut short or changes its size; the
     error is raised where the problem is noticed, after the good frames before it. Damaged frames inside a
-    file are left out, up to the next key frame, with a warning; with `strict` they are errors.
+    file are left out, up to the next key frame, with a warning; with `strict` they are errors. say: called
+    with what is to be said of a file that is read all the same, in place of a warning.
     """
     check_format(size, colour)
     check_rate(rate)
-    decoded = decode(source, size, colour, deinterlace=deinterlace, strict=strict)
+    decoded = decode(source, size, colour, deinterlace=deinterlace, strict=strict, say=say)
     return map(as_float, resample(((frame.time, frame.picture) for frame in decoded), rate))
+
+
+def _ignore(message):
+    """Leave unsaid what is said while all frames are read."""
 
 
 def as_float(picture):
@@ -101,16 +106,16 @@ def decode(source, size=None, colour="grey", seek=None, deinterlace=False, stric
         yield DecodedFrame(convert(found.frame), found.time, found.seek)
 
 
-def video_info(source):
-    """Return the `VideoInfo` of a source; errors are those of `read_frames`."""
+def video_info(source, say=warn):
+    """Return the `VideoInfo` of a source; `say` and errors are those of `read_frames`."""
     source = Path(source)
-    size = next(decode(source)).picture.shape[1:]
+    size = next(decode(source, say=_ignore)).picture.shape[1:]
     if image_sequence.is_image_sequence(source):
         times, rate = (
             np.arange(len(image_sequence.image_files(source))) / image_sequence.RATE,
             image_sequence.RATE,
         )
     else:
-        times, rate = frame_times(source)
+        times, rate = frame_times(source, say)
         rate = rate_of(times, rate)
     return VideoInfo(size, rate, np.array(times))
