@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .av_frame import filter_graph, load_av
+from .av_frame import filter_graph, load_av, naming
 from .file_ends import is_cut_short
 from .image_sequence import is_animated
 from .video_times import Clock, presentation_order
@@ -97,26 +97,29 @@ def opened(path):
     av = load_av()
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such video file or folder")
-    try:
-        # Without the prefix, a colon in the name would denote a protocol.
-        with av.open(f"file:{path}", **_lenient(av)) as container:
-            streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
-            if not streams:
-                raise ValueError(f"{path}: there is no video in this file")
-            if container.format.name == "webp_pipe" and is_animated(path):
-                raise ValueError(
-                    f"{path}: is an animated WebP, which PyAV reads from version 19 on (this is "
-                    f"{av.__version__}); convert it to MP4 or GIF"
-                )
-            best = container.streams.best("video")
-            stream = best if best in streams else streams[0]
-            stream.thread_type = "AUTO"
-            yield container, stream
-    except av.FFmpegError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(
-            f"{path}: cannot be read as a video ({reason}); is it complete, and a video?"
-        ) from error
+    with naming(path):
+        try:
+            # Without the prefix, a colon in the name would denote a protocol.
+            with av.open(f"file:{path}", **_lenient(av)) as container:
+                streams = [
+                    s for s in container.streams.video if not s.disposition & s.disposition.attached_pic
+                ]
+                if not streams:
+                    raise ValueError(f"{path}: there is no video in this file")
+                if container.format.name == "webp_pipe" and is_animated(path):
+                    raise ValueError(
+                        f"{path}: is an animated WebP, which PyAV reads from version 19 on (this is "
+                        f"{av.__version__}); convert it to MP4 or GIF"
+                    )
+                best = container.streams.best("video")
+                stream = best if best in streams else streams[0]
+                stream.thread_type = "AUTO"
+                yield container, stream
+        except av.FFmpegError as error:
+            reason = error.strerror or type(error).__name__
+            raise ValueError(
+                f"{path}: cannot be read as a video ({reason}); is it complete, and a video?"
+            ) from error
 
 
 def _lenient(av):

@@ -3,6 +3,7 @@
 PyAV is the extra `video`; this file can be imported without it.
 """
 
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
@@ -27,6 +28,17 @@ def load_av():
             "reading and writing video needs PyAV, which is the extra `video`: pip install av"
         ) from error
     return av
+
+
+@contextmanager
+def naming(path):
+    """Let errors of PyAV, which often lack it, begin with the file's name: a context."""
+    try:
+        yield
+    except (ValueError, OSError, OverflowError, load_av().FFmpegError) as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path}: {error}") from error
 
 
 def check_format(size, colour):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .av_frame import FrameConverter, load_av
+from .av_frame import FrameConverter, load_av, naming
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"}
 #: Frames a second assumed for a folder of pictures, which does not say.
@@ -101,7 +101,8 @@ def decode_images(source, size=None, colour="grey", first=0):
     expected = None
     convert = FrameConverter(size, colour)
     for path in [files[0], *files[first:]] if first else files:
-        frame, matrix = _decode(path)
+        with naming(path):
+            frame, matrix = _decode(path)
         actual = (frame.width, frame.height)
         if expected is None:
             expected = actual
@@ -112,7 +113,9 @@ def decode_images(source, size=None, colour="grey", first=0):
                 f"{path}: is {actual[0]} x {actual[1]} pixels, but {files[0].name} in the same folder is "
                 f"{expected[0]} x {expected[1]}; all pictures of a folder must have the same size"
             )
-        yield convert(frame, matrix)
+        with naming(path):
+            picture = convert(frame, matrix)
+        yield picture
 
 
 def _decode(path):

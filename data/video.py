@@ -11,7 +11,7 @@ import numpy as np
 
 from . import image_sequence
 from .av_file import file_frames, frame_times, warn
-from .av_frame import FrameConverter, check_format
+from .av_frame import FrameConverter, check_format, naming
 from .video_times import rate_of, resample
 
 
@@ -103,7 +103,9 @@ def decode(source, size=None, colour="grey", seek=None, deinterlace=False, stric
                 f"{source}: frame {number} is {actual[0]} x {actual[1]} pixels, those before it "
                 f"{expected[0]} x {expected[1]}; split the file there, or convert it to one size"
             )
-        yield DecodedFrame(convert(found.frame), found.time, found.seek)
+        with naming(source):
+            picture = convert(found.frame)
+        yield DecodedFrame(picture, found.time, found.seek)
 
 
 def video_info(source, say=warn):

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 av = pytest.importorskip("av")
+from nnlite.data import av_frame  # noqa: E402
 from nnlite.data.clips import Clips  # noqa: E402
 from nnlite.data.file_ends import is_cut_short  # noqa: E402
 from nnlite.data.sources import is_video  # noqa: E402
 from nnlite.data.video import read_frames, video_info  # noqa: E402
 from nnlite.data.video_writer import write_video  # noqa: E402
-from tests.video_files import cut, make_video, number_of, pictures  # noqa: E402
+from tests.video_files import cut, make_folder, make_video, number_of, pictures  # noqa: E402
 
 
 def textured(count, height=96, width=128):
@@ -208,6 +209,23 @@ def test_text_that_is_no_utf8(tmp_path):
         container.mux(stream.encode())
     path.write_bytes(path.read_bytes().replace(b"Xue", b"Z\xfce"))
     assert len(list(read_frames(path))) == 3
+
+
+@pytest.mark.parametrize("error", [ValueError("31 is not a valid Type"), OSError(22, "Invalid argument")])
+def test_errors_without_a_name_get_one(tmp_path, error, monkeypatch):
+    """Those of training's list of what is left out, too."""
+    path = make_video(tmp_path / "a.mkv", pictures(3))
+    folder = make_folder(tmp_path / "frames", pictures(2))
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(av_frame.FrameConverter, "__call__", fail)
+    for source, name in ((path, path), (folder, folder / "0.png")):
+        with pytest.raises(ValueError, match=rf"^{name}: .*{error.args[-1]}"):
+            list(read_frames(source))
+    with pytest.raises(ValueError, match=rf"\n  {path}: .*{error.args[-1]}\n  {folder}/0\.png: "):
+        Clips([path, folder], 2, (8, 8))
 
 
 # ---- interlaced -------------------------------------------------------------------------------------------

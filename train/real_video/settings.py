@@ -185,6 +185,6 @@ EPILOG = """\
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
 inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
 before, are left out. Files that cannot be read, or not to their end, or are damaged, are named and left out.
-Ctrl-C saves the run and says how to continue; a run that was interrupted and resumed on the CPU ends with the same numbers to
-the bit.
+Ctrl-C saves the run and says how to continue; a run that was interrupted and resumed on the CPU ends with the
+same numbers to the bit.
 """
