@@ -11,6 +11,8 @@ from .av_frame import load_av
 
 #: Encoders with options for good quality; the first one that this PyAV has is used.
 _MP4_ENCODERS = {"libx264": {"crf": "16"}, "mpeg4": {"flags": "qscale", "global_quality": "354"}}
+#: The durations in a GIF are hundredths of a second.
+_GIF_RATE = 100
 
 
 def write_video(path, frames, rate):
@@ -28,6 +30,11 @@ def write_video(path, frames, rate):
         raise ValueError(f"{path}: the name of a video must end in .mp4 or .gif")
     if not 0 < rate < float("inf"):
         raise ValueError(f"{path}: rate must be a positive number of frames a second, got {rate!r}")
+    if suffix == ".gif" and rate > _GIF_RATE:
+        raise ValueError(
+            f"{path}: a GIF shows at most {_GIF_RATE} frames a second, got {rate:g}; write an .mp4, or take "
+            "fewer (--rate)"
+        )
     av = load_av()
     write, pictures = _write_mp4 if suffix == ".mp4" else _write_gif, _checked(path, frames)
     with replacing(path) as part:

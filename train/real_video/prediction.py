@@ -105,10 +105,13 @@ def render(model, settings, video, out, save_flow=None):
     The frames are resized to those that the model learned from, and taken at the same rate. save_flow: where
     to write the flow, if anywhere.
     """
-    info, (height, width) = video_info(video), settings.size
+    # What is said of the video is said once, while its frames are read.
+    info, (height, width) = video_info(video, say=lambda message: None), settings.size
     rate = settings.rate or info.rate
-    count = info.n_frames and round(info.n_frames * rate / info.rate)
-    source = read_frames(video, settings.size, settings.colour, settings.rate or None)
+    count = info.n_frames_at(settings.rate or None)
+    source = read_frames(
+        video, settings.size, settings.colour, settings.rate or None, settings.deinterlace, say=tqdm.write
+    )
     metadata = {
         "video": Path(video).name,
         "frames a second": rate,

@@ -50,8 +50,9 @@ class Settings(RunOptions):
     )
     videos: tuple | None = option(
         None,
-        "folders with videos anywhere below them: files, or folders of PNG or JPEG pictures (default: "
-        "videos/ and sequences/ in the folder of the environment variable NNLITE_DATA, else drawn ones)",
+        "folders with videos anywhere below them: files, or folders of pictures, of which the longest series "
+        "of names is taken unless FOLDER/NAME* names another (default: videos/ and sequences/ in the folder "
+        "of the environment variable NNLITE_DATA, else drawn ones)",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -59,7 +60,8 @@ class Settings(RunOptions):
     )
     test: tuple | None = option(
         None,
-        "folders with the videos to test on (default: a share of those of --videos, by file)",
+        "folders with the videos to test on, which are never trained on, nor are copies of them (default: a "
+        "share of those of --videos, by file)",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -68,7 +70,7 @@ class Settings(RunOptions):
     test_share: float = option(0.2, "that share", DATA)
     splits: str | None = option(
         None,
-        "folder of HMDB-51's split files, which say what to test",
+        "folder of the split files of HMDB-51 or UCF-101, which say what to test",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -101,6 +103,13 @@ class Settings(RunOptions):
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
         0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
+    )
+    deinterlace: bool = option(
+        False,
+        "bring both moments of a frame of interlaced video to one of them (FFmpeg's bwdif); without it such "
+        "video is named and left as it is",
+        DATA,
+        modes=("predict",),
     )
     frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3)
     stride: int = option(3, "frames from one training clip to the next", DATA)
@@ -217,7 +226,7 @@ In place of a trained model --predict, --evaluate and --weights take a checkpoin
 word 'pretrained' for the model that comes with the package; a model predicts frames of any --size.
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
 inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
-before, are left out. Files that cannot be read, or not to their end, are named and left out. Ctrl-C saves the
-run and says how to continue; a run that was interrupted and resumed on the CPU ends with the same numbers to
-the bit.
+before, are left out. Files that cannot be read, or not to their end, or are damaged, are named and left out.
+Ctrl-C saves the run and says how to continue; a run that was interrupted and resumed on the CPU ends with the
+same numbers to the bit.
 """

@@ -4,19 +4,21 @@ import math
 import os
 from pathlib import Path
 
+from nnlite.data import hmdb51, ucf101
 from nnlite.data.clips import Clips
 from nnlite.data.folders import data_folder
-from nnlite.data.hmdb51 import read_split
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_textures import picture_texture
 from nnlite.data.sintel import find_sintel, sintel_pairs
-from nnlite.data.sources import find_sources, split_sources
+from nnlite.data.sources import find_sources, split_sources, unused_files, without_copies
 from nnlite.train.real_video.drawn_videos import draw_videos
 
 #: Where drawn videos are, in the folder of the run.
 DRAWN = "drawn"
 #: Test clips scored now and then during training, for the curves. They are not used for model selection.
 VALIDATION_CLIPS = 20
+#: How many files are named of those that are left out.
+_LISTED = 5
 
 
 def default_folders():
@@ -37,7 +39,20 @@ def draw_missing_videos(folder):
 
 
 def find_videos(settings, folder):
-    """Return the training and the test sources; the drawn ones in the run's `folder` where none are named."""
+    """Return the training and the test sources; the drawn ones in the run's `folder` where none are named.
+
+    No test video is among the training ones, nor a copy of one. What is left out is printed.
+    """
+    train, test = _named_videos(settings, folder)
+    train, copies = without_copies(train, test)
+    if copies:
+        print(f"Left out of training, since they are test videos or copies of them: {_list(copies)}\n")
+    if not train:
+        raise ValueError("no video is left to train on: all that --videos names are test videos")
+    return train, test
+
+
+def _named_videos(settings, folder):
     folders = [Path(name).resolve() for name in settings.videos or (folder / DRAWN,)]
     if not settings.videos and not folders[0].is_dir():
         raise FileNotFoundError(
@@ -45,8 +60,9 @@ def find_videos(settings, folder):
             "the folder above videos/ in the environment variable NNLITE_DATA"
         )
     if settings.splits:
-        return read_split(folders[0], settings.splits, settings.split)
-    sources = [source for place in folders for source in find_sources(place)]
+        published = ucf101 if ucf101.has_splits(settings.splits) else hmdb51
+        return published.read_split(folders[0], settings.splits, settings.split)
+    sources = [source for place in folders for source in _find(place)]
     if settings.test:
         return sources, find_test_videos(settings)
     # The seed of a run does not change the split: all runs are scored on the same videos.
@@ -55,7 +71,22 @@ def find_videos(settings, folder):
 
 def find_test_videos(settings):
     """Return the sources in the folders that the settings name for the test."""
-    return [source for place in settings.test for source in find_sources(place)]
+    return [source for place in settings.test for source in _find(place)]
+
+
+def _find(place):
+    """Return the sources below a folder; print how many of its files are none."""
+    sources = find_sources(place)
+    unused = unused_files(place, sources)
+    if unused:
+        print(f"{place}: {len(unused)} files are neither videos nor frames of one: {_list(unused)}\n")
+    return sources
+
+
+def _list(paths):
+    """Return the names of some paths, and how many there are beyond these."""
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return ", ".join(video_name(path) for path in paths[:_LISTED]) + more
 
 
 def load_clips(sources, settings, stride):
@@ -72,6 +103,7 @@ def load_clips(sources, settings, stride):
         strict=settings.strict,
         cache_mib=settings.cache_mib,
         progress=True,
+        deinterlace=settings.deinterlace,
     )
 
 
