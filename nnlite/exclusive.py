@@ -19,8 +19,8 @@ def exclusive(method):
             if _calls.setdefault(key, here) != here:  # one indivisible operation
                 raise RuntimeError(
                     f"{module.name}: {method.__name__} was called while another thread runs this module, "
-                    "which would mix up their numbers: give each thread its clone(), or its shared_clone() to "
-                    "share parameters, or let the threads take turns with a lock"
+                    "which would mix up their numbers: give each thread its clone(), or its shared_clone() "
+                    "to share parameters, or let the threads take turns with a lock"
                 )
             return method(module, *args, **keywords)
         finally:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,23 @@ def test_second_interrupt_is_immediate(tmp_path):
             trainer(tmp_path, make_batch).run()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_outside_of_the_main_thread_it_trains_without_handlers_and_says_so(tmp_path):
+    (tmp_path / "threaded").mkdir()
+    usual, outcomes = signal.getsignal(signal.SIGINT), []
+
+    def train():
+        with pytest.warns(
+            RuntimeWarning, match="outside of the main thread: Ctrl-C and SIGTERM act as usual"
+        ):
+            outcomes.append(complete(trainer(tmp_path / "threaded")))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join(30)
+    assert outcomes == [None] and signal.getsignal(signal.SIGINT) is usual
+    assert outcome(tmp_path / "threaded") == whole_run(tmp_path / "whole")
 
 
 def test_restore_drops_what_was_logged_after_the_checkpoint(tmp_path):
