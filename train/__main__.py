@@ -6,8 +6,10 @@ import sys
 
 import nnlite
 from nnlite import train
+from nnlite.train.runs.interruption import end, interruptible
 
 
+@interruptible
 def main(argv=None):
     """Run the subcommand that the command line names; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -43,4 +45,4 @@ def describe(known):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

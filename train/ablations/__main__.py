@@ -7,12 +7,12 @@ The run folder gets a run folder of `train.moving_mnist` for each variant, ablat
 """
 
 import functools
-import sys
 
 from nnlite.train.ablations.experiment import Ablations
 from nnlite.train.runs import command
+from nnlite.train.runs.interruption import end
 
 main = functools.partial(command.run, Ablations)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

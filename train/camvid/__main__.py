@@ -13,12 +13,12 @@ folder for each, and table2.md, table2.json and the pictures of both.
 """
 
 import functools
-import sys
 
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.runs import command
+from nnlite.train.runs.interruption import end
 
 main = functools.partial(command.run, LabelledVideo)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

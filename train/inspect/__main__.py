@@ -20,10 +20,12 @@ from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
 from nnlite.train.runs import command
+from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
 
 
+@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -57,4 +59,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

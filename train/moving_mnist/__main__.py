@@ -14,12 +14,12 @@ python -m train.moving_mnist --export RUN           pack trained weights for mod
 """
 
 import functools
-import sys
 
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import command
+from nnlite.train.runs.interruption import end
 
 main = functools.partial(command.run, MovingDigits)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -12,12 +12,12 @@ penalty of the flow with the weight 0.01. Its output is linear, and 0 stands for
 """
 
 import functools
-import sys
 
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import command
+from nnlite.train.runs.interruption import end
 
 main = functools.partial(command.run, RealVideo)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

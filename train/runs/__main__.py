@@ -5,18 +5,19 @@ python -m train.runs FOLDER
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from nnlite import checkpoint
 from nnlite.train.report.tables import format_markdown
 from nnlite.train.runs.experiment import kind_of
+from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
 
 COLUMNS = ("run", "experiment", "model", "sequences", "of", "state")
 
 
+@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.runs", description=__doc__.split("\n")[0])
@@ -44,4 +45,4 @@ def _row(path, root):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -11,6 +11,7 @@ import shlex
 import sys
 
 from nnlite.train.runs.command import invocation
+from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.options import parse_options
 from nnlite.train.warping.experiment import WarpingOptions, run
 
@@ -23,6 +24,7 @@ EPILOG = (
 )
 
 
+@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -37,4 +39,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

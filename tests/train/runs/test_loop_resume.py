@@ -117,9 +117,7 @@ def test_outside_of_the_main_thread_it_trains_without_handlers_and_says_so(tmp_p
     usual, outcomes = signal.getsignal(signal.SIGINT), []
 
     def train():
-        with pytest.warns(
-            RuntimeWarning, match="outside of the main thread: Ctrl-C and SIGTERM act as usual"
-        ):
+        with pytest.warns(RuntimeWarning, match="outside of the main thread: .* act as usual"):
             outcomes.append(complete(trainer(tmp_path / "threaded")))
 
     thread = threading.Thread(target=train)
