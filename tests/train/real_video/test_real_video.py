@@ -274,6 +274,16 @@ def test_without_videos_some_are_drawn(tmp_path, monkeypatch, capsys):
     assert real_video.main(["--evaluate", str(tmp_path / "moved" / "checkpoint.h5")]) == 0
 
 
+def test_drawn_videos_are_the_same_to_the_bit_and_so_are_those_drawn_after_a_stop(tmp_path):
+    draw_videos(tmp_path / "whole", 2)
+    draw_videos(tmp_path / "broken", 1)
+    draw_videos(tmp_path / "broken", 2)
+    whole, broken = ([p.read_bytes() for p in sorted((tmp_path / n).iterdir())] for n in ("whole", "broken"))
+    assert whole == broken and len(whole) == 2
+    with pytest.importorskip("av").open(tmp_path / "whole" / "shapes_00.mp4") as video:
+        assert video.streams.video[0].codec_context.name == "png"  # others were seen to vary
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -1,10 +1,12 @@
 """Ctrl-C at any time ends a command with one line and the status 130, and what was there before stays."""
 
 import signal
+from functools import partial
 
 import pytest
 
 from nnlite.train.__main__ import main
+from nnlite.train.real_video import videos
 from nnlite.train.runs import interruption
 from nnlite.train.runs.interruption import end
 
@@ -24,7 +26,7 @@ def interrupt(*_, **__):
 def test_while_starting(place, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(place, interrupt)
     monkeypatch.delenv("NNLITE_DATA", raising=False)
-    monkeypatch.setattr("nnlite.train.real_video.drawn_videos.COUNT", 2)
+    monkeypatch.setattr(videos, "draw_videos", partial(videos.draw_videos, count=2))
     command = ["real_video", "--preset", "tiny", "--device", "cpu", "--out", str(tmp_path / "run")]
     assert main(command) == 128 + signal.SIGINT
     assert capsys.readouterr().err.splitlines()[-1] == "Stopped by Ctrl-C; what was saved before stands."
