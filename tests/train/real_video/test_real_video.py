@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from nnlite import checkpoint, models
+from nnlite.data.clips import Clips
 from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video import figures
 from nnlite.train.real_video import videos as real_videos
 from nnlite.train.real_video.drawn_videos import draw_videos
 from nnlite.train.real_video.experiment import RealVideo
@@ -21,7 +23,7 @@ from nnlite.train.runs.experiment import load_trained, reopen
 from nnlite.train.runs.loop import Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
-from tests.toy_real_video import TOY, make_videos, scene, train_toy
+from tests.toy_real_video import SIZE, TOY, make_videos, scene, train_toy
 from tests.video_files import make_video
 
 
@@ -53,6 +55,14 @@ def test_run_folder(finished):
     assert [line["step"] for line in log if "evaluation" in line] == [0, 1, 2, 4]
     losses = [line["loss"] for line in log if "loss" in line]
     assert losses and all(0 < loss < 1 for loss in losses)
+
+
+def test_figure6_of_the_shortest_clips(finished, videos, tmp_path):
+    """Of three frames, the least that --frames takes, two are seen and one is predicted."""
+    _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
+    clips = Clips([videos / "clip 0.mp4"], 3, SIZE)
+    figures.draw_figure6(tmp_path / "a.png", model, clips, [0, 1], ["first", "second"])
+    assert min(plt.imread(tmp_path / "a.png").shape[:2]) > 100
 
 
 def test_result(finished, videos):
