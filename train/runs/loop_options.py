@@ -78,6 +78,12 @@ class LoopOptions(Options):
         nothing = np.empty(0, np.float32)  # a step of no parameters
         getattr(optim, self.optimiser)(lambda x: (0.0, x), nothing, dict(self.optimiser_options), {})
 
+    @property
+    def warning(self):
+        """What to tell the user of settings that are allowed and hardly meant, or None."""
+        zero = [flag for flag, value in (("--lr", self.learning_rate), ("--clip", self.clip)) if value == 0]
+        return f"With {' and '.join(zero)} at 0 nothing will be learned." if zero else None
+
 
 @dataclass(frozen=True)
 class RunOptions(LoopOptions):

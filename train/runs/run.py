@@ -73,6 +73,8 @@ class Run:
         try:
             (self.folder / RESULT).unlink(missing_ok=True)  # of less training
             print(experiment.describe(trainer.model))
+            if trainer.options.warning:
+                print(trainer.options.warning)
             print(f"Training to {trainer.options.sequences} {experiment.unit} in {self.folder}", flush=True)
             stopped = trainer.run(lambda: experiment.evaluate(experiment.evaluated_model(trainer.model)))
             if stopped:

@@ -58,6 +58,25 @@ def test_ten_steps_are_five_and_kill_and_five(tmp_path):
     assert outcome(broken) == whole_run(tmp_path / "whole")
 
 
+def test_a_run_that_dies_before_its_second_checkpoint_evaluates_its_beginning_once(tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+
+    def make_batch(step, indices):
+        if step == 4:
+            raise KeyboardInterrupt
+        return toy_batch(step, indices)
+
+    with pytest.raises(KeyboardInterrupt):
+        complete(trainer(broken, make_batch, save_every=1e9))
+    saved = checkpoint.load(broken / CHECKPOINT)
+    assert saved.position["step"] == 0
+    run = trainer(broken)
+    run.restore(saved)
+    complete(run)
+    assert outcome(broken) == whole_run(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_saves_and_stops(number, tmp_path):
     broken = tmp_path / "broken"
