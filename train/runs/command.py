@@ -3,13 +3,13 @@
 import shlex
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 
 from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.interruption import interruptible
+from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.run import RESULT, Run, now
 
 
@@ -32,9 +32,10 @@ def train(experiment, given, command):
     began = time.monotonic()
     plan = experiment.plan(given)
     if isinstance(plan, dict):
-        folder = Path(given.get("out") or f"runs/{experiment.group}-{datetime.now():%Y%m%d-%H%M%S}")
-        group.begin(folder, experiment, plan)
-        return group.train(folder, experiment, command, resume_command(experiment, folder))
+        with new_run_folder(given.get("out"), experiment.group) as (folder, lock):
+            group.begin(folder, experiment, plan)
+        with lock:
+            return group.train(folder, experiment, command, resume_command(experiment, folder))
     new = Run.start(experiment, plan, command)
     return new.fit(began, resume_command(experiment, new.folder))
 
@@ -44,8 +45,9 @@ def resume(experiment, given, command):
     began, folder = time.monotonic(), Path(given["resume"])
     again = resume_command(experiment, folder)
     if group.is_group(folder):
-        group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
-        return group.train(folder, experiment, command, again)
+        with lock_run(folder):
+            group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
+            return group.train(folder, experiment, command, again)
     return Run.resume(experiment, given, command).fit(began, again)
 
 
