@@ -10,6 +10,7 @@ from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.interruption import interruptible
 from nnlite.train.runs.lock import lock_run, new_run_folder
+from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
 
 
@@ -24,6 +25,9 @@ def run(experiment, argv=None):
         return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"error: {describe_shortage(error, experiment.settings_type.memory_flags())}", file=sys.stderr)
         return 2
 
 

@@ -112,7 +112,8 @@ class Trainer:
         """
         options = self.options
         last_step = math.ceil(options.sequences / options.batch)
-        milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
+        evaluations = min(options.evaluations, last_step)  # one after each step at the most
+        milestones = set(np.linspace(0, last_step, evaluations + 2).astype(int).tolist())
         started = saved = time.monotonic()
         started -= self.seconds
         with (

@@ -13,6 +13,7 @@ from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
+from nnlite.train.runs.memory import check_batch, check_order, describe_shortage
 
 RESULT = "result.json"
 PAGE = "inspect.html"
@@ -33,9 +34,12 @@ class Run:
         with new_run_folder(settings.out, experiment_type.kind) as (folder, lock):
             if (folder / CHECKPOINT).exists():
                 raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+            device = backend.resolve_device(settings.device)
             experiment = experiment_type(settings, folder)
+            check_batch(experiment, device)
             experiment.load()
-            model = experiment.build_model(backend.resolve_device(settings.device))
+            check_order(experiment)
+            model = experiment.build_model(device)
             metadata = experiment.start(model) | {"commands": [command], "started": now()}
             predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
             brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
@@ -84,6 +88,9 @@ class Run:
             self._finish(began)
         except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
             print(f"error: {error}", file=sys.stderr)
+            return 1
+        except MemoryError as error:
+            print(f"error: {describe_shortage(error, experiment.settings.memory_flags())}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print(f"\nStopped at once; the last checkpoint stands. Continue with\n  {resume_command}")
