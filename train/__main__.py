@@ -1,15 +1,18 @@
 """The command `nnlite`: every experiment is a subcommand, and so are its tools."""
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from .starting import start
+
+    start(__spec__.name)
+
 import importlib
 import pkgutil
 import sys
 
 import nnlite
 from nnlite import train
-from nnlite.train.runs.interruption import end, interruptible
 
 
-@interruptible
 def main(argv=None):
     """Run the subcommand that the command line names; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -42,7 +45,3 @@ def describe(known):
     ]
     usage = "usage: nnlite COMMAND [options]    nnlite COMMAND --help tells what there is to set"
     return "\n".join([usage, "", "commands:", *lines])
-
-
-if __name__ == "__main__":
-    end(main())

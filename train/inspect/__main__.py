@@ -10,6 +10,11 @@ gradients of every module as pictures, histograms and norms, gradient norms over
 memory, and derivatives beside finite differences.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import sys
 import time
 from pathlib import Path
@@ -20,12 +25,10 @@ from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
 from nnlite.train.runs import command
-from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
 
 
-@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -56,7 +59,3 @@ def main(argv=None):
     print(describe_checks(content["checks"]))
     print(f"{path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s; open {path}")
     return 0
-
-
-if __name__ == "__main__":
-    end(main())

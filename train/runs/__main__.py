@@ -4,20 +4,23 @@ python -m train.runs            those below runs/
 python -m train.runs FOLDER
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import argparse
 from pathlib import Path
 
 from nnlite import checkpoint
 from nnlite.train.report.tables import format_markdown
 from nnlite.train.runs.experiment import kind_of
-from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
 
 COLUMNS = ("run", "experiment", "model", "sequences", "of", "state")
 
 
-@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.runs", description=__doc__.split("\n")[0])
@@ -42,7 +45,3 @@ def _row(path, root):
     seen = saved.position["step"] * loop["batch"]
     state = "finished" if (path.parent / RESULT).exists() else "to be resumed"
     return name, kind, saved.architecture["name"], f"{seen:,}", f"{loop['sequences']:,}", state
-
-
-if __name__ == "__main__":
-    end(main())

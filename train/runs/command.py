@@ -8,13 +8,11 @@ from pathlib import Path
 from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
-from nnlite.train.runs.interruption import interruptible
 from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
 
 
-@interruptible
 def run(experiment, argv=None):
     """Do what the command line asks an `Experiment` for; return the exit status, 2 after an error."""
     argv = sys.argv[1:] if argv is None else argv

@@ -1,8 +1,6 @@
-"""Stopping when the user or the system asks for it: a long run between two steps, a command with one line."""
+"""Stopping a long run between two steps, when the user or the system asks for it."""
 
-import functools
 import signal
-import sys
 import threading
 import warnings
 
@@ -34,24 +32,3 @@ class Interruption:
     def _note(self, number, _):
         self.signal = number
         self.__exit__()
-
-
-def interruptible(main):
-    """Return the main function of a command, which Ctrl-C ends with one line and the status 130."""
-
-    @functools.wraps(main)
-    def until_interrupted(*args, **keywords):
-        try:
-            return main(*args, **keywords)
-        except KeyboardInterrupt:
-            print("\nStopped by Ctrl-C; what was saved before stands.", file=sys.stderr)
-            return 128 + signal.SIGINT
-
-    return until_interrupted
-
-
-def end(status):
-    """End the process with the status of its main function; once it was stopped, Ctrl-C is ignored."""
-    if status == 128 + signal.SIGINT:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(status)

@@ -7,11 +7,15 @@
 Why there are two directions, and which pixels count: python -m pydoc nnlite.train.warping.experiment
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import shlex
 import sys
 
 from nnlite.train.runs.command import invocation
-from nnlite.train.runs.interruption import end, interruptible
 from nnlite.train.runs.options import parse_options
 from nnlite.train.warping.experiment import WarpingOptions, run
 
@@ -24,7 +28,6 @@ EPILOG = (
 )
 
 
-@interruptible
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
@@ -36,7 +39,3 @@ def main(argv=None):
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    end(main())
