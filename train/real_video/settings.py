@@ -89,7 +89,7 @@ class Settings(RunOptions):
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
-        0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
+        0.0, "frames a second to take; 0 for each frame of the file", DATA, most=1000, modes=("predict",)
     )
     frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3, memory=True)
     stride: int = option(3, "frames from one training clip to the next", DATA)
