@@ -25,6 +25,7 @@ from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
 from nnlite.train.runs import command
+from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
 
@@ -53,6 +54,9 @@ def main(argv=None):
         )
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"error: {describe_shortage(error, '--frames')}", file=sys.stderr)
         return 2
     gradient = content["gradient"]
     print(f"loss {content['loss']:.6g}, norm of the gradient with respect to all parameters {gradient:.6g}")
