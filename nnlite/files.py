@@ -1,9 +1,16 @@
 """Atomic file replacement."""
 
 import contextlib
+import functools
 import glob
+import itertools
 import os
+import platform
+import zlib
 from pathlib import Path
+
+#: Numbers of the unfinished files of this process.
+_numbers = itertools.count()
 
 
 @contextlib.contextmanager
@@ -16,10 +23,11 @@ def replacing(path, durable=False):
     of the two whole; and what processes left unfinished that were killed while writing `path` is removed.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Also threads, and processes of other machines or containers, may be writing `path` now.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}-{_system()}.part")
     try:
         if durable:
-            _remove_leftovers(path)
+            remove_leftovers(path.parent, path.name)
         yield part
         if durable:
             _sync(part)
@@ -45,13 +53,30 @@ def _sync(path):
         os.close(descriptor)
 
 
-def _remove_leftovers(path):
-    """Remove the unfinished files of processes that no longer run."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        process = leftover.name.rsplit(".", 2)[1]
+def remove_leftovers(folder, name=None):
+    """Remove the unfinished files of processes that run no longer, in a folder and those below it.
+
+    name: that of the one file that they were writing, in this folder alone.
+    """
+    folder = Path(folder)
+    own = folder.glob(f".{glob.escape(name)}.*.part") if name else folder.rglob(".*.*.part")
+    for leftover in own:
+        process, *rest = leftover.name.split(".")[-2].split("-")
+        if rest and rest[-1] != _system():  # whose processes cannot be asked for
+            continue
         try:
             os.kill(int(process), 0)  # signal 0 only asks
         except ProcessLookupError:
             leftover.unlink(missing_ok=True)
-        except (ValueError, OSError):  # another kind of name, or the process of another user
+        except (ValueError, OverflowError, OSError):  # another kind of name, or a process of another user
             continue
+
+
+@functools.cache
+def _system():
+    """Return a mark of what process numbers are valid in: this machine, and on Linux this container."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{zlib.crc32((platform.node() + namespace).encode()):08x}"

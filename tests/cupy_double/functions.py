@@ -246,6 +246,7 @@ def module():
     cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided))
     runtime = SimpleNamespace(
         getDeviceCount=lambda: 1,
+        memGetInfo=lambda: (1 << 36, 1 << 37),  # free, in all
         getDeviceProperties=lambda device: {"name": b"a double", "major": 9, "minor": 0},
         runtimeGetVersion=lambda: 13000,
         CUDARuntimeError=streams.CUDARuntimeError,

@@ -50,20 +50,22 @@ class Settings(RunOptions):
         choices=SPLITS,
     )
     size: tuple = option(
-        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH"
+        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH", memory=True
     )
-    frames: int = option(6, "frames in a sequence", DATA, least=2)
-    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0)
+    frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
+    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
     speed: tuple = option(
         (0.5, 3.0),
-        "speed of moving shapes in pixels a frame; each draws its own in between",
+        "speed of moving shapes in pixels a frame, at most 1000; each draws its own in between",
         DATA,
-        type=number(0),
+        type=number(0, 1000),
         metavar=("MIN", "MAX"),
         nargs=2,
     )
     noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA)
-    lost: float = option(0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA)
+    lost: float = option(
+        0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA, most=0.9
+    )
     train_sequences: int | None = option(
         None, "different training sequences of moving shapes (default: as many as are trained on)", DATA
     )

@@ -10,6 +10,11 @@ gradients of every module as pictures, histograms and norms, gradient norms over
 memory, and derivatives beside finite differences.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import sys
 import time
 from pathlib import Path
@@ -20,6 +25,7 @@ from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
 from nnlite.train.runs import command
+from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
 
@@ -49,12 +55,11 @@ def main(argv=None):
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"error: {describe_shortage(error, '--frames')}", file=sys.stderr)
+        return 2
     gradient = content["gradient"]
     print(f"loss {content['loss']:.6g}, norm of the gradient with respect to all parameters {gradient:.6g}")
     print(describe_checks(content["checks"]))
     print(f"{path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s; open {path}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -74,13 +74,13 @@ class Settings(RunOptions):
         least=0,
         modes=("evaluate", "figures", "rollout"),
     )
-    size: int = option(64, "side of the square frames in pixels, even and above 28", DATA)
-    digits: int = option(2, "digits in a sequence", DATA)
+    size: int = option(64, "side of the square frames in pixels, even and above 28", DATA, memory=True)
+    digits: int = option(2, "digits in a sequence", DATA, most=100)
     speed: tuple = option(
         (3.6,),
-        "pixels a frame; of two numbers each digit draws its speed in between",
+        "pixels a frame, at most 1000; of two numbers each digit draws its speed in between",
         DATA,
-        type=number(0),
+        type=number(0, 1000),
         metavar=("MIN", "MAX"),
         nargs="+",
     )
@@ -96,6 +96,7 @@ class Settings(RunOptions):
         "frames in a sequence, those seen and those predicted: the last, or the last --steps-ahead",
         DATA,
         least=2,
+        memory=True,
     )
     steps_ahead: int = option(
         1,

@@ -1,5 +1,6 @@
 """Training on real video: the clips, the model of whole frames and that of crops, and its score."""
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +102,14 @@ class RealVideo(Experiment):
             )
         self.settings = replace(self.settings, signature=self.clips.signature)
         self.epoch = len(self.clips)
+
+    @property
+    def batch_shape(self):
+        settings = self.settings
+        channels = 1 if settings.colour == "grey" else 3
+        batch, crop = (settings.frames, settings.batch, channels), settings.crop or settings.size
+        whole = (settings.frames, 1, channels, *settings.size)  # a clip is cropped when it has been read
+        return max((*batch, *crop), whole, key=math.prod)
 
     @cached_property
     def sources(self):

@@ -37,6 +37,7 @@ from nnlite.data.sintel import find_sintel, sintel_pairs
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
+from nnlite.train.runs.lock import new_folder
 from nnlite.train.runs.options import DATA, Options, option
 from nnlite.train.warping import report as warping_report
 
@@ -161,7 +162,7 @@ def run(options, command):
         )
     for path in missing:
         print(f"left out, because {path} is missing")
-    folder = Path(options.out or f"runs/warping-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = Path(options.out) if options.out else new_folder("warping")
     folder.mkdir(parents=True, exist_ok=True)
     drawn, measured = chosen(pairs, options.figures), []
     for entry in tqdm(pairs, desc="pairs", disable=None):

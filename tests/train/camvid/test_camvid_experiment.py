@@ -38,7 +38,7 @@ def both(tmp_path_factory):
 
 def test_folder_of_both(both):
     names, figures = ("segnet", "segnet_flow"), {"figure8.png", "sequence.png"}
-    tables = {"suite.json", "table2.md", "table2.json"}
+    tables = {"suite.json", "table2.md", "table2.json", ".lock"}
     confusions = {f"confusion_{name}.png" for name in names}
     assert {entry.name for entry in both.iterdir()} == {*names} | tables | figures | confusions
     for name in names:

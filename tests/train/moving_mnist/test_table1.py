@@ -48,7 +48,7 @@ def without_times(folder):
 
 def test_run_folder(finished):
     tables = {"suite.json", "table1.json", "table1.md"}
-    assert {entry.name for entry in finished.iterdir()} == tables | set(models.names())
+    assert {entry.name for entry in finished.iterdir()} == tables | {".lock", *models.names()}
     for name in models.names():
         assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
 
