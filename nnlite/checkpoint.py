@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from . import backend
-from .files import replacing
+from .files import CannotWrite, write_bytes
 
 FORMAT = "nnlite checkpoint"
 VERSION = 1
@@ -56,7 +56,7 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
     hold numbers, strings, booleans, None, arrays, lists, tuples and dicts with string keys.
 
     The file is replaced atomically: it is written under another name in the same folder and renamed. When
-    that fails (OSError), an earlier file at `path` is still there. TypeError for a value of another
+    that fails (`CannotWrite`), an earlier file at `path` is still there. TypeError for a value of another
     type, naming it.
     """
     state = {
@@ -154,14 +154,13 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        with replacing(path, durable=True) as part:
-            part.write_bytes(image.getbuffer())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"checkpoint {path} {error.strerror or error}; an earlier file of that name is untouched. Its "
-            f"folder must exist, be writable and have room for {image.getbuffer().nbytes / 1e6:.1f} MB",
-        ) from error
+        write_bytes(path, image.getbuffer(), durable=True)
+    except CannotWrite as error:
+        hint = (
+            "an earlier file of that name is untouched; its folder must exist, be writable and have room for "
+            f"{image.getbuffer().nbytes / 1e6:.1f} MB"
+        )
+        raise CannotWrite(error.errno, f"{error.strerror}: {hint}", error.filename) from error
 
 
 def _check_digest(path):

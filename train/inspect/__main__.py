@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from nnlite import models
+from nnlite.files import exit_status, make_folder
 from nnlite.train.inspect import traced_model
 from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
@@ -37,7 +38,7 @@ def main(argv=None):
         sequence = sequence_for(traced, settings.sequence, settings.video, settings.frames)
         print(f"on {sequence.description}", flush=True)
         path = Path(settings.out or (traced.folder or Path("runs")) / PAGE)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         content = write(
             path,
             traced,
@@ -48,7 +49,7 @@ def main(argv=None):
         )
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     gradient = content["gradient"]
     print(f"loss {content['loss']:.6g}, norm of the gradient with respect to all parameters {gradient:.6g}")
     print(describe_checks(content["checks"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel
-from nnlite.files import replacing
+from nnlite.files import write_bytes
 
 TEMPLATES = Path(__file__).parent / "web"
 #: In the order in which they become the script of the page.
@@ -38,8 +38,7 @@ def write(path, content, summaries, strip, pixels=PIXELS[0]):
         page = _page(content, summaries, strip, limit)
         if len(page) < LIMIT:
             break
-    with replacing(path) as part:
-        part.write_bytes(page)
+    write_bytes(path, page)
 
 
 def docs_links():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nnlite import checkpoint, models
+from nnlite.files import make_folder
 from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.description import anonymised_result
 from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
@@ -27,7 +28,7 @@ def export(experiment, given, line):
         raise ValueError(f"{folder} holds no finished run (one with a {RESULT})")
     if target.suffix == ".h5" and group.is_group(folder):
         raise ValueError(f"{folder} holds several runs: name a folder with --out, or export them one by one")
-    (target.parent if target.suffix == ".h5" else target).mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent if target.suffix == ".h5" else target)
     written = [path for run in folders if (path := _pack(experiment, run, target))]
     if not written:
         raise ValueError(f"{folder} holds no model of at most {LIMIT / 1e6:g} MB")
@@ -71,9 +72,7 @@ def evaluate(experiment, given, line):
         table = table1.build(results)
         print("\n" + table1.format_table(table))
         if "out" in given:
-            folder = Path(given["out"])
-            folder.mkdir(parents=True, exist_ok=True)
-            table1.save(folder, table)
+            table1.save(make_folder(given["out"]), table)
     print("\nTen frames from their own predictions\n")
     return ahead.show(experiment, given | {"rollout": PRETRAINED}, line)
 

@@ -7,6 +7,7 @@ from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
+from nnlite.train.report.figures import save_figure
 
 
 def draw_figure6(path, model, clips, chosen, titles):
@@ -40,8 +41,7 @@ def draw_figure6(path, model, clips, chosen, titles):
         wheel.imshow(colour_wheel(101))
         wheel.set_axis_off()
         row[-1].set_xlabel(f"rim of the wheel: {longest:.1f} px", fontsize=6, labelpad=1)
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save_figure(path, figure, dpi=140)
 
 
 def draw_curves(path, log, scores, loss="square"):

@@ -13,7 +13,7 @@ from nnlite import backend
 from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
-from nnlite.files import replacing
+from nnlite.files import file_for_library, make_folder
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
@@ -111,7 +111,7 @@ def render(model, settings, video, out, save_flow=None):
     }
     source = tqdm(source, "predicting", count, unit=" frames")
     errors = RunningError()
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     with (
         flow_writer(save_flow, metadata) as write_flow,
         closing(predicted_pictures(model, video, source, errors, write_flow)) as pictures,
@@ -158,14 +158,19 @@ def flow_writer(place, metadata):
         return
     place = Path(place)
     if place.suffix.lower() in (".h5", ".hdf5"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as part, h5py.File(part, "w") as file:
+        make_folder(place.parent)
+        with file_for_library(place) as target, h5py.File(target, "w") as file:
             file.attrs.update(metadata)
-            yield lambda flow: _append(file, flow)
+
+            def append(flow):
+                _append(file, flow)
+                target.check()
+
+            yield append
         return
     if place.is_dir() and any(place.glob("*.flo")):
         raise FileExistsError(f"{place} holds .flo files already; name another folder with --save-flow")
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     count = 0
 
     def write(flow):

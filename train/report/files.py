@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-from nnlite.files import replacing
+from nnlite.files import write_text
 
 
 def write_json(path, content):
     """Write `content` as indented JSON, replacing the file as a whole."""
-    with replacing(path) as part:
-        part.write_text(json.dumps(content, indent=2) + "\n")
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path, wanted, fix):

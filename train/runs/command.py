@@ -6,6 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from nnlite.files import exit_status, make_folder
 from nnlite.train.report import files
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
@@ -22,7 +23,7 @@ def run(experiment, argv=None):
         return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
 
 
 def train(experiment, given, command):
@@ -55,8 +56,7 @@ def evaluate(experiment, given, command):
     result = opened.score(model)
     print("\n" + opened.format_result(result))
     if "out" in given:
-        folder = Path(given["out"])
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(given["out"])
         opened.draw(folder, model, result)
         result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
         files.write_json(folder / RESULT, opened.anonymised(result))

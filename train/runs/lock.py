@@ -5,6 +5,8 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
+from nnlite.files import writing
+
 LOCK = ".lock"
 
 
@@ -14,7 +16,8 @@ def lock_run(folder):
     RuntimeError when the folder is locked already. On Windows, and on file systems without locks, nothing is
     locked.
     """
-    file = open(folder / LOCK, "a")
+    with writing(folder / LOCK):
+        file = open(folder / LOCK, "a")
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.data.prefetch import Prefetch
-from nnlite.files import replacing
+from nnlite.files import append_text, write_text
 from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
 from nnlite.train.report.anonymise import CHECKPOINT
@@ -74,8 +74,7 @@ class Trainer:
         self.step, self.seconds = position["step"], position["seconds"]
         self.sums = {name: float(value) for name, value in position["sums"].items()}
         lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
-        with replacing(self.folder / LOG) as part:
-            part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def save(self):
         """Write the checkpoint; FloatingPointError instead if the parameters are not finite."""
@@ -219,8 +218,7 @@ class Trainer:
             "seconds": round(self.seconds, 2),
             **values,
         }
-        with open(self.folder / LOG, "a") as file:
-            file.write(json.dumps(line) + "\n")
+        append_text(self.folder / LOG, json.dumps(line) + "\n")
 
     def _check_finite(self, number):
         if not math.isfinite(float(number)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from nnlite import backend
+from nnlite.files import CannotWrite, make_folder
 from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.lock import lock_run
@@ -41,7 +42,7 @@ class Run:
         brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
         options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
         trainer = _trainer(experiment, model, options, folder, metadata)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = lock_run(folder)
         (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
         return cls(folder, experiment, trainer, lock)
@@ -82,7 +83,9 @@ class Run:
                 )
                 return 128 + stopped
             self._finish(began)
-        except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
+        except CannotWrite:  # nor could what comes after this run
+            raise
+        except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
             print(f"error: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ Why there are two directions, and which pixels count: python -m pydoc nnlite.tra
 import shlex
 import sys
 
+from nnlite.files import exit_status
 from nnlite.train.runs.command import invocation
 from nnlite.train.runs.options import parse_options
 from nnlite.train.warping.experiment import WarpingOptions, run
@@ -32,7 +33,7 @@ def main(argv=None):
         run(WarpingOptions(**given), shlex.join([*program.split(), *argv]))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     return 0
 
 

@@ -34,6 +34,7 @@ import nnlite as nn
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
+from nnlite.files import make_folder, write_text
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
@@ -161,8 +162,7 @@ def run(options, command):
         )
     for path in missing:
         print(f"left out, because {path} is missing")
-    folder = Path(options.out or f"runs/warping-{datetime.now():%Y%m%d-%H%M%S}")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(options.out or f"runs/warping-{datetime.now():%Y%m%d-%H%M%S}")
     drawn, measured = chosen(pairs, options.figures), []
     for entry in tqdm(pairs, desc="pairs", disable=None):
         pair = entry.read()
@@ -182,6 +182,6 @@ def run(options, command):
     }
     write_json(folder / "warping.json", result)
     page = warping_report.format_page(result)
-    (folder / "warping.md").write_text(page)
+    write_text(folder / "warping.md", page)
     print("\n" + page)
     print(f"warping.md, warping.json and {len(drawn)} figures are in {folder}")

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.report.figures import save_figure
 from nnlite.train.report.tables import format_markdown, psnr
 
 #: "The average per-pixel error induced by the sampler on this dataset [Sintel]", section 5 of the paper.
@@ -129,8 +130,7 @@ def draw(path, title, pair, warped):
     wheel.imshow(colour_wheel(151))
     wheel.set(xticks=[], yticks=[])
     figure.suptitle(title, fontsize=9)
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save_figure(path, figure, dpi=140)
 
 
 def _error(frame, truth):
