@@ -22,11 +22,15 @@ import numpy as np
 
 from . import backend
 from .files import CannotWrite, write_bytes
+from .hdf5_arrays import Refused, own_entries, read_numbers
+from .limits import TooLarge
 
 FORMAT = "nnlite checkpoint"
 VERSION = 1
 #: The user block is BLOCK bytes: MARK, the SHA-256 of all bytes after the block in hexadecimal, and zeros.
 BLOCK, MARK = 512, b"nnlite checkpoint, sha256 of what follows byte 512: "
+#: The dicts that a checkpoint keeps as JSON.
+_STATE = {"architecture", "optimiser", "random", "position", "metadata"}
 #: The first bytes of an HDF5 file without user block.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: The errors that a damaged file can raise; MemoryError where a dataset claims to be larger than memory.
@@ -86,18 +90,23 @@ def save_parameters(path, model, *, architecture=None, metadata=None):
 def load(path):
     """Return the `Checkpoint` in the file `path`.
 
-    FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, or was written
-    by a newer version.
+    FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, was written by a
+    newer version, asks for more memory than `nnlite.limits` allows, or names other files: it brings nothing
+    but its own bytes.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
+    damaged = _different_bytes(path)  # outside: a file that cannot be read is not damaged
     try:
-        _check_digest(path)
+        if damaged:
+            raise ValueError(damaged)
         with h5py.File(path, "r") as file:
             kind, version = file.attrs.get("format"), file.attrs.get("version")
             if (kind, version) == (FORMAT, VERSION):
                 return _read(path, file)
+    except (Refused, TooLarge):
+        raise
     except _DAMAGE as error:
         raise ValueError(f"{path} is not a checkpoint, or is truncated or damaged: {error}") from error
     if kind != FORMAT:
@@ -163,29 +172,40 @@ def _write(path, model, state, dataset):
         raise CannotWrite(error.errno, f"{error.strerror}: {hint}", error.filename) from error
 
 
-def _check_digest(path):
-    """Raise ValueError unless the file is what was written; files of earlier versions have no user block."""
+def _different_bytes(path):
+    """Return what tells that a file is not what was written, or None; older files have no user block."""
     with open(path, "rb") as file:
         block = file.read(BLOCK)
         if block.startswith(_SIGNATURE):
-            return
+            return None
         if not block.startswith(MARK):
-            raise ValueError("its first bytes are not those of one")
+            return "its first bytes are not those of one"
         digest = hashlib.sha256()
         while chunk := file.read(2**20):
             digest.update(chunk)
-        if block.removeprefix(MARK).rstrip(b"\0") != digest.hexdigest().encode():
-            raise ValueError("its content has changed since it was written")
+    same = block.removeprefix(MARK).rstrip(b"\0") == digest.hexdigest().encode()
+    return None if same else "its content has changed since it was written"
 
 
 def _read(path, file):
     """Return the Checkpoint in an open file."""
-    state = _decode(json.loads(file["state"].asstr()[()]), file)
-    arrays = {
-        kind: {name: np.asarray(array[()]) for name, array in file[kind].items()} if kind in file else {}
-        for kind in ("parameters", "buffers")
-    }
-    return Checkpoint(path, **arrays, **state)
+    entries = own_entries(path, file)
+    state = entries.pop("state")
+    if state.shape != () or not h5py.check_string_dtype(state.dtype):
+        raise ValueError("its state is not a text")
+    arrays = {entry: read_numbers(path, entry, item) for entry, item in entries.items()}
+    state = _decode(json.loads(state.asstr()[()]), arrays)
+    if not isinstance(state, dict) or set(state) != _STATE:
+        raise ValueError(f"its state must be an object of {', '.join(sorted(_STATE))}")
+    for name, value in state.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} in its state must be an object, got {value!r:.50}")
+    own = {kind: {} for kind in ("parameters", "buffers")}
+    for entry, array in arrays.items():
+        kind, _, name = entry.partition("/")
+        if kind in own and name:
+            own[kind][name] = array
+    return Checkpoint(path, **own, **state)
 
 
 def _encode(value, file, place):
@@ -211,14 +231,14 @@ def _encode(value, file, place):
     )
 
 
-def _decode(value, file):
-    """Return the value that `_encode` encoded."""
+def _decode(value, arrays):
+    """Return the value that `_encode` encoded; arrays: {name: array} of the data sets."""
     if isinstance(value, list):
-        return [_decode(entry, file) for entry in value]
+        return [_decode(entry, arrays) for entry in value]
     if not isinstance(value, dict):
         return value
     if "$array" in value:
-        return np.asarray(file[value["$array"]][()])
+        return arrays[value["$array"].lstrip("/")]
     if "$tuple" in value:
-        return tuple(_decode(entry, file) for entry in value["$tuple"])
-    return {key: _decode(entry, file) for key, entry in value.items()}
+        return tuple(_decode(entry, arrays) for entry in value["$tuple"])
+    return {key: _decode(entry, arrays) for key, entry in value.items()}

@@ -78,6 +78,11 @@ def write_bytes(path, content, durable=False):
         part.write_bytes(content)
 
 
+def as_text(name):
+    """Return the name of a file as a text that UTF-8 can hold; what in it is not UTF-8 becomes escapes."""
+    return os.fspath(name).encode("utf-8", "backslashreplace").decode()
+
+
 def write_text(path, text):
     """Write a text in UTF-8; characters of names that are not UTF-8 are written as escapes."""
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
@@ -134,7 +139,7 @@ class LibraryFile(io.RawIOBase):
     def __init__(self, path):
         super().__init__()
         self.error = None
-        self._file = open(path, "w+b", buffering=0)  # without a buffer nothing is left to fail when it closes
+        self._file = open(path, "w+b", buffering=0)  # no buffer, so closing writes nothing
         self._place, self._size, self._kept = 0, 0, []
 
     def check(self):

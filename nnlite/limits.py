@@ -1,0 +1,36 @@
+"""The most memory that what is in a file may take: a few bytes can claim, or inflate to, any number of them.
+
+Every reader of this package asks `check_claim` before it allocates what a file says that it holds.
+"""
+
+import os
+
+#: The environment variable that states the limit in bytes.
+VARIABLE = "NNLITE_LARGEST"
+USUAL = 2**30
+
+
+class TooLarge(ValueError):
+    """What is in a file takes more memory than is allowed; the message names both."""
+
+
+def largest():
+    """Return the limit in bytes; ValueError where the environment variable states none."""
+    text = os.environ.get(VARIABLE, str(USUAL))
+    if not text.isdecimal() or not int(text):
+        raise ValueError(f"the environment variable {VARIABLE} must be a number of bytes, got {text!r}")
+    return int(text)
+
+
+def check_claim(path, what, claimed, size=None):
+    """Raise `TooLarge` where `what` is in a file takes more memory than the limit, and than the file itself.
+
+    claimed: bytes of memory. size: of the file, by default as it is on the disk.
+    """
+    allowed = max(largest(), os.stat(path).st_size if size is None else size)
+    if claimed > allowed:
+        raise TooLarge(
+            f"{path}: {what} takes {claimed / 1e6:,.0f} MB of memory, more than the {allowed / 1e6:,.0f} MB "
+            f"that a file may ask for; if that is meant, set the environment variable {VARIABLE} to the "
+            "number of bytes"
+        )
