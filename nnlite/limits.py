@@ -22,15 +22,18 @@ def largest():
     return int(text)
 
 
-def check_claim(path, what, claimed, size=None):
-    """Raise `TooLarge` where `what` is in a file takes more memory than the limit, and than the file itself.
+def refusal(path, what, claimed):
+    """Return why `what` is in a file may not be read, or None: it takes more memory than file and limit."""
+    allowed = max(largest(), os.stat(path).st_size)
+    if claimed <= allowed:
+        return None
+    return (
+        f"{what} takes {claimed / 1e6:,.0f} MB of memory, more than the {allowed / 1e6:,.0f} MB that a file "
+        f"may ask for; if that is meant, set the environment variable {VARIABLE} to the number of bytes"
+    )
 
-    claimed: bytes of memory. size: of the file, by default as it is on the disk.
-    """
-    allowed = max(largest(), os.stat(path).st_size if size is None else size)
-    if claimed > allowed:
-        raise TooLarge(
-            f"{path}: {what} takes {claimed / 1e6:,.0f} MB of memory, more than the {allowed / 1e6:,.0f} MB "
-            f"that a file may ask for; if that is meant, set the environment variable {VARIABLE} to the "
-            "number of bytes"
-        )
+
+def check_claim(path, what, claimed):
+    """Raise `TooLarge`, naming the file, where `what` is in it takes `claimed` bytes and may not."""
+    if message := refusal(path, what, claimed):
+        raise TooLarge(f"{path}: {message}")
