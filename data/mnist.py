@@ -60,8 +60,8 @@ def read_idx(path):
             header = file.read(4)
             if len(header) < 4 or header[:2] != b"\0\0" or header[2] != _UNSIGNED_BYTE or not header[3]:
                 raise ValueError(
-                    f"{path}: not an idx file of unsigned bytes (it must begin with 00 00 08 and the number of "
-                    f"dimensions, but begins with {header.hex(' ') or 'nothing'})"
+                    f"{path}: not an idx file of unsigned bytes (it must begin with 00 00 08 and the number "
+                    f"of dimensions, but begins with {header.hex(' ') or 'nothing'})"
                 )
             sizes = file.read(4 * header[3])
             if len(sizes) < 4 * header[3]:

@@ -19,8 +19,8 @@ def read_lines(path):
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"{path}, line {row}: the byte {line[error.start]:#x} is not UTF-8, so a name cannot be told; "
-                f"the line is {line!r:.200}. Save the file as UTF-8"
+                f"{path}, line {row}: the byte {line[error.start]:#x} is not UTF-8 ({line!r:.200});"
+                " save the file as UTF-8"
             ) from error
         if "\0" in text:
             raise ValueError(f"{path}, line {row}: there is a zero byte; save the file as UTF-8")

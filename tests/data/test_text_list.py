@@ -16,7 +16,7 @@ def test_lines_of_a_list(tmp_path, start):
     [
         (
             "a.png\n\u00e9.png\n".encode("latin-1"),
-            "line 2: the byte 0xe9 is not UTF-8.*Save",
+            "line 2: the byte 0xe9 is not UTF-8.*save",
         ),
         ("a.png".encode("utf-16"), "line 1: the file is in UTF-16; save it as UTF-8"),
         ("a\nb".encode("utf-16-le"), "line 1: there is a zero byte; save the file as UTF-8"),

@@ -8,7 +8,7 @@ from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.description import anonymised_result
 from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
 from nnlite.train.runs import command, group
-from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.experiment import load_run, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT, read_result
 
@@ -45,7 +45,7 @@ def _pack(experiment, folder, target):
         size = f"{4 * result['parameters'] / 1e6:.0f} MB"
         print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")
         return None
-    saved = checkpoint.load(folder / CHECKPOINT)
+    saved = load_run(folder / CHECKPOINT)
     model = models.build(saved.architecture["name"], **saved.architecture["options"])
     checkpoint.load_parameters(model, saved)
     own = {"experiment": result["experiment"], "commands": result["commands"]}

@@ -9,7 +9,7 @@ from nnlite.models.matrices import full_matrices
 from nnlite.train.moving_mnist.evaluation import validation_subset
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import kind_of, settings_of
+from nnlite.train.runs.experiment import kind_of, load_run, settings_of
 from nnlite.train.runs.loop import read_log
 
 #: In place of a checkpoint: the weights that come with the package.
@@ -37,7 +37,7 @@ def start_with(model, settings):
     sequences. ValueError when there are no such weights or they do not fit.
     """
     path = _path(settings)
-    saved = checkpoint.load(path)
+    saved = load_run(path)
     if kind_of(saved) != "moving_mnist":
         raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
     checkpoint.load_parameters(model, _as_weights_of(model, settings, saved))

@@ -13,7 +13,7 @@ from nnlite import backend
 from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
-from nnlite.files import file_for_library, make_folder
+from nnlite.files import as_text, file_for_library, make_folder
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
@@ -104,7 +104,7 @@ def render(model, settings, video, out, save_flow=None):
     count = info.n_frames and round(info.n_frames * rate / info.rate)
     source = read_frames(video, settings.size, settings.colour, settings.rate or None)
     metadata = {
-        "video": Path(video).name,
+        "video": as_text(Path(video).name),
         "frames a second": rate,
         "size of the video": info.size,
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",

@@ -8,9 +8,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from nnlite import checkpoint
 from nnlite.train.report.tables import format_markdown
-from nnlite.train.runs.experiment import kind_of
+from nnlite.train.runs.experiment import kind_of, load_run
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
 
@@ -31,7 +30,7 @@ def _row(path, root):
     """Return the cells of a run, whose checkpoint may be damaged or of something else."""
     name = str(path.parent.relative_to(root))
     try:
-        saved = checkpoint.load(path)
+        saved = load_run(path)
     except ValueError as error:
         return name, "", "", "", "", f"damaged: {error}"
     kind = kind_of(saved)

@@ -8,6 +8,7 @@ import numpy as np
 
 import nnlite as nn
 from nnlite import backend, checkpoint
+from nnlite.entries import from_file, lacking
 from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
@@ -16,6 +17,9 @@ KINDS = {
     "real_video": "nnlite.train.real_video.experiment:RealVideo",
     "camvid": "nnlite.train.camvid.experiment:LabelledVideo",
 }
+#: What the checkpoint of a run has among its metadata, and as its position.
+_RUN = {"experiment": dict, "loop": dict, "commands": list}
+_POSITION = {"step": int, "seconds": float, "sums": {"loss": float, "penalty": float, "steps": float}}
 #: How a checkpoint of before version 0.2, which does not name its kind, is told from others.
 _TELLING = {"digits": "moving_mnist", "signature": "real_video", "segmentation_weight": "camvid"}
 
@@ -161,7 +165,7 @@ def reopen(experiment, path, given=None, *, resuming=False):
 
     given: what the user gives beside the path. ValueError when the checkpoint is of something else.
     """
-    saved = checkpoint.load(path)
+    saved = load_run(path)
     if kind_of(saved) != experiment.kind:
         raise ValueError(f"{path} is a checkpoint, but not one of train.{experiment.kind}")
     try:
@@ -171,6 +175,21 @@ def reopen(experiment, path, given=None, *, resuming=False):
     known = experiment.settings_type.__dataclass_fields__
     given = {name: value for name, value in (given or {}).items() if known[name].metadata["mode"] is None}
     return experiment(experiment.reopened(settings, given, path, resuming), path.parent), saved
+
+
+def load_run(path):
+    """Return the `Checkpoint` in a file, with `Entries` for its dicts.
+
+    ValueError, naming the file and the entry, where a checkpoint of a run lacks what one has.
+    """
+    saved = checkpoint.load(path)
+    if _RUN.keys() <= saved.metadata.keys():
+        for name, wanted in (("metadata", _RUN), ("position", _POSITION)):
+            part = getattr(saved, name)  # weights without a run behind them have no position
+            if part and (text := lacking(part, wanted, name)):
+                raise ValueError(f"{path} is damaged: it has {text}")
+    state = ("architecture", "random", "position", "metadata")
+    return replace(saved, **{name: from_file(getattr(saved, name), f"{path}, {name}") for name in state})
 
 
 def load_trained(experiment, path, given=None):
@@ -190,7 +209,7 @@ def settings_of(settings_type, saved):
 
 def kind_of(saved):
     """Return the key in `KINDS` of the run that a checkpoint is of, or None."""
-    if not {"experiment", "loop", "commands"} <= set(saved.metadata):
+    if not _RUN.keys() <= saved.metadata.keys():
         return None
     older = (kind for name, kind in _TELLING.items() if name in saved.metadata["experiment"])
     return saved.metadata.get("kind") or next(older, None)
