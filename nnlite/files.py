@@ -79,8 +79,8 @@ def write_bytes(path, content, durable=False):
 
 
 def as_text(name):
-    """Return the name of a file as a text that UTF-8 can hold; what in it is not UTF-8 becomes escapes."""
-    return os.fspath(name).encode("utf-8", "backslashreplace").decode()
+    """Return the name of a file as a line of text: what is not UTF-8 in it, or does not print, as escapes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(name))
 
 
 def write_text(path, text):

@@ -20,6 +20,7 @@ from nnlite.train.inspect import traced_model
 from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import command
 from nnlite.train.runs.options import parse_options
 from nnlite.train.runs.run import PAGE
@@ -28,6 +29,7 @@ from nnlite.train.runs.run import PAGE
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = command.invocation("inspect")
     _, given = parse_options(Settings, argv, program=program, description=DESCRIPTION, epilog=EPILOG)
     settings, began = Settings(**given), time.monotonic()

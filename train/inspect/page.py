@@ -1,6 +1,7 @@
 """The microscope's page: all numbers and pictures of a run in one HTML file that needs nothing else."""
 
 import base64
+import html
 import json
 import math
 import re
@@ -58,17 +59,22 @@ def _page(content, summaries, strip, pixels):
     parts = {
         "STYLE": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "SCRIPT": "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        "TITLE": packed["title"],
+        "TITLE": html.escape(packed["title"]),
         "DATA": as_json(packed),
         "PICTURES": base64.b64encode(zlib.compress(b"".join(store.chunks), 6)).decode(),
     }
     template = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template).encode()
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template).encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 def as_json(content):
-    """Return content as JSON for a script element; numbers that are not finite become null."""
-    return json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    """Return content as JSON for a script element; numbers that are not finite become null.
+
+    Names may hold anything: without a "<" there is no tag, no comment and no end of the element in it.
+    """
+    return json.dumps(_finite(content), separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _finite(x):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.files import as_text
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, load_run, reopen
 from nnlite.train.runs.loop import CHECKPOINT
@@ -94,7 +95,7 @@ def _from_checkpoint(path, name):
     model = models.build(saved.architecture["name"], **saved.architecture["options"])
     checkpoint.load_parameters(model, saved)
     step = f" at step {saved.position['step']}" if "step" in saved.position else ""
-    return TracedModel(model, "/".join(path.parts[-2:]) + step, _experiment(saved), path.parent)
+    return TracedModel(model, as_text("/".join(path.parts[-2:])) + step, _experiment(saved), path.parent)
 
 
 def _experiment(saved):

@@ -36,7 +36,7 @@ def draw_figure6(path, model, clips, chosen, titles):
         for axis, picture in zip(row, [*map(as_picture, shown), flow_colours(flows[-1, n], longest)]):
             axis.imshow(picture, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(titles[n], fontsize=6)
+        row[0].set_ylabel(titles[n], fontsize=6, parse_math=False)
         wheel = row[-1].inset_axes([0.74, 0.0, 0.26, 0.26 * width / height])
         wheel.imshow(colour_wheel(101))
         wheel.set_axis_off()

@@ -8,6 +8,7 @@ from nnlite.data.clips import Clips
 from nnlite.data.folders import data_folder
 from nnlite.data.hmdb51 import read_split
 from nnlite.data.sources import find_sources, split_sources
+from nnlite.files import as_text
 from nnlite.train.real_video.drawn_videos import draw_videos
 
 #: Where drawn videos are, in the folder of the run.
@@ -75,7 +76,7 @@ def choose_clips(clips, most):
 
 def video_name(source):
     """Return the name of a source; that of a folder of pictures (in OTB always img) with the one above."""
-    return f"{source.parent.name}/{source.name}" if source.is_dir() else source.name
+    return as_text(f"{source.parent.name}/{source.name}" if source.is_dir() else source.name)
 
 
 class TestClips:

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from nnlite.train.report.tables import format_markdown
+from nnlite.train.report.tables import format_markdown, print_any_name
 from nnlite.train.runs.experiment import kind_of, load_run
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
@@ -20,6 +20,7 @@ def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.runs", description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", default="runs", metavar="FOLDER", help="where to look (runs)")
+    print_any_name()
     folder = Path(parser.parse_args(argv).folder)
     rows = [_row(path, folder) for path in sorted(folder.rglob(CHECKPOINT))]
     print(format_markdown(COLUMNS, rows) if rows else f"there are no runs below {folder}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnlite.files import exit_status, make_folder
 from nnlite.train.report import files
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.run import RESULT, Run, now
@@ -16,6 +17,7 @@ from nnlite.train.runs.run import RESULT, Run, now
 def run(experiment, argv=None):
     """Do what the command line asks an `Experiment` for; return the exit status, 2 after an error."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = invocation(experiment.command)
     try:
         mode, given = experiment.parse(argv, program)

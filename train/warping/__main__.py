@@ -11,6 +11,7 @@ import shlex
 import sys
 
 from nnlite.files import exit_status
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs.command import invocation
 from nnlite.train.runs.options import parse_options
 from nnlite.train.warping.experiment import WarpingOptions, run
@@ -27,6 +28,7 @@ EPILOG = (
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = invocation("warping")
     _, given = parse_options(WarpingOptions, argv, program=program, description=DESCRIPTION, epilog=EPILOG)
     try:

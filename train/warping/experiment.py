@@ -34,7 +34,7 @@ import nnlite as nn
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
-from nnlite.files import make_folder, write_text
+from nnlite.files import as_text, make_folder, write_text
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
@@ -177,7 +177,7 @@ def run(options, command):
         "command": anonymised_command(command, WarpingOptions.path_flags()),
         "date": f"{datetime.now():%Y-%m-%d}",
         "commit": commit(),
-        "left_out": [str(Path(*path.parts[-3:])) for path in missing],
+        "left_out": [as_text(Path(*path.parts[-3:])) for path in missing],
         "pairs": measured,
     }
     write_json(folder / "warping.json", result)

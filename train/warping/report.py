@@ -5,7 +5,7 @@ import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.report.figures import save_figure
-from nnlite.train.report.tables import format_markdown, psnr
+from nnlite.train.report.tables import cell, format_markdown, psnr
 
 #: "The average per-pixel error induced by the sampler on this dataset [Sintel]", section 5 of the paper.
 PAPER = 0.004
@@ -94,7 +94,7 @@ def format_page(result):
         ]
         lines += [format_markdown(head, rows)]
     if result["left_out"]:
-        lines += ["", f"Left out, because a file is missing: {', '.join(result['left_out'])}."]
+        lines += ["", f"Left out, because a file is missing: {', '.join(map(cell, result['left_out']))}."]
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +129,7 @@ def draw(path, title, pair, warped):
     wheel = axes[1, 0].inset_axes([1 - share * height / width, 1 - share, share * height / width, share])
     wheel.imshow(colour_wheel(151))
     wheel.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=9, parse_math=False)
     save_figure(path, figure, dpi=140)
 
 

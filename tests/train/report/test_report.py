@@ -26,6 +26,13 @@ def test_table():
     ]
 
 
+def test_names_in_tables_are_text():
+    assert tables.format_markdown(("a|b",), [("<!-- `",)]).splitlines()[::2] == [
+        r"| a\|b     |",
+        r"| \<!-- \` |",
+    ]
+
+
 def test_json_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "result.json"
     files.write_json(path, {"a": 1})
