@@ -9,18 +9,21 @@ import pytest
 
 from nnlite.data.flow import read_flo
 from nnlite.data.video import read_frames
-from nnlite.files import as_text
+from nnlite.data.video_writer import write_video
+from nnlite.files import CannotWrite, as_text
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.real_video.prediction import (
     PredictedFrame,
     RunningError,
+    flow_writer,
     predict,
     predicted_pictures,
     streaming,
 )
 from nnlite.train.runs.experiment import load_trained
+from tests.full_disk import full_disk
 from tests.toy_real_video import SIZE, STRANGE, make_videos, scene, train_toy
 from tests.video_files import cut, make_video
 
@@ -61,6 +64,30 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
         assert [entry.name for entry in flow.parent.iterdir()] == ["flow.h5"]
     assert written.dtype == np.float32 and np.abs(written).max() > 0
     np.testing.assert_allclose(written, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("place, size, failed", [("x.h5", 9000, "x.h5"), ("x", 600, "x/flow_000000.flo")])
+def test_flow_that_finds_no_room_stops_at_once(place, size, failed, tmp_path):
+    written, random = 0, np.random.default_rng(0)
+    with full_disk(size), pytest.raises(CannotWrite, match=f"{failed} could not be written"):
+        with flow_writer(tmp_path / place, {}) as write_flow:
+            for _ in range(200):
+                write_flow(random.random((16, 16, 2), np.float32))
+                written += 1
+    assert written < 10 and [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_video_that_finds_no_room_stops_at_once(tmp_path):
+    written = []
+
+    def pictures():
+        for k in range(3000):
+            written.append(k)
+            yield np.random.default_rng(k).integers(256, size=(16, 16, 3), dtype=np.uint8)
+
+    with full_disk(9000), pytest.raises(CannotWrite, match=r"a\.mp4 could not be written \(File too large"):
+        write_video(tmp_path / "a.mp4", pictures(), 25)
+    assert len(written) < 300 and list(tmp_path.iterdir()) == []
 
 
 def test_predict_writes_gif_of_a_folder_at_another_rate(finished, videos, tmp_path):
