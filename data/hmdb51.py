@@ -40,5 +40,7 @@ def read_split(videos, splits, number=1):
             listed[use].append(folder / name.strip())
     train, test = listed[_TRAIN], listed[_TEST]
     if not any(path.exists() for path in train + test):
-        raise FileNotFoundError(f"{videos}: none of the videos that the split files name exists")
+        raise FileNotFoundError(
+            f"{videos}: none of the videos exists that the split files ({path} and others) name"
+        )
     return train, test

@@ -20,6 +20,9 @@ class Entries(dict):
     def __or__(self, other):
         return Entries(super().__or__(other), self.where)
 
+    def __ror__(self, other):
+        return Entries(super().__ror__(other), self.where)
+
 
 def from_file(value, where):
     """Return a value that was read from a file, with `Entries` for the dicts in it."""
