@@ -3,10 +3,19 @@
 PyAV is the extra `video`; this file can be imported without it.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
-#: PyAV's pixel format and the number of channels.
-COLOURS = {"grey": ("gray", 1), "rgb": ("rgb24", 3)}
+#: The number of channels.
+COLOURS = {"grey": 1, "rgb": 3}
+#: swscale's number of a matrix by the number in a file (ITU-T H.273); BT.601 is taken for all others.
+_MATRICES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
+#: BT.601 has two numbers. The result gets the other one: PyAV 16 ignores ranges if both sides are equal.
+_BT601, _BT601_OF_RESULT = 6, 5
+_VIDEO_RANGE, _FULL_RANGE = 1, 2
+#: Side data are numbered from 0; FFmpeg 9 has 32 kinds.
+_MOST_KINDS = 64
 
 
 def load_av():
@@ -34,26 +43,57 @@ class FrameConverter:
 
     size: (height, width) of the upright result; None for the file's own. The aspect ratio is not preserved.
     Downscaling averages over the area of each pixel (swscale's AREA, which interpolates linearly where it
-    enlarges); for grey the result is within one level of the exact mean.
-    colour: "grey" (the luminance, white is 255) or "rgb".
+    enlarges); grey is within one level of the exact mean, and each of red, green and blue within three.
+    colour: "grey" or "rgb". The matrix and the range that the file states apply. Grey is the file's own
+    luminance, from 0 for black to 255 for white; of RGB pictures that of BT.601. Transparent parts are shown
+    on black.
     """
 
     def __init__(self, size, colour):
         check_format(size, colour)
-        self.size = size
-        self.format, self.channels = COLOURS[colour]
-        # Shared by all frames: it caches the tables that it computes for a pair of sizes.
-        self._reformatter = load_av().video.reformatter.VideoReformatter()
+        self.size, self.channels = size, COLOURS[colour]
+        # Shared by all frames: each caches the tables that it computes for a pair of sizes.
+        make = load_av().video.reformatter.VideoReformatter
+        self._to_colours, self._resize = make(), make()
 
-    def __call__(self, frame):
-        matrix = _display_matrix(frame)
+    def __call__(self, frame, matrix=None):
+        """Return the picture of a frame; matrix: what displays it upright, if the frame does not say."""
+        matrix = display_matrix(frame) if matrix is None else matrix
         height, width = self.size or (None, None)
         if _swaps_axes(matrix):
             height, width = width, height
-        frame = self._reformatter.reformat(frame, width, height, self.format, interpolation="AREA")
-        picture = frame.to_ndarray()
-        picture = picture.reshape(*picture.shape[:2], self.channels).transpose(2, 0, 1)
-        return np.ascontiguousarray(upright(picture, matrix))
+        if _may_be_transparent(frame):
+            frame = _on_black(frame)
+        if self.channels == 1:
+            # Whatever the matrix is, luminance stays as it is if both sides have the same.
+            own, frame.colorspace = frame.colorspace, _BT601
+            picture = self._convert(self._resize, frame, "gray", width, height).to_ndarray()[..., None]
+            frame.colorspace = own
+        else:
+            # Planes of their own are not subsampled, as swscale does with the chroma of packed RGB.
+            frame = self._convert(self._to_colours, frame, "gbrp")
+            picture = self._convert(self._resize, frame, "gbrp", width, height).to_ndarray()
+        return np.ascontiguousarray(upright(picture.transpose(2, 0, 1), matrix))
+
+    def _convert(self, reformatter, frame, form, width=None, height=None):
+        has_matrix = _has_chroma(frame.format)
+        full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+        return reformatter.reformat(
+            frame,
+            width,
+            height,
+            form,
+            src_colorspace=_MATRICES.get(frame.colorspace, _BT601) if has_matrix else _BT601,
+            dst_colorspace=_BT601_OF_RESULT,
+            interpolation="AREA",
+            src_color_range=_FULL_RANGE if full or not has_matrix else _VIDEO_RANGE,
+            dst_color_range=_FULL_RANGE,
+        )
+
+
+def _has_chroma(form):
+    """Return whether a pixel format has luminance and chroma, rather than RGB, a palette or grey alone."""
+    return not (form.is_rgb or form.has_palette) and sum(not part.is_alpha for part in form.components) > 1
 
 
 def upright(picture, matrix):
@@ -74,9 +114,49 @@ def _swaps_axes(matrix):
     return abs(matrix[0, 1]) > abs(matrix[0, 0])
 
 
-def _display_matrix(frame):
+def display_matrix(frame):
     """Return the 2x2 matrix that displays a frame upright; the identity if the file has none."""
-    content = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        content = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV lists none of them if it has no name for one (Exif, in 18.1)
+        content = _with_known_side_data(frame).side_data.get("DISPLAYMATRIX")
     if content is None:
         return np.eye(2)
     return np.frombuffer(content, np.int32).reshape(3, 3)[:2, :2].astype(float)
+
+
+def _with_known_side_data(frame):
+    """Return the frame without the side data that PyAV has no name for."""
+    known = {kind.value for kind in load_av().sidedata.sidedata.Type}
+    filters = [("sidedata", f"mode=delete:type={n}") for n in range(_MOST_KINDS) if n not in known]
+    graph = filter_graph(frame, filters)
+    graph.push(frame)
+    return graph.pull()
+
+
+def filter_graph(frame, filters):
+    """Return FFmpeg's filters, (name, arguments) pairs, one after the other for frames like this one."""
+    graph = load_av().filter.Graph()
+    last = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format.name,
+        time_base=frame.time_base or Fraction(1, 25),
+    )
+    for name, arguments in [*filters, ("buffersink", None)]:
+        added = graph.add(name, arguments)
+        last.link_to(added)
+        last = added
+    graph.configure()
+    return graph
+
+
+def _may_be_transparent(frame):
+    return frame.format.has_palette or any(part.is_alpha for part in frame.format.components)
+
+
+def _on_black(frame):
+    """Return the frame in RGB, its colours multiplied by its opacity."""
+    pixels = frame.reformat(format="rgba", dst_color_range=_FULL_RANGE).to_ndarray()
+    shown = pixels[..., :3] * (pixels[..., 3:] / np.float32(255))
+    return load_av().VideoFrame.from_ndarray(np.rint(shown).astype(np.uint8), format="rgb24")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .video import decode, resample
+from .video import decode
+from .video_times import resample
 
 #: How many frames after the expected one are tried before a seek counts as failed.
 _SLACK = 8
@@ -88,7 +89,7 @@ def index_source(source, size, colour="grey", rate=None, skip_repeats=False, kee
     checksums, seek_points = [], []
 
     def numbered():
-        for number, frame in enumerate(decode(source, size, colour)):
+        for number, frame in enumerate(decode(source, size, colour, strict=True)):
             checksums.append(zlib.crc32(frame.picture))
             if frame.seek is not None:
                 seek_points.append((number, frame.seek))

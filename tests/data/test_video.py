@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nnlite.data.av_frame import FrameConverter, upright
-from nnlite.data.video import decode, read_frames, resample, video_info
+from nnlite.data.video import decode, read_frames, video_info
+from nnlite.data.video_times import resample
 
 av = pytest.importorskip("av")
 from tests.video_files import (  # noqa: E402
