@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .av_frame import filter_graph, load_av
 from .file_ends import is_cut_short
+from .pictures import check_picture, most_pixels
 from .video_times import Clock, presentation_order
 
 #: Frames a second assumed for a file that does not say.
@@ -100,6 +101,9 @@ def opened(path):
                 raise ValueError(f"{path}: there is no video in this file")
             best = container.streams.best("video")
             stream = best if best in streams else streams[0]
+            check_picture(path, (stream.codec_context.width, stream.codec_context.height))
+            # Of the frames in the file, which may be larger than it says.
+            stream.codec_context.options = {"max_pixels": str(most_pixels(path))}
             stream.thread_type = "AUTO"
             yield container, stream
     except av.FFmpegError as error:

@@ -22,13 +22,18 @@ def largest():
     return int(text)
 
 
+def allowed(path):
+    """Return how many bytes of memory what is in a file may take: the limit, or the size of the file."""
+    return max(largest(), os.stat(path).st_size)
+
+
 def refusal(path, what, claimed):
     """Return why `what` is in a file may not be read, or None: it takes more memory than file and limit."""
-    allowed = max(largest(), os.stat(path).st_size)
-    if claimed <= allowed:
+    most = allowed(path)
+    if claimed <= most:
         return None
     return (
-        f"{what} takes {claimed / 1e6:,.0f} MB of memory, more than the {allowed / 1e6:,.0f} MB that a file "
+        f"{what} takes {claimed / 1e6:,.0f} MB of memory, more than the {most / 1e6:,.0f} MB that a file "
         f"may ask for; if that is meant, set the environment variable {VARIABLE} to the number of bytes"
     )
 
