@@ -101,6 +101,8 @@ def opened(path):
                 raise ValueError(f"{path}: there is no video in this file")
             best = container.streams.best("video")
             stream = best if best in streams else streams[0]
+            if stream.codec_context is None:
+                raise ValueError(f"{path}: PyAV has no decoder for the video in this file")
             check_picture(path, (stream.codec_context.width, stream.codec_context.height))
             # Of the frames in the file, which may be larger than it says.
             stream.codec_context.options = {"max_pixels": str(most_pixels(path))}

@@ -150,23 +150,22 @@ def _without_times(value):
 
 def disks(server, folder, seed, runs):
     """Yield the outcome of one command after the other whose disk is full from one of its writes on."""
-    commands = _commands(folder, runs)
-    points = []
-    for name, arguments in commands:
+    commands, order = _commands(folder, runs), {}
+    for number in itertools.count():
+        turn, k = divmod(number, len(commands))
+        name, arguments = commands[k]
         out = folder / "room"
         shutil.rmtree(out, ignore_errors=True)
-        ended = server.run("command", name=name, arguments=_at(arguments, out), touch=(out, COUNT, 0))
-        if ended.status != 0:
-            raise RuntimeError(f"{name} {arguments} failed with an empty disk: {ended.err}")
-        points += [(name, arguments, at) for at in range(1, ended.touches + 1)]
-    order, number = np.random.default_rng(seed).permutation(len(points)), 0
-    while True:
-        name, arguments, at = points[order[number % len(points)]]
-        number += 1
-        out = folder / "full"
-        shutil.rmtree(out, ignore_errors=True)
-        ended = server.run("command", name=name, arguments=_at(arguments, out), touch=(out, FULL, at))
-        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {len(points)}")
+        command = {"name": name, "arguments": [argument.replace("OUT", str(out)) for argument in arguments]}
+        if k not in order:
+            ended = server.run("command", **command, touch=(out, COUNT, 0))
+            if ended.status != 0:
+                raise RuntimeError(f"{name} {arguments} failed with room on the disk: {ended.err}")
+            order[k] = 1 + np.random.default_rng([seed, k]).permutation(ended.touches)
+            shutil.rmtree(out)
+        at = int(order[k][turn % len(order[k])])
+        ended = server.run("command", **command, touch=(out, FULL, at))
+        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {len(order[k])}")
 
 
 def _full_disk(ended, out, point):
@@ -202,11 +201,6 @@ def _commands(folder, runs):
         ("warping", ["--out", "OUT"]),
     ]
     return found
-
-
-def _at(arguments, out):
-    """Return arguments with a folder for OUT."""
-    return [argument.replace("OUT", str(out)) for argument in arguments]
 
 
 def forks(server, folder, seed):
