@@ -18,11 +18,14 @@ _JOINT = 2
 
 @dataclass(frozen=True)
 class FileFrame:
-    """A frame as PyAV decodes it, its time in seconds, and `seek`, with which decoding can begin at it."""
+    """A frame as PyAV decodes it, its time in seconds, and `seek`, with which decoding can begin at it.
+
+    seek: in the stream's unit of time; (position in bytes,) in raw streams, which have no times; or None.
+    """
 
     frame: object
     time: float
-    seek: int | None
+    seek: int | tuple | None
 
 
 def warn(message):
@@ -46,7 +49,8 @@ def file_frames(path, seek=None, deinterlace=False, strict=False, say=warn):
     with opened(path) as (container, stream):
         clock = Clock(1 / stated_rate(stream), remark)
         if resumed:
-            container.seek(seek, stream=stream)
+            by_bytes = isinstance(seek, tuple)
+            container.seek(seek[0] if by_bytes else seek, stream=stream, unsupported_byte_offset=by_bytes)
         frames = _whole_frames(path, container, stream, resumed, strict, remark)
         timed = (FileFrame(frame, clock(_time(container, stream, frame)), seek) for frame, seek in frames)
         for found in _deinterlaced(timed) if deinterlace else timed:
@@ -142,7 +146,7 @@ def _whole_frames(path, container, stream, resumed, strict, remark):
             break
         n_packets += packet.size > 0
         if packet.is_keyframe:
-            seeks.append(packet.dts if _is_timed_by_packets(container) else packet.pts)
+            seeks.append(_seek(container, packet))
         broken = packet.is_corrupt and not any(p.is_keyframe for p in following)
         try:
             if broken:  # what the decoder holds is good
@@ -240,6 +244,12 @@ def _is_timed_by_packets(container):
     """Return whether a frame is shown when the packet that completes it arrives."""
     # AVI states no other time, and the one that PyAV guesses is wrong if frames are stored out of order.
     return container.format.name == "avi"
+
+
+def _seek(container, packet):
+    """Return what decoding can begin with at a packet."""
+    time = packet.dts if _is_timed_by_packets(container) else packet.pts
+    return (packet.pos,) if time is None and packet.pos is not None else time
 
 
 def _time(container, stream, frame):

@@ -24,7 +24,7 @@ class DecodedFrame:
 
     picture: np.ndarray
     time: float
-    seek: int | None
+    seek: int | tuple | None
 
 
 @dataclass(frozen=True)

@@ -175,9 +175,7 @@ def test_is_cut_short_of_almost_nothing(tmp_path, content):
 def test_a_gif_without_durations(tmp_path):
     """As Pillow writes it; FFmpeg takes all frames for one."""
     frames = [Image.fromarray(pixels) for pixels in pictures(10)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    if len(packets(tmp_path / "a.gif")) == 10:
-        pytest.skip("this FFmpeg reads such a GIF")
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], optimize=False)
     for read in (video_info, lambda path: list(read_frames(path))):
         with pytest.raises(ValueError, match=r"a\.gif: 1 of its 10 frames can be read"):
             read(tmp_path / "a.gif")
