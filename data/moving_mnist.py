@@ -91,8 +91,10 @@ class MovingMNIST:
             )
         if n_digits < 1 or n_frames < 2:
             raise ValueError(f"at least 1 digit and 2 frames are needed, got {n_digits} and {n_frames}")
-        if not 0 <= slow <= fast:
-            raise ValueError(f"speed must be 0 <= min <= max pixels a frame, got {slow} and {fast}")
+        if not 0 <= slow <= fast < np.inf:
+            raise ValueError(
+                f"speed must be 0 <= min <= max < infinity pixels a frame, got {slow} and {fast}"
+            )
         if split not in SPLITS:
             raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
         self.digits, self.grey = digits if grey else 255 * (digits > 127).view(np.uint8), grey

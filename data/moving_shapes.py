@@ -67,9 +67,11 @@ class MovingShapes:
             raise ValueError(f"size must be at least 16 x 16, got {height} x {width}")
         if n_shapes < 0 or n_frames < 2:
             raise ValueError(f"at least 0 shapes and 2 frames are needed, got {n_shapes} and {n_frames}")
-        if not 0 <= slow <= fast:
-            raise ValueError(f"speed must be 0 <= min <= max pixels a frame, got {slow} and {fast}")
-        if not 0 <= lost <= 0.9 or noise < 0:
+        if not 0 <= slow <= fast < np.inf:
+            raise ValueError(
+                f"speed must be 0 <= min <= max < infinity pixels a frame, got {slow} and {fast}"
+            )
+        if not (0 <= lost <= 0.9 and 0 <= noise < np.inf):
             raise ValueError(f"noise must be at least 0 and lost from 0 to 0.9, got {noise} and {lost}")
         if split not in SPLITS:
             raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")

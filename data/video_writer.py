@@ -1,26 +1,32 @@
 """Writes pictures to a video file, MP4 or GIF, one at a time and in constant memory."""
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from nnlite.files import CannotWrite, file_for_library
+from nnlite.files import CannotWrite
+from nnlite.library_file import file_for_library
 
 from .av_frame import load_av
 
 #: Encoders with options for good quality; the first one that this PyAV has is used.
 _MP4_ENCODERS = {"libx264": {"crf": "16"}, "mpeg4": {"flags": "qscale", "global_quality": "354"}}
+#: The one for pictures that must come back as they were, and that has one result for one input: libx264 has
+#: been seen to write several.
+_LOSSLESS = {"png": {}}
 
 
-def write_video(path, frames, rate):
+def write_video(path, frames, rate, lossless=False):
     """Write frames (H, W, 3), uint8, to `path`, an .mp4 or .gif file; return the codec's name.
 
     frames: any iterable; only one picture at a time is in memory. rate: frames a second. MP4 is H.264 if PyAV
     can encode it ("h264"), else "mpeg4"; both need even sides, so for an odd side the last row or column is
-    doubled. Each frame of a GIF has its own palette of 256 colours. The file is replaced atomically: if
-    anything fails, `frames` included, an earlier file is kept. ValueError, naming the file, if there is no
-    frame, or one of a different shape or type.
+    doubled. lossless: the codec of an MP4 is "png", which few players show; the same frames always give the
+    same bytes, and these the same frames. Each frame of a GIF has its own palette of 256 colours. The file is
+    replaced atomically: if anything fails, `frames` included, an earlier file is kept. ValueError, naming the
+    file, if there is no frame, or one of a different shape or type.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -29,7 +35,11 @@ def write_video(path, frames, rate):
     if not 0 < rate < float("inf"):
         raise ValueError(f"{path}: rate must be a positive number of frames a second, got {rate!r}")
     av = load_av()
-    write, pictures = _write_mp4 if suffix == ".mp4" else _write_gif, _checked(path, frames)
+    if lossless and suffix != ".mp4":
+        raise ValueError(f"{path}: only .mp4 can be lossless")
+    encoders = _LOSSLESS if lossless else _MP4_ENCODERS
+    write = partial(_write_mp4, encoders) if suffix == ".mp4" else _write_gif
+    pictures = _checked(path, frames)
     with file_for_library(path) as target:
         try:
             with av.open(target, "w", format=suffix[1:]) as container:
@@ -63,16 +73,17 @@ def _checked(path, frames):
         raise ValueError(f"{path}: there is no frame to write")
 
 
-def _write_mp4(av, container, pictures, rate):
-    name = next(name for name in _MP4_ENCODERS if name in av.codecs_available)
+def _write_mp4(encoders, av, container, pictures, rate):
+    name = next(name for name in encoders if name in av.codecs_available)
     stream = None
     for picture in pictures:
-        height, width, _ = picture.shape
-        picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        if name != "png":
+            height, width, _ = picture.shape
+            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if stream is None:
-            stream = container.add_stream(name, rate=rate, options=_MP4_ENCODERS[name])
+            stream = container.add_stream(name, rate=rate, options=encoders[name])
             stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "yuv420p"
+            stream.pix_fmt = "rgb24" if name == "png" else "yuv420p"
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
     container.mux(stream.encode())
     return "h264" if name == "libx264" else name

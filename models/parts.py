@@ -2,6 +2,7 @@
 
 import nnlite as nn
 from nnlite import backend, init
+from nnlite.exclusive import exclusive
 from nnlite.random import default_generator
 
 
@@ -66,6 +67,7 @@ class ModuleGraph(nn.Container):
 
         self.backpropagate(input, grad_output, accumulate)
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         return self.backpropagate(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
 

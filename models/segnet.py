@@ -2,6 +2,7 @@
 
 import nnlite as nn
 from nnlite import init
+from nnlite.exclusive import exclusive
 
 from .parts import convolution
 
@@ -84,6 +85,7 @@ class SegNet(nn.Container):
             layer.acc_grad_parameters(x, g, scale)
             g = layer.grad_input
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         self.check_grad_output(grad_output)
         g = _fold(grad_output)

@@ -12,6 +12,9 @@ import numpy as np
 
 FLOAT_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
+#: The process that has started CUDA. What it passes on to a child made by fork works only in itself.
+_cuda_process = None
+
 
 def get_array_module(*arrays):
     """Return `cupy` when any of `arrays` is a CuPy array, else `numpy`."""
@@ -39,17 +42,32 @@ def array_module(device):
 
 
 def cuda_unavailable_reason():
-    """Return the reason why no GPU can be used, or None when one can."""
+    """Return the reason why no GPU can be used, or None when one can.
+
+    RuntimeError in a process that was forked from one that uses the GPU.
+    """
+    global _cuda_process
     try:
         import cupy
     except ImportError:
         return "CuPy is not installed (pip install cupy-cuda13x, or cupy-cuda12x for CUDA 12)"
     try:
+        _check_process()
         if cupy.cuda.runtime.getDeviceCount() > 0:
+            _cuda_process = os.getpid()
             return None
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return f"CUDA does not start: {error}"
     return "this machine has no CUDA device"
+
+
+def _check_process():
+    """Raise RuntimeError in a process that was forked from one that uses the GPU."""
+    if _cuda_process not in (None, os.getpid()):
+        raise RuntimeError(
+            "this process was forked from one that uses the GPU, and CUDA does not work in such a child: "
+            "start it with multiprocessing.get_context('spawn'), or fork before the GPU is first used"
+        )
 
 
 def resolve_device(name="auto"):
@@ -86,7 +104,10 @@ def is_array(x):
 
 def device_of(x):
     """Return the device, "cpu" or "cuda", on which the array `x` lives."""
-    return "cpu" if isinstance(x, np.ndarray) else "cuda"
+    if isinstance(x, np.ndarray):
+        return "cpu"
+    _check_process()
+    return "cuda"
 
 
 def asarray(x, dtype=None, device="cpu"):

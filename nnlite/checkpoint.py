@@ -61,7 +61,8 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
 
     The file is replaced atomically: it is written under another name in the same folder and renamed. When
     that fails (`CannotWrite`), an earlier file at `path` is still there. TypeError for a value of another
-    type, naming it.
+    type, naming it. FloatingPointError, naming it, for NaN or an infinity in parameters, buffers, optimiser
+    or position: training cannot go on from there.
     """
     state = {
         "architecture": architecture or {},
@@ -104,11 +105,15 @@ def load(path):
         with h5py.File(path, "r") as file:
             kind, version = file.attrs.get("format"), file.attrs.get("version")
             if (kind, version) == (FORMAT, VERSION):
-                return _read(path, file)
+                saved = _read(path, file)
     except (Refused, TooLarge):
         raise
     except _DAMAGE as error:
         raise ValueError(f"{path} is not a checkpoint, or is truncated or damaged: {error}") from error
+    if (kind, version) == (FORMAT, VERSION):
+        if place := _place_not_finite(vars(saved)):
+            raise ValueError(f"{path} holds values that are not finite (NaN or infinite), in {place}")
+        return saved
     if kind != FORMAT:
         raise ValueError(f"{path} is an HDF5 file, but not a checkpoint of nnlite")
     raise ValueError(
@@ -141,6 +146,29 @@ def load_parameters(model, checkpoint):
         target[...] = backend.asarray(values[path], target.dtype, backend.device_of(target))
 
 
+def _place_not_finite(content):
+    """Return the name of the first thing of a checkpoint that holds NaN or an infinity, or None.
+
+    Names and options, in architecture and metadata, may hold what they like, and so may generators.
+    """
+    for kind in ("parameters", "buffers", "optimiser", "position"):
+        if place := _not_finite(content[kind], kind):
+            return place
+    return None
+
+
+def _not_finite(value, place):
+    """Return the place below `place` of a value that is not finite, or None."""
+    if isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return next(filter(None, (_not_finite(entry, f"{place}/{key}") for key, entry in items)), None)
+    if isinstance(value, float | np.floating):
+        return None if np.isfinite(value) else place
+    if backend.is_array(value) and value.dtype.kind == "f":
+        return None if bool(backend.get_array_module(value).isfinite(value).all()) else place
+    return None
+
+
 def _first(paths):
     """Return the first few of many paths as text."""
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
@@ -148,6 +176,14 @@ def _first(paths):
 
 def _write(path, model, state, dataset):
     """Write the file; `dataset` turns a parameter array into the arguments of `create_dataset`."""
+    parameters = {name: weight for name, weight, _ in model.named_parameters()}
+    if place := _place_not_finite(
+        {"parameters": parameters, "buffers": dict(model.named_buffers()), **state}
+    ):
+        raise FloatingPointError(
+            f"checkpoint {path} was not written: values in {place} are not finite (NaN or infinite); an "
+            "earlier file of that name is untouched"
+        )
     # HDF5 goes to memory first: a disk that is full in the middle of a write leaves the library with a
     # file that it can neither finish nor close.
     image = io.BytesIO()

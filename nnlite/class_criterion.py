@@ -72,12 +72,15 @@ class ClassNLLCriterion(Criterion):
             raise ValueError(f"{self.name}: {self.weights.size} weights, but {classes} classes in the input")
 
         scores = input.reshape(input.shape[0] if axis else 1, classes, -1)
-        labels = target.astype(np.int64).reshape(scores.shape[0], scores.shape[2])
+        target = target.reshape(scores.shape[0], scores.shape[2])
+        labels = target.astype(np.int64)
+        if target.dtype == np.uint64:  # beyond int64 it would come out negative, perhaps as ignore_index
+            labels = xp.where(labels < 0, np.int64(2**63 - 1), labels)
         counted = labels != self.ignore_index
         wrong = counted & ((labels < 0) | (labels >= classes))
         if wrong.any():
             raise ValueError(
-                f"{self.name}: label {int(labels[wrong][0])} is neither in 0..{classes - 1} nor "
+                f"{self.name}: label {int(target[wrong][0])} is neither in 0..{classes - 1} nor "
                 f"ignore_index ({self.ignore_index})"
             )
         labels = xp.where(counted, labels, 0)

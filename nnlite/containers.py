@@ -5,6 +5,7 @@ import math
 import operator
 
 from . import backend, table
+from .exclusive import exclusive
 from .module import Module
 
 
@@ -107,6 +108,7 @@ class Sequential(Container):
             module.acc_grad_parameters(x, grad_output, scale)
             grad_output = module.grad_input
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         for module, x in self._backwards(input):
             grad_output = module.backward(x, grad_output, scale)
@@ -136,6 +138,7 @@ class _Branches(Container):
         for module, x, g in self._wires(input, grad_output):
             module.acc_grad_parameters(x, g, scale)
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         self._check_distinct_in_evaluation()
         grads = [module.backward(x, g, scale) for module, x, g in self._wires(input, grad_output)]
@@ -284,6 +287,7 @@ class Bottle(Container):
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         self.modules[0].acc_grad_parameters(self._fold(input), self._fold_grad(grad_output), scale)
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         folded = self.modules[0].backward(self._fold(input), self._fold_grad(grad_output), scale)
         self.grad_input = folded.reshape(input.shape)

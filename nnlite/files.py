@@ -5,12 +5,19 @@ the file that failed, an earlier file of that name is still there, and no half o
 """
 
 import contextlib
+import functools
 import glob
 import io
+import itertools
 import os
+import platform
+import zlib
 from pathlib import Path
 
 import numpy as np
+
+#: Numbers of the unfinished files of this process.
+_numbers = itertools.count()
 
 
 class CannotWrite(OSError):
@@ -36,7 +43,7 @@ def writing(path, *others):
     """
     try:
         yield
-    except CannotWrite:
+    except (CannotWrite, FileExistsError):
         raise
     except OSError as error:
         named = {os.fspath(name) for name in (path, *others)}
@@ -55,11 +62,12 @@ def replacing(path, durable=False):
     of the two whole; and what processes left unfinished that were killed while writing `path` is removed.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Also threads, and processes of other machines or containers, may be writing `path` now.
+    part = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}-{_system()}.part")
     try:
         with writing(path, part):
             if durable:
-                _remove_leftovers(path)
+                remove_leftovers(path.parent, path.name)
             yield part
             if durable:
                 _sync(part)
@@ -102,7 +110,7 @@ def append_text(path, text):
         try:
             with open(path, "ab", buffering=0) as file:
                 size = file.tell()
-                _write_all(file, content)
+                write_all(file, content)
         except OSError:
             if size is not None:
                 with contextlib.suppress(OSError):
@@ -110,114 +118,18 @@ def append_text(path, text):
             raise
 
 
-def make_folder(path):
-    """Make a folder, and those above it, where there is none; return its path."""
+def make_folder(path, new=False):
+    """Make a folder, and those above it, where there is none; return its path.
+
+    new: FileExistsError where there is one already.
+    """
     path = Path(path)
     with writing(path, *path.parents):
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=not new)
     return path
 
 
-@contextlib.contextmanager
-def file_for_library(path):
-    """Return, as a context, a `LibraryFile` that becomes the file `path` at the end, as in `replacing`.
-
-    The end is too late for a long job: it asks `check` in between.
-    """
-    with replacing(path) as part, LibraryFile(part) as file:
-        yield file
-        file.check()
-
-
-class LibraryFile(io.RawIOBase):
-    """A new file at `path` for libraries in C that do not survive it when a write fails (HDF5, FFmpeg).
-
-    They never see it fail: what could not be written stays in memory, where it is read again, and the error
-    waits until `check` is called. After an error whoever uses this has to stop.
-    """
-
-    def __init__(self, path):
-        super().__init__()
-        self.error = None
-        self._file = open(path, "w+b", buffering=0)  # no buffer, so closing writes nothing
-        self._place, self._size, self._kept = 0, 0, []
-
-    def check(self):
-        """Raise the OSError of the first write that failed, if one did."""
-        if self.error is not None:
-            raise self.error
-
-    def readable(self):
-        """Say that it can be read."""
-        return True
-
-    def writable(self):
-        """Say that it can be written."""
-        return True
-
-    def seekable(self):
-        """Say that it can be searched."""
-        return True
-
-    def tell(self):
-        """Return the place of the next byte."""
-        return self._place
-
-    def seek(self, offset, whence=os.SEEK_SET):
-        """Go to a place."""
-        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        return self._place
-
-    def truncate(self, size=None):
-        """Change the size."""
-        self._size = self._place if size is None else size
-        self._attempt(lambda: self._file.truncate(self._size))
-        return self._size
-
-    def write(self, content):
-        """Write bytes where the file stands."""
-        content, place = bytes(content), self._place
-
-        def write():
-            self._file.seek(place)
-            _write_all(self._file, content)
-
-        if not self._attempt(write):
-            self._kept.append((place, content))
-        self._place = place + len(content)
-        self._size = max(self._size, self._place)
-        return len(content)
-
-    def readinto(self, buffer):
-        """Read bytes, those among them that could not be written."""
-        count = max(0, min(len(buffer), self._size - self._place))
-        self._file.seek(self._place)
-        found = bytearray((self._file.read(count) or b"").ljust(count, b"\0"))
-        for place, content in self._kept:
-            first, last = max(place, self._place), min(place + len(content), self._place + count)
-            if first < last:
-                found[first - self._place : last - self._place] = content[first - place : last - place]
-        buffer[:count] = found
-        self._place += count
-        return count
-
-    def close(self):
-        """Close the file."""
-        if not self.closed:
-            self._attempt(self._file.close)
-        super().close()
-
-    def _attempt(self, function):
-        """Call the function unless a call has failed before; return whether it succeeded."""
-        if self.error is None:
-            try:
-                function()
-            except OSError as error:
-                self.error = error
-        return self.error is None
-
-
-def _write_all(file, content):
+def write_all(file, content):
     """Write all of the bytes to a file without a buffer, which may take a part of them at a time."""
     rest = memoryview(content)
     while len(rest):
@@ -233,13 +145,30 @@ def _sync(path):
         os.close(descriptor)
 
 
-def _remove_leftovers(path):
-    """Remove the unfinished files of processes that no longer run."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        process = leftover.name.rsplit(".", 2)[1]
+def remove_leftovers(folder, name=None):
+    """Remove the unfinished files of processes that run no longer, in a folder and those below it.
+
+    name: that of the one file that they were writing, in this folder alone.
+    """
+    folder = Path(folder)
+    own = folder.glob(f".{glob.escape(name)}.*.part") if name else folder.rglob(".*.*.part")
+    for leftover in own:
+        process, *rest = leftover.name.split(".")[-2].split("-")
+        if rest and rest[-1] != _system():  # whose processes cannot be asked for
+            continue
         try:
             os.kill(int(process), 0)  # signal 0 only asks
         except ProcessLookupError:
             leftover.unlink(missing_ok=True)
-        except (ValueError, OSError):  # another kind of name, or the process of another user
+        except (ValueError, OverflowError, OSError):  # another kind of name, or a process of another user
             continue
+
+
+@functools.cache
+def _system():
+    """Return a mark of what process numbers are valid in: this machine, and on Linux this container."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{zlib.crc32((platform.node() + namespace).encode()):08x}"

@@ -9,6 +9,7 @@ import functools
 import operator
 
 from . import table
+from .exclusive import exclusive
 from .module import Module
 from .tables import _zeros_like
 
@@ -92,6 +93,7 @@ class gModule(Module):
             if module is not None:
                 module.acc_grad_parameters(self._read(sources), g, scale)
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         return self._back(grad_output, lambda module, x, g: module.backward(x, g, scale))
 

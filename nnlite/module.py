@@ -14,6 +14,7 @@ from numbers import Integral
 import numpy as np
 
 from . import backend, parameters
+from .exclusive import exclusive
 from .random import default_generator
 
 
@@ -26,6 +27,10 @@ class Module:
     call, to be dropped by `clear_state`, and in `mode_names` which attributes choose what a call computes,
     besides parameters and input. A module that adds a penalty to the loss sets `penalises` and has the
     penalty of its last forward pass as `value`, a number or a 0-d array on its device.
+
+    A module keeps in itself what `backward` needs of the last `forward`, so it belongs to one thread at a
+    time: threads have clones (`clone`, `shared_clone`), or a lock around forward and backward. A `forward` or
+    `backward` that begins while another thread is in one of the same module raises RuntimeError.
 
     Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
     `device`.
@@ -58,6 +63,7 @@ class Module:
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         """Add scale · d loss / d parameter to the gradient of every parameter."""
 
+    @exclusive
     def forward(self, input):
         """Return the output for `input`.
 
@@ -68,6 +74,7 @@ class Module:
             self._check_distinct()
         return self.update_output(input)
 
+    @exclusive
     def backward(self, input, grad_output, scale=1.0):
         """Return d loss / d input and accumulate the parameter gradients.
 

@@ -12,9 +12,10 @@ BELOW = {
     "nnlite": set(),
     "models": {"nnlite"},
     "data": {"nnlite"},
-    "train.report": {"nnlite", "data"},
-    "train.runs": {"nnlite", "models", "data", "train.report"},
-    "train.inspect": {"nnlite", "models", "data", "train.report", "train.runs"},
+    "train.starting": set(),
+    "train.report": {"nnlite", "data", "train.starting"},
+    "train.runs": {"nnlite", "models", "data", "train.starting", "train.report"},
+    "train.inspect": {"nnlite", "models", "data", "train.starting", "train.report", "train.runs"},
 }
 BELOW["train.warping"] = BELOW["train.inspect"]
 BELOW["train.moving_mnist"] = BELOW["train.inspect"] | {"train.inspect"}

@@ -1,5 +1,10 @@
 """The command `nnlite`: every experiment is a subcommand, and so are its tools."""
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from .starting import start
+
+    start(__spec__.name)
+
 import importlib
 import pkgutil
 import sys
@@ -40,7 +45,3 @@ def describe(known):
     ]
     usage = "usage: nnlite COMMAND [options]    nnlite COMMAND --help tells what there is to set"
     return "\n".join([usage, "", "commands:", *lines])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

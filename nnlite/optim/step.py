@@ -10,6 +10,8 @@ from ..ops import get_ops, updates
 
 #: Options that hold one number for every parameter.
 ARRAYS = ("learning_rates", "weight_decays")
+#: Options that are the weight of the past in a moving mean. Adam and Adamax divide by 1 - β.
+FRACTIONS, BELOW_ONE = ("alpha", "rho"), ("beta1", "beta2")
 
 
 class Step:
@@ -46,12 +48,24 @@ class Step:
         if value is None or isinstance(default, bool):
             return default if value is None else bool(value)
         if isinstance(value, numbers.Real):
+            self._check_range(key, value)
             return float(value)  # a NumPy float64 would turn float32 arithmetic into float64
         if key not in ARRAYS or not backend.is_array(value) or value.shape != self.x.shape:
             wanted = f"an array of shape {self.x.shape}" if key in ARRAYS else "a number"
             got = f"shape {value.shape}" if backend.is_array(value) else repr(value)
             raise ValueError(f"optim.{self.method}: {key} must be {wanted}, got {got}")
         return backend.asarray(value, self.x.dtype, backend.device_of(self.x))
+
+    def _check_range(self, key, value):
+        """Raise ValueError for a number that the option `key` cannot have."""
+        if key in BELOW_ONE:
+            fits, wanted = 0 <= value < 1, "from 0 to below 1"
+        elif key in FRACTIONS:
+            fits, wanted = 0 <= value <= 1, "from 0 to 1"
+        else:
+            fits, wanted = math.isfinite(value), "finite"
+        if not fits:
+            raise ValueError(f"optim.{self.method}: {key} must be {wanted}, got {value}")
 
     def _shapes(self, value):
         """Return a list of shapes as tuples; ValueError unless arrays of these shapes make up x."""

@@ -102,4 +102,5 @@ def _forget():
     ):
         function.cache_clear()
     cupy_ops.use_cublas(False)
+    backend._cuda_process = None
     streams.reset()

@@ -173,8 +173,12 @@ def test_true_flow_leaves_overlaps_out():
         ({"size": (28, 64)}, "size must be above 28 x 28, .* got 28 x 64"),
         ({"n_digits": 0}, "at least 1 digit and 2 frames are needed, got 0"),
         ({"n_frames": 1}, "got 2 and 1"),
-        ({"speed": (3.0, 1.0)}, r"speed must be 0 <= min <= max pixels a frame, got 3\.0 and 1\.0"),
+        (
+            {"speed": (3.0, 1.0)},
+            r"speed must be 0 <= min <= max < infinity pixels a frame, got 3\.0 and 1\.0",
+        ),
         ({"speed": -1.0}, "speed must be"),
+        ({"speed": float("inf")}, "speed must be .* got inf and inf"),
         ({"split": "valid"}, "split must be one of"),
     ],
 )

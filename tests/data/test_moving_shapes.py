@@ -201,6 +201,8 @@ def test_palette():
         ({"n_shapes": -1}, "at least 0 shapes and 2 frames are needed, got -1"),
         ({"n_frames": 1}, "got 4 and 1"),
         ({"speed": (3.0, 1.0)}, "speed must be"),
+        ({"speed": (0.0, float("inf"))}, "speed must be"),
+        ({"noise": float("nan")}, "noise must be"),
         ({"lost": 1.0}, "lost from 0 to 0.9"),
         ({"noise": -0.1}, "noise must be at least 0"),
         ({"split": "valid"}, "split must be one of"),

@@ -1,6 +1,7 @@
 """Batches made ahead: identical, in order, few at a time; errors and shutdown."""
 
 import itertools
+import os
 import threading
 import time
 
@@ -101,3 +102,25 @@ def test_an_order_other_than_the_schedule():
         assert batch([0, 1]) == [0, 1]
         with pytest.raises(ValueError, match="next batch in the schedule is None"):
             batch([3, 4])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_made_by_fork_makes_its_own_batches():
+    """The first batch is not done when it forks, and will not be there."""
+    parent, forked = os.getpid(), threading.Event()
+
+    def make(indices):
+        if os.getpid() == parent:
+            assert forked.wait(10)
+        return indices
+
+    with Prefetch(make, SCHEDULE) as batch:
+        child = os.fork()
+        if not child:
+            watch = threading.Timer(10, os._exit, [2])
+            watch.start()
+            os._exit(0 if [batch(indices) for indices in SCHEDULE] == SCHEDULE else 1)
+        forked.set()
+        assert os.waitpid(child, 0)[1] == 0
+        assert [batch(indices) for indices in SCHEDULE] == SCHEDULE

@@ -47,6 +47,16 @@ def test_without_an_h264_encoder(tmp_path, monkeypatch):
         assert np.abs(picture.astype(int) - frame).mean() < 5
 
 
+def test_lossless_pictures_come_back_as_they_were(tmp_path):
+    want = coloured(12, 47, 63)
+    for name in ("a.mp4", "b.mp4"):
+        assert write_video(tmp_path / name, want, 12.5, lossless=True) == "png"
+        np.testing.assert_array_equal(read(tmp_path / name), want)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    with pytest.raises(ValueError, match=r"a\.gif: only \.mp4 can be lossless"):
+        write_video(tmp_path / "a.gif", want, 12.5, lossless=True)
+
+
 @pytest.mark.parametrize("height, width", [(47, 63), (1, 1), (47, 64)])
 def test_odd_sizes(tmp_path, height, width):
     for name in ("a.mp4", "a.gif"):

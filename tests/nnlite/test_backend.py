@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nnlite import backend
+from tests import cupy_double
 
 NO_GPU = backend.cuda_unavailable_reason()
 
@@ -80,3 +81,25 @@ def test_pointer_tells_shared_memory():
 
 def test_synchronize_on_the_cpu_does_nothing():
     assert backend.synchronize("cpu") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_of_a_process_that_uses_the_gpu_is_told_so():
+    with cupy_double.installed():
+        x = backend.asarray(np.zeros(2), device="cuda")
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            for use in (lambda: backend.device_of(x), lambda: backend.resolve_device("auto")):
+                try:
+                    use()
+                except RuntimeError as error:
+                    os.write(writing, f"{error}\n".encode())
+            os._exit(0)
+        os.close(writing)
+        os.waitpid(child, 0)
+        with open(reading) as pipe:
+            messages = pipe.read().splitlines()
+        assert len(messages) == 2 and all("forked from one that uses the GPU" in line for line in messages)
+        assert backend.device_of(x) == "cuda" and backend.resolve_device("auto") == "cuda"

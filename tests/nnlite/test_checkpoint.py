@@ -40,7 +40,7 @@ def test_state_round_trips_with_its_types(tmp_path):
     torch_rng.normal(size=(3,))
     given = {
         "architecture": {"name": "AE", "options": {"kernel": (7, 5), "sizes": [1, [2.0, "x"]], "flow": True}},
-        "optimiser": {"m": np.array([1e-45, -0.0, np.nan], np.float32), "t": 3, "learning_rate": 0.1},
+        "optimiser": {"m": np.array([1e-45, -0.0, 3.4e38], np.float32), "t": 3, "learning_rate": 0.1},
         "random": {
             "numpy": numpy_rng.bit_generator.state,
             "legacy": np.random.MT19937(5).state,

@@ -53,9 +53,8 @@ def test_whatever_is_damaged_is_noticed(tmp_path, save):
 
 
 def test_file_of_an_earlier_version(tmp_path):
-    """It has no digest; weights that are no numbers are weights all the same."""
+    """It has no digest."""
     net, other = model(1), model(2)
-    net.modules[0].weight[0] = np.nan, np.inf, -np.inf, -np.nan
     checkpoint.save(tmp_path / "a.h5", net)
     opened(tmp_path / "a.h5").close()
     checkpoint.load_parameters(other, checkpoint.load(tmp_path / "a.h5"))
@@ -174,3 +173,44 @@ def test_foreign_and_newer_files(tmp_path):
         file.attrs["version"] = 2
     with pytest.raises(ValueError, match=r"a\.h5 has format version 2; this nnlite reads version 1: update"):
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("save", [checkpoint.save, checkpoint.save_parameters])
+def test_running_statistics_that_are_not_finite_are_not_written(tmp_path, save, value):
+    """Those of a net that saw one such pixel: ReLU hides it from outputs, loss and gradients."""
+    net = nn.Sequential(nn.SpatialBatchNormalization(2), nn.ReLU())
+    save(tmp_path / "a.h5", net)
+    before = (tmp_path / "a.h5").read_bytes()
+    net[0].running_mean[1] = value
+    with pytest.raises(
+        FloatingPointError, match=r"a\.h5 was not written: values in buffers/0\.running_mean are"
+    ):
+        save(tmp_path / "a.h5", net)
+    assert (tmp_path / "a.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "given, place",
+    [
+        ({"optimiser": {"m": np.array([0, np.nan])}}, "optimiser/m"),
+        ({"optimiser": {"t": [1.0, float("inf")]}}, "optimiser/t/1"),
+        ({"position": {"sums": {"loss": float("nan")}}}, "position/sums/loss"),
+        ({"position": {"score": np.float32("nan")}}, "position/score"),
+    ],
+)
+def test_whatever_training_goes_on_from_is_finite(tmp_path, given, place):
+    with pytest.raises(FloatingPointError, match=rf"values in {place} are not finite"):
+        checkpoint.save(tmp_path / "a.h5", model(), **given)
+    checkpoint.save(tmp_path / "a.h5", model(), metadata={"max_jump": float("inf")})
+
+
+@pytest.mark.parametrize("entry", ["parameters/0.weight", "buffers/1.running_mean"])
+def test_values_that_are_not_finite_are_not_read(tmp_path, entry):
+    """Checkpoints of earlier versions may hold them."""
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNormalization(2))
+    checkpoint.save(tmp_path / "a.h5", net)
+    with opened(tmp_path / "a.h5") as file:
+        file[entry][0] = np.nan
+    with pytest.raises(ValueError, match=rf"a\.h5 holds values that are not finite .*, in {entry}"):
+        checkpoint.load(tmp_path / "a.h5")

@@ -114,6 +114,15 @@ def test_bce_targets_are_probabilities(wrong):
     criterion.forward(x, np.array([0.0, 0.3, 1.0]))
 
 
+@pytest.mark.parametrize("label", [2**64 - 1, 2**64 - 2, 2**63, 3])
+@pytest.mark.parametrize("criterion", [nn.ClassNLLCriterion, nn.CrossEntropyCriterion])
+def test_labels_beyond_int64_are_not_taken_for_ignored(criterion, label):
+    """2^64 - 1 is -1 in 64 bits."""
+    with pytest.raises(ValueError, match=rf"label {label} is neither in 0\.\.2 nor ignore_index"):
+        criterion().forward(np.zeros((2, 3)), np.array([0, label], np.uint64))
+    criterion().forward(np.zeros((2, 3)), np.array([0, 2], np.uint64))
+
+
 @pytest.mark.parametrize("form", ["paper", "isotropic", "published"])
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_the_penalty_takes_any_number_of_channels(form, channels):

@@ -230,3 +230,22 @@ def test_clip_by_norm_of_many_blocks(monkeypatch):
         np.linalg.norm(np.random.default_rng(0).standard_normal(1000))
     )
     assert np.linalg.norm(grad) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    "method, key, value, wanted",
+    [
+        ("adam", "beta1", 1.0, "from 0 to below 1"),
+        ("adam", "beta2", 1, "from 0 to below 1"),
+        ("adamax", "beta1", -0.1, "from 0 to below 1"),
+        ("muon", "beta2", np.nan, "from 0 to below 1"),
+        ("rmsprop", "alpha", 1.5, "from 0 to 1"),
+        ("adadelta", "rho", -1, "from 0 to 1"),
+        ("sgd", "learning_rate", np.inf, "finite"),
+        ("adagrad", "weight_decay", np.nan, "finite"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(method, key, value, wanted):
+    config = {key: value} | ({"shapes": [(2,)]} if method == "muon" else {})
+    with pytest.raises(ValueError, match=rf"optim\.{method}: {key} must be {wanted}, got"):
+        getattr(optim, method)(lambda x: (0.0, x), np.zeros(2), config, {})

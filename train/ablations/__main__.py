@@ -6,13 +6,14 @@
 The run folder gets a run folder of `train.moving_mnist` for each variant, ablations.md and ablations.json.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import functools
-import sys
 
 from nnlite.train.ablations.experiment import Ablations
 from nnlite.train.runs import command
 
 main = functools.partial(command.run, Ablations)
-
-if __name__ == "__main__":
-    sys.exit(main())

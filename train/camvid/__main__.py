@@ -12,13 +12,14 @@ A run folder gets checkpoint.h5, log.jsonl, result.json and pictures; with both 
 folder for each, and table2.md, table2.json and the pictures of both.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import functools
-import sys
 
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.runs import command
 
 main = functools.partial(command.run, LabelledVideo)
-
-if __name__ == "__main__":
-    sys.exit(main())

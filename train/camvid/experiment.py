@@ -91,6 +91,10 @@ class LabelledVideo(Experiment):
             return PixelCrossEntropy(self.data.weights)
         return SegmentationLoss(self.data.weights, self.settings.segmentation_weight)
 
+    @property
+    def batch_shape(self):
+        return self.settings.frames, self.settings.batch, 3, *self.settings.size
+
     def build_model(self, device):
         settings = self.settings
         nn.manual_seed(settings.seed)

@@ -50,10 +50,10 @@ class Settings(RunOptions):
         choices=SPLITS,
     )
     size: tuple = option(
-        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH"
+        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH", memory=True
     )
-    frames: int = option(6, "frames in a sequence", DATA, least=2)
-    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0)
+    frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
+    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=1000)
     speed: tuple = option(
         (0.5, 3.0),
         "speed of moving shapes in pixels a frame; each draws its own in between",
@@ -63,7 +63,9 @@ class Settings(RunOptions):
         nargs=2,
     )
     noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA)
-    lost: float = option(0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA)
+    lost: float = option(
+        0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA, most=0.9
+    )
     train_sequences: int | None = option(
         None, "different training sequences of moving shapes (default: as many as are trained on)", DATA
     )

@@ -10,6 +10,11 @@ gradients of every module as pictures, histograms and norms, gradient norms over
 memory, and derivatives beside finite differences.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import sys
 import time
 from pathlib import Path
@@ -57,7 +62,3 @@ def main(argv=None):
     print(describe_checks(content["checks"]))
     print(f"{path.stat().st_size / 1e6:.1f} MB in {time.monotonic() - began:.0f} s; open {path}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

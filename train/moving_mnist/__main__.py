@@ -13,13 +13,14 @@ python -m train.moving_mnist --speeds CHECKPOINT    score digits of several spee
 python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import functools
-import sys
 
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs import command
 
 main = functools.partial(command.run, MovingDigits)
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -79,6 +79,11 @@ class MovingDigits(Experiment):
         super().__init__(replace(settings, data=data), folder)
         self.epoch = settings.train_sequences
 
+    @property
+    def batch_shape(self):
+        settings = self.settings
+        return settings.frames, settings.batch, 1, settings.size, settings.size
+
     def load(self, training=True):
         _ = self.data
 

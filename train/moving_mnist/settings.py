@@ -65,8 +65,8 @@ class Settings(RunOptions):
     train_sequences_file: str | None = option(
         None, "train on the sequences in such a file", DATA, path="FILE"
     )
-    size: int = option(64, "side of the square frames in pixels, even and above 28", DATA)
-    digits: int = option(2, "digits in a sequence", DATA)
+    size: int = option(64, "side of the square frames in pixels, even and above 28", DATA, memory=True)
+    digits: int = option(2, "digits in a sequence", DATA, most=1000)
     speed: tuple = option(
         (3.6,),
         "pixels a frame; of two numbers each digit draws its speed in between",
@@ -87,6 +87,7 @@ class Settings(RunOptions):
         "frames in a sequence, those seen and those predicted: the last, or the last --steps-ahead",
         DATA,
         least=2,
+        memory=True,
     )
     steps_ahead: int = option(
         1,

@@ -11,13 +11,14 @@ The model and its loss, eq. 4, are the paper's: the squared error summed over th
 penalty of the flow with the weight 0.01. Its output is linear, and 0 stands for middle grey.
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import functools
-import sys
 
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import command
 
 main = functools.partial(command.run, RealVideo)
-
-if __name__ == "__main__":
-    sys.exit(main())

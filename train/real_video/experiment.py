@@ -77,6 +77,12 @@ class RealVideo(Experiment):
         self.settings = replace(self.settings, signature=self.clips.signature)
         self.epoch = len(self.clips)
 
+    @property
+    def batch_shape(self):
+        settings = self.settings
+        channels = 1 if settings.colour == "grey" else 3
+        return settings.frames, settings.batch, channels, *(settings.crop or settings.size)
+
     @cached_property
     def sources(self):
         """The training and the test videos."""

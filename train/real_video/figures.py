@@ -11,7 +11,7 @@ from nnlite.train.report.figures import save_figure
 
 
 def draw_figure6(path, model, clips, chosen, titles):
-    """Draw one row per clip: its last three input frames, the truth, the prediction and the flow.
+    """Draw one row per clip: its last input frames, at most three, the truth, the prediction and the flow.
 
     The rim of the wheel stands for the 99th percentile of the lengths of the flow in the same row, at least
     for one pixel, so that a flow that is next to nothing stays pale.
@@ -19,7 +19,8 @@ def draw_figure6(path, model, clips, chosen, titles):
     frames = clips.batch(chosen).frames
     with nn.evaluating(model):
         predictions, flows = predict(model, frames[:-1])
-    names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
+    given = min(3, len(frames) - 1)
+    names = [*["t - 2", "t - 1", "t"][-given:], "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
     figure, axes = plt.subplots(
         len(chosen),
@@ -32,7 +33,7 @@ def draw_figure6(path, model, clips, chosen, titles):
         axis.set_title(name, fontsize=9)
     for n, row in enumerate(axes):
         longest = flow_scale(flows[-1, n])
-        shown = [frames[k, n] for k in range(-4, 0)] + [predictions[-1, n]]
+        shown = [frames[k, n] for k in range(-given - 1, 0)] + [predictions[-1, n]]
         for axis, picture in zip(row, [*map(as_picture, shown), flow_colours(flows[-1, n], longest)]):
             axis.imshow(picture, interpolation="nearest")
             axis.set(xticks=[], yticks=[])

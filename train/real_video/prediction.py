@@ -13,7 +13,8 @@ from nnlite import backend
 from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
-from nnlite.files import as_text, file_for_library, make_folder
+from nnlite.files import as_text, make_folder
+from nnlite.library_file import file_for_library
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained

@@ -52,7 +52,7 @@ class Settings(RunOptions):
         modes=("resume", "evaluate"),
         nargs="+",
     )
-    test_share: float = option(0.2, "that share", DATA)
+    test_share: float = option(0.2, "that share", DATA, most=1)
     splits: str | None = option(
         None,
         "folder of HMDB-51's split files, which say what to test",
@@ -68,6 +68,7 @@ class Settings(RunOptions):
         type=whole(2),
         metavar=("HEIGHT", "WIDTH"),
         nargs=2,
+        memory=True,
     )
     crop: tuple | None = option(
         None,
@@ -77,18 +78,20 @@ class Settings(RunOptions):
         type=whole(2),
         metavar=("HEIGHT", "WIDTH"),
         nargs=2,
+        memory=True,
     )
     drawn_share: float = option(
         0.0,
         "of the training sequences take this share, from 0 to 1, from drawn motion of the videos' textures: "
         "parts of their frames, in up to three layers, that shift, turn and grow",
         DATA,
+        most=1,
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
         0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
     )
-    frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3)
+    frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3, memory=True)
     stride: int = option(3, "frames from one training clip to the next", DATA)
     max_jump: float = option(
         USUAL_MAX_JUMP,
@@ -103,7 +106,12 @@ class Settings(RunOptions):
         modes=("evaluate",),
     )
     cache_mib: int = option(
-        256, "memory for decoded frames of training clips", DATA, least=0, modes=("resume", "evaluate")
+        256,
+        "memory for decoded frames of training clips",
+        DATA,
+        least=0,
+        modes=("resume", "evaluate"),
+        memory=True,
     )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
     loss: str = option(
@@ -114,12 +122,6 @@ class Settings(RunOptions):
         kept=("experiment",),
     )
     signature: int | None = option(None, flags=(), kept=("experiment",))
-
-    def __post_init__(self):
-        """Raise ValueError also for a share that is none."""
-        super().__post_init__()
-        if not 0 <= self.drawn_share <= 1:
-            raise ValueError(f"--drawn-share must be from 0 to 1, got {self.drawn_share:g}")
 
 
 PRESETS = {

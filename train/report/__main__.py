@@ -3,9 +3,13 @@
 python -m train.report
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import argparse
 import json
-import sys
 
 from nnlite import backend
 from nnlite.train.report.provenance import commit, hardware
@@ -17,7 +21,3 @@ def main(argv=None):
     argparse.ArgumentParser(prog="python -m train.report", description=description).parse_args(argv)
     print(json.dumps({"commit": commit(), "hardware": hardware(backend.resolve_device("auto"))}, indent=2))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,12 @@ python -m train.runs            those below runs/
 python -m train.runs FOLDER
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import argparse
-import sys
 from pathlib import Path
 
 from nnlite.train.report.tables import format_markdown, print_any_name
@@ -41,7 +45,3 @@ def _row(path, root):
     seen = saved.position["step"] * loop["batch"]
     state = "finished" if (path.parent / RESULT).exists() else "to be resumed"
     return name, kind, saved.architecture["name"], f"{seen:,}", f"{loop['sequences']:,}", state
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,7 +3,6 @@
 import shlex
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 
 from nnlite.files import exit_status, make_folder
@@ -11,6 +10,8 @@ from nnlite.train.report import files
 from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.lock import lock_run, new_run_folder
+from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
 
 
@@ -26,6 +27,9 @@ def run(experiment, argv=None):
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return exit_status(error)
+    except MemoryError as error:
+        print(f"error: {describe_shortage(error, experiment.settings_type.memory_flags())}", file=sys.stderr)
+        return 2
 
 
 def train(experiment, given, command):
@@ -33,9 +37,10 @@ def train(experiment, given, command):
     began = time.monotonic()
     plan = experiment.plan(given)
     if isinstance(plan, dict):
-        folder = Path(given.get("out") or f"runs/{experiment.group}-{datetime.now():%Y%m%d-%H%M%S}")
-        group.begin(folder, experiment, plan)
-        return group.train(folder, experiment, command, resume_command(experiment, folder))
+        with new_run_folder(given.get("out"), experiment.group) as (folder, lock):
+            group.begin(folder, experiment, plan)
+        with lock:
+            return group.train(folder, experiment, command, resume_command(experiment, folder))
     new = Run.start(experiment, plan, command)
     return new.fit(began, resume_command(experiment, new.folder))
 
@@ -45,8 +50,9 @@ def resume(experiment, given, command):
     began, folder = time.monotonic(), Path(given["resume"])
     again = resume_command(experiment, folder)
     if group.is_group(folder):
-        group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
-        return group.train(folder, experiment, command, again)
+        with lock_run(folder):
+            group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
+            return group.train(folder, experiment, command, again)
     return Run.resume(experiment, given, command).fit(began, again)
 
 

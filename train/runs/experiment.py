@@ -89,6 +89,11 @@ class Experiment:
         raise NotImplementedError
 
     @property
+    def batch_shape(self):
+        """The shape (T, N, C, H, W) of the frames of a training batch, known before any data are read."""
+        raise NotImplementedError
+
+    @property
     def criterion(self):
         """What the training makes small; it sums its loss over all elements."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from nnlite import backend
 from nnlite.files import CannotWrite, make_folder
 from nnlite.train.report.files import read_json, write_json
 from nnlite.train.runs.loop import CHECKPOINT
+from nnlite.train.runs.memory import check_batch
 from nnlite.train.runs.run import RESULT, Run, read_result
 
 GROUP = "suite.json"
@@ -31,9 +32,10 @@ def begin(folder, experiment, runs):
     for name, settings in runs.items():
         try:
             own = getattr(settings, "weights", None) not in runs
-            opened = experiment(settings, folder / name)
+            opened, device = experiment(settings, folder / name), backend.resolve_device(settings.device)
+            check_batch(opened, device)
             opened.load()
-            model = opened.build_model(backend.resolve_device(settings.device))
+            model = opened.build_model(device)
             if own:
                 opened.start(model)
         except (ValueError, TypeError) as error:

@@ -1,11 +1,17 @@
 """One process at a time in a run folder: two that train there would overwrite each other's checkpoints."""
 
+import contextlib
+import itertools
+import os
+from datetime import datetime
+from pathlib import Path
+
+from nnlite.files import make_folder, remove_leftovers, writing
+
 try:
     import fcntl
 except ImportError:  # on Windows
     fcntl = None
-
-from nnlite.files import writing
 
 LOCK = ".lock"
 
@@ -13,14 +19,17 @@ LOCK = ".lock"
 def lock_run(folder):
     """Return an open file; until it is closed, or the process ends, no other process can lock the folder.
 
-    RuntimeError when the folder is locked already. On Windows, and on file systems without locks, nothing is
-    locked.
+    What processes that were killed left unfinished in the folder is removed. RuntimeError when the folder is
+    locked already. On Windows, and on file systems without locks, nothing is locked.
     """
     with writing(folder / LOCK):
         file = open(folder / LOCK, "a")
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_there(file, folder / LOCK):  # removed by a run that never began, after it was opened
+                file.close()
+                return lock_run(folder)
     except BlockingIOError as error:
         file.close()
         raise RuntimeError(
@@ -28,4 +37,44 @@ def lock_run(folder):
         ) from error
     except OSError:  # this file system has no locks
         pass
+    remove_leftovers(folder)
     return file
+
+
+@contextlib.contextmanager
+def new_run_folder(out, name):
+    """Return, as a context, the folder of a new run and its lock, held before anything is read or written.
+
+    out: the folder; if None it is one below runs/ of its own. Where the context ends with an error the lock
+    is released, and a folder that was made for it is removed, unless there is something in it.
+    """
+    made = out is None or not Path(out).exists()
+    folder = new_folder(name) if out is None else Path(out)
+    make_folder(folder)
+    lock = lock_run(folder)
+    try:
+        yield folder, lock
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
+        lock.close()
+        raise
+
+
+def new_folder(name):
+    """Make and return a folder below runs/ that no other process has, named after `name` and the time."""
+    stem = f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for number in itertools.count(1):
+        folder = Path(stem if number == 1 else f"{stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            return make_folder(folder, new=True)
+
+
+def _is_there(file, path):
+    """Return whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

@@ -25,7 +25,9 @@ from nnlite.files import append_text, write_text
 from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
 from nnlite.train.report.anonymise import CHECKPOINT
+from nnlite.train.runs.divergence import DivergenceCheck, check_batch
 from nnlite.train.runs.interruption import Interruption
+from nnlite.train.runs.previous import PreviousCheckpoint
 
 LOG = "log.jsonl"
 #: What a line of the log may have; each has the step.
@@ -61,7 +63,9 @@ class Trainer:
         if options.optimiser == "muon":
             self.config["shapes"] = parameters.shapes(model)
         self.state = {}
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.restored = 0, 0.0, False
+        self.divergence, self.loss = DivergenceCheck(options.learning_rate), None  # of the last step
+        self.previous = PreviousCheckpoint(self.folder)
         self.sums = dict.fromkeys(("loss", "penalty", "steps"), 0.0)  # since the last line of the log
 
     @property
@@ -75,23 +79,33 @@ class Trainer:
         self.state = saved.optimiser
         default_generator.set_state(saved.random["default"])
         position = saved.position
-        self.step, self.seconds = position["step"], position["seconds"]
+        self.step, self.seconds, self.restored = position["step"], position["seconds"], True
+        self.divergence.start = dict(position.get("start", {}))  # which older checkpoints do not have
         self.sums = {name: float(value) for name, value in position["sums"].items()}
         lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
         write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def save(self):
-        """Write the checkpoint; FloatingPointError instead if the parameters are not finite."""
-        self._check_finite(self.parameters.sum())
+        """Write the checkpoint; FloatingPointError instead if training has diverged."""
+        self._check_loss()
+        self.divergence.check_parameters(self.parameters, self.step)
+        self.previous.keep(self.step)
+        names = ("step", "seconds", "sums")
         checkpoint.save(
             self.folder / CHECKPOINT,
             self.model,
             architecture=self.model.config,
             optimiser=self.state,
             random={"default": default_generator.get_state()},
-            position={"step": self.step, "seconds": self.seconds, "sums": self.sums},
+            position={name: getattr(self, name) for name in names} | {"start": self.divergence.start},
             metadata={**self.metadata, "loop": self.options.kept("loop")},
         )
+
+    def _check_loss(self):
+        """Check the loss of the last step: that of the parameters from before it."""
+        if self.loss is not None:
+            self.divergence.check_loss(self.loss, self.step)
+            self.previous.went_well(self.step)
 
     def run(self, monitor=None):
         """Train to the end of the budget; return the signal that stopped it before, or None.
@@ -101,15 +115,17 @@ class Trainer:
         """
         options = self.options
         last_step = math.ceil(options.sequences / options.batch)
-        milestones = set(np.linspace(0, last_step, options.evaluations + 2).astype(int).tolist())
+        evaluations = min(options.evaluations, last_step)  # one after each step at the most
+        milestones = set(np.linspace(0, last_step, evaluations + 2).astype(int).tolist())
         started = saved = time.monotonic()
         started -= self.seconds
         with (
+            self.previous,
             Interruption() as interruption,
             self._progress_bar() as bar,
             self._batches(range(self.step, last_step)) as batches,
         ):
-            if self.step == 0:
+            if self.step == 0 and not self.restored:
                 self._monitor(monitor)
                 self.save()
             while self.step < last_step and not interruption.signal:
@@ -132,11 +148,17 @@ class Trainer:
         """Take one step of gradient descent on a batch, (input, target), by default that of this step."""
         options = self.options
         self.config["learning_rate"] = self._learning_rate()
-        input, target = self._on_device(batch or self.make_batch(self.step, self._indices(self.step)))
+        indices = self._indices(self.step)
+        input, target = batch or self.make_batch(self.step, indices)
+        check_batch(input, target, indices)
+        input, target = self._on_device((input, target))
         with self._hold_flow(self.sequences_seen < options.flow_warmup):
             loss, penalty = self.gradient(input, target)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
-        self.step += 1
+        self.step, self.loss = self.step + 1, loss
+        # On the GPU this would wait: there the first loss is noted, and log and checkpoints check.
+        if not hasattr(loss, "get") or "loss" not in self.divergence.start:
+            self._check_loss()
         for name, value in (("loss", loss), ("penalty", penalty), ("steps", 1)):
             # On the GPU a float would wait for the step to be done.
             self.sums[name] = self.sums[name] + (value if hasattr(value, "get") else float(value))
@@ -150,7 +172,7 @@ class Trainer:
         self.gradients.fill(0)
         output = self.model.forward(input)
         if self.model.device == "cpu":  # on the GPU this would wait; there the log checks
-            self._check_finite(sum(y.sum() for y in table.leaves(output)))
+            self.divergence.check_finite(sum(y.sum() for y in table.leaves(output)), self.step)
         loss, grad_output, elements = loss_and_gradient(self.criterion, output, target, options.loss_at)
         self.model.backward(input, grad_output)
         self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
@@ -205,14 +227,14 @@ class Trainer:
         """Write the means since the last such line to the log; return them for the progress bar."""
         steps = self.sums["steps"]
         loss, penalty = float(self.sums["loss"]) / steps, float(self.sums["penalty"]) / steps
-        self._check_finite(loss)
+        self._check_loss()
         self._log(loss=loss, penalty=penalty, learning_rate=self.config["learning_rate"])
         self.sums = dict.fromkeys(self.sums, 0.0)
         return f"loss {loss:.4f}"
 
     def _monitor(self, monitor):
         if monitor is not None:
-            self._check_finite(self.parameters.sum())
+            self.divergence.check_parameters(self.parameters, self.step)
             self._log(evaluation=monitor())
 
     def _log(self, **values):
@@ -223,13 +245,6 @@ class Trainer:
             **values,
         }
         append_text(self.folder / LOG, json.dumps(line) + "\n")
-
-    def _check_finite(self, number):
-        if not math.isfinite(float(number)):
-            raise FloatingPointError(
-                f"training diverged after {self.step} steps: predictions, loss or parameters became "
-                f"{float(number)}; try a lower learning rate (it was {self.options.learning_rate})"
-            )
 
     def _progress_bar(self):
         # A terminal is refreshed often, a log file seldom.

@@ -21,7 +21,7 @@ class LoopOptions(Options):
 
     sequences: int = option(MISSING, "sequences to train on in all", TRAINING, modes=("resume",))
     minutes: float | None = option(None, "end training after X minutes in all", TRAINING, modes=("resume",))
-    batch: int = option(8, "sequences in a step", TRAINING)
+    batch: int = option(8, "sequences in a step", TRAINING, memory=True)
     optimiser: str = option(
         "adam", "update rule", TRAINING, choices=("rmsprop", "adam", "sgd", "adagrad", "muon")
     )
@@ -35,6 +35,7 @@ class LoopOptions(Options):
         0.0,
         "fraction of the run, at its end, over which the learning rate falls to a tenth",
         TRAINING,
+        most=1,
         flags=("--lr-decay-fraction", "--cooldown"),
         formerly="cooldown",
     )
@@ -78,6 +79,12 @@ class LoopOptions(Options):
         nothing = np.empty(0, np.float32)  # a step of no parameters
         getattr(optim, self.optimiser)(lambda x: (0.0, x), nothing, dict(self.optimiser_options), {})
 
+    @property
+    def warning(self):
+        """What to tell the user of settings that are allowed and hardly meant, or None."""
+        zero = [flag for flag, value in (("--lr", self.learning_rate), ("--clip", self.clip)) if value == 0]
+        return f"With {' and '.join(zero)} at 0 nothing will be learned." if zero else None
+
 
 @dataclass(frozen=True)
 class RunOptions(LoopOptions):
@@ -102,4 +109,5 @@ class RunOptions(LoopOptions):
         "option of the architecture, such as n_memory=32; of several models, of those that have it; may be "
         "repeated",
         MODEL,
+        memory=True,
     )

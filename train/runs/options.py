@@ -7,10 +7,13 @@ a checkpoint keeps, what a resumed run may change, and which options name paths.
 import argparse
 import json
 import math
+import sys
 import textwrap
 from dataclasses import MISSING, dataclass, field, fields
 
 RUN, DATA, MODEL, TRAINING = GROUPS = ("the run", "the data", "the model", "training")
+#: The largest whole number of an option: beyond it floats have gaps.
+LARGEST = 2**53
 #: Values of NAME=VALUE as Python spells them.
 CONSTANTS = {"true": True, "false": False, "none": None}
 
@@ -21,6 +24,7 @@ def option(
     group=RUN,
     *,
     least=None,
+    most=None,
     type=None,
     flags=None,
     path=None,
@@ -28,18 +32,20 @@ def option(
     modes=(),
     mode=None,
     formerly=None,
+    memory=False,
     **argument,
 ):
     """Return the dataclass field of an option.
 
     default: MISSING where presets must set it; the help shows it. least: of a number, by default 1 of whole
-    numbers and 0 of others. type: from text to value, where the annotation (a number, text, `bool` for a
-    switch, `dict` for NAME=VALUE pairs) does not say it. flags: by default --its-name, of a dict in the
-    singular; () for a setting that the command line cannot give. path: what the help calls the file or folder
-    that it names. kept: the parts of a checkpoint that keep it, by default "experiment" for data and model,
-    "loop" for training. modes: those that it may accompany. mode: the options that may accompany it, if it
-    names a run and so selects what the command does. formerly: its name in older checkpoints. argument:
-    anything else that argparse wants (nargs, metavar, choices).
+    numbers and 0 of others. most: of a number, by default every finite one. type: from text to value, where
+    the annotation (a number, text, `bool` for a switch, `dict` for NAME=VALUE pairs) does not say it. flags:
+    by default --its-name, of a dict in the singular; () for a setting that the command line cannot give.
+    path: what the help calls the file or folder that it names. kept: the parts of a checkpoint that keep it,
+    by default "experiment" for data and model, "loop" for training. modes: those that it may accompany. mode:
+    the options that may accompany it, if it names a run and so selects what the command does. formerly: its
+    name in older checkpoints. memory: whether a run needs more memory the larger it is. argument: anything
+    else that argparse wants (nargs, metavar, choices).
     """
     if kept is None:
         kept = {DATA: ("experiment",), MODEL: ("experiment",), TRAINING: ("loop",)}.get(group, ())
@@ -85,6 +91,11 @@ class Options:
     def path_flags(cls):
         """Return the flags of all options that name files or folders."""
         return {flag for one in fields(cls) if one.metadata["path"] for flag in flags_of(one)}
+
+    @classmethod
+    def memory_flags(cls):
+        """Return the flags, as text, of the options with which a run needs less memory."""
+        return ", ".join(flags_of(one)[0] for one in fields(cls) if one.metadata["memory"])
 
     def kept(self, part):
         """Return {name: value}, fit for JSON, of what this part of a checkpoint keeps."""
@@ -166,12 +177,13 @@ def _add_argument(section, one, default, presets, declared):
     elif about["type"]:
         argument["type"] = about["type"]
     elif kind is int:
-        argument |= {"type": whole(1 if about["least"] is None else about["least"]), "metavar": "N"}
+        least = 1 if about["least"] is None else about["least"]
+        argument |= {"type": whole(least, about["most"]), "metavar": "N"}
     elif kind is float:
-        argument |= {"type": number(about["least"] or 0), "metavar": "X"}
+        argument |= {"type": number(about["least"] or 0, about["most"]), "metavar": "X"}
     if about["path"]:
         argument["metavar"] = about["path"]
-    words = about["help"]
+    words = about["help"] + (f", at most {about['most']:g}" if about["most"] else "")
     if (value := _as_text(default)) and not (
         about["type"] and kind is tuple and "nargs" not in about["argument"]
     ):
@@ -217,24 +229,28 @@ def _describe_presets(presets, defaults):
     return "\n".join(["presets:", *lines, "", ""]) if presets else ""
 
 
-def whole(least):
-    """Return the type of a whole number from `least` on."""
-    return _at_least(least, int, "whole number")
+def whole(least, most=None):
+    """Return the type of a whole number from `least` to `most`."""
+    return _in_range(int, "whole number", least, LARGEST if most is None else most)
 
 
-def number(least):
-    """Return the type of a finite number from `least` on."""
-    return _at_least(least, float, "number")
+def number(least, most=None):
+    """Return the type of a finite number from `least` to `most`."""
+    return _in_range(float, "finite number", least, sys.float_info.max if most is None else most)
 
 
-def _at_least(least, kind, name):
+def _in_range(kind, name, least, most):
+    bounds = f"from {least} to {most}" if most < LARGEST else f"at least {least}"
+
     def parse(text):
-        value = kind(text)
-        if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be a {name}, {bounds}, got {text}")
         return value
 
-    parse.__name__ = name  # argparse says "invalid whole number value"
     return parse
 
 

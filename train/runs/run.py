@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import IO
 
 from nnlite import backend
-from nnlite.files import CannotWrite, make_folder
+from nnlite.files import CannotWrite
 from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import Experiment, reopen
-from nnlite.train.runs.lock import lock_run
+from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
+from nnlite.train.runs.memory import check_batch, check_order, describe_shortage
 
 RESULT = "result.json"
 PAGE = "inspect.html"
@@ -31,20 +32,21 @@ class Run:
     @classmethod
     def start(cls, experiment_type, settings, command):
         """Return a new run in a folder of its own; FileExistsError when that holds one."""
-        folder = Path(settings.out or f"runs/{experiment_type.kind}-{datetime.now():%Y%m%d-%H%M%S}")
-        if (folder / CHECKPOINT).exists():
-            raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
-        experiment = experiment_type(settings, folder)
-        experiment.load()
-        model = experiment.build_model(backend.resolve_device(settings.device))
-        metadata = experiment.start(model) | {"commands": [command], "started": now()}
-        predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-        brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
-        options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
-        trainer = _trainer(experiment, model, options, folder, metadata)
-        make_folder(folder)
-        lock = lock_run(folder)
-        (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
+        with new_run_folder(settings.out, experiment_type.kind) as (folder, lock):
+            if (folder / CHECKPOINT).exists():
+                raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+            device = backend.resolve_device(settings.device)
+            experiment = experiment_type(settings, folder)
+            check_batch(experiment, device)
+            experiment.load()
+            check_order(experiment)
+            model = experiment.build_model(device)
+            metadata = experiment.start(model) | {"commands": [command], "started": now()}
+            predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+            brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
+            options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
+            trainer = _trainer(experiment, model, options, folder, metadata)
+            (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
         return cls(folder, experiment, trainer, lock)
 
     @classmethod
@@ -74,6 +76,8 @@ class Run:
         try:
             (self.folder / RESULT).unlink(missing_ok=True)  # of less training
             print(experiment.describe(trainer.model))
+            if trainer.options.warning:
+                print(trainer.options.warning)
             print(f"Training to {trainer.options.sequences} {experiment.unit} in {self.folder}", flush=True)
             stopped = trainer.run(lambda: experiment.evaluate(experiment.evaluated_model(trainer.model)))
             if stopped:
@@ -87,6 +91,9 @@ class Run:
             raise
         except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
             print(f"error: {error}", file=sys.stderr)
+            return 1
+        except MemoryError as error:
+            print(f"error: {describe_shortage(error, experiment.settings.memory_flags())}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print(f"\nStopped at once; the last checkpoint stands. Continue with\n  {resume_command}")

@@ -7,6 +7,11 @@
 Why there are two directions, and which pixels count: python -m pydoc nnlite.train.warping.experiment
 """
 
+if __name__ == "__main__":  # before all other imports, which take their time
+    from ..starting import start
+
+    start(__spec__.name)
+
 import shlex
 import sys
 
@@ -37,7 +42,3 @@ def main(argv=None):
         print(f"error: {error}", file=sys.stderr)
         return exit_status(error)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -38,6 +38,7 @@ from nnlite.files import as_text, make_folder, write_text
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
+from nnlite.train.runs.lock import new_folder
 from nnlite.train.runs.options import DATA, Options, option
 from nnlite.train.warping import report as warping_report
 
@@ -162,7 +163,7 @@ def run(options, command):
         )
     for path in missing:
         print(f"left out, because {path} is missing")
-    folder = make_folder(options.out or f"runs/warping-{datetime.now():%Y%m%d-%H%M%S}")
+    folder = make_folder(options.out or new_folder("warping"))
     drawn, measured = chosen(pairs, options.figures), []
     for entry in tqdm(pairs, desc="pairs", disable=None):
         pair = entry.read()

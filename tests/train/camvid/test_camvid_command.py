@@ -152,7 +152,6 @@ def test_options_that_do_not_go_together(arguments, message, tmp_path, monkeypat
         (["--camvid", str(ROOT / "docs")], f"--camvid: no CamVid in {ROOT / 'docs'}: train/ and trainannot/"),
         (["--size", "17x16"], "height and width must be even, got 16x17"),
         (["--size", "8x8"], "size must be at least 16 x 16, got 8 x 8"),
-        (["--lost", "0.95"], "lost from 0 to 0.9"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max"),
         (["--model-option", "n_feature=3"], "n_feature"),
         (["--tf32"], "TF32 is a mode of GPUs"),

@@ -76,7 +76,7 @@ def test_bad_requests(finished, capsys):
     assert "was begun by train.ablations; resume it with that" in capsys.readouterr().err
     for arguments, message in (
         (["--resume", "run", "--seed", "1"], "leave out --seed"),
-        (["--sequences", "0"], "must be at least 1, got 0"),
+        (["--sequences", "0"], "must be a whole number, at least 1, got 0"),
     ):
         with pytest.raises(SystemExit):
             ablations.main(arguments)

@@ -82,5 +82,6 @@ def test_a_run_with_all_of_it(videos, tmp_path):
 
 def test_a_share_is_at_most_everything(videos, tmp_path, capsys):
     arguments = [*TOY, "--videos", str(videos), "--out", str(tmp_path / "run"), "--drawn-share", "1.5"]
-    assert real_video.main(arguments) == 2
-    assert "--drawn-share must be from 0 to 1, got 1.5" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        real_video.main(arguments)
+    assert "--drawn-share: must be a finite number, from 0 to 1, got 1.5" in capsys.readouterr().err

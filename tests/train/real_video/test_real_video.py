@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from nnlite import checkpoint, models
+from nnlite.data.clips import Clips
 from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video import figures
 from nnlite.train.real_video import videos as real_videos
 from nnlite.train.real_video.drawn_videos import draw_videos
 from nnlite.train.real_video.experiment import RealVideo
@@ -21,7 +23,7 @@ from nnlite.train.runs.experiment import load_trained, reopen
 from nnlite.train.runs.loop import Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
-from tests.toy_real_video import TOY, make_videos, scene, train_toy
+from tests.toy_real_video import SIZE, TOY, make_videos, scene, train_toy
 from tests.video_files import make_video
 
 
@@ -53,6 +55,14 @@ def test_run_folder(finished):
     assert [line["step"] for line in log if "evaluation" in line] == [0, 1, 2, 4]
     losses = [line["loss"] for line in log if "loss" in line]
     assert losses and all(0 < loss < 1 for loss in losses)
+
+
+def test_figure6_of_the_shortest_clips(finished, videos, tmp_path):
+    """Of three frames, the least that --frames takes, two are seen and one is predicted."""
+    _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
+    clips = Clips([videos / "clip 0.mp4"], 3, SIZE)
+    figures.draw_figure6(tmp_path / "a.png", model, clips, [0, 1], ["first", "second"])
+    assert min(plt.imread(tmp_path / "a.png").shape[:2]) > 100
 
 
 def test_result(finished, videos):
@@ -272,6 +282,16 @@ def test_without_videos_some_are_drawn(tmp_path, monkeypatch, capsys):
     assert len(list((run / "drawn").iterdir())) == 3
     shutil.move(run, tmp_path / "moved")
     assert real_video.main(["--evaluate", str(tmp_path / "moved" / "checkpoint.h5")]) == 0
+
+
+def test_drawn_videos_are_the_same_to_the_bit_and_so_are_those_drawn_after_a_stop(tmp_path):
+    draw_videos(tmp_path / "whole", 2)
+    draw_videos(tmp_path / "broken", 1)
+    draw_videos(tmp_path / "broken", 2)
+    whole, broken = ([p.read_bytes() for p in sorted((tmp_path / n).iterdir())] for n in ("whole", "broken"))
+    assert whole == broken and len(whole) == 2
+    with pytest.importorskip("av").open(tmp_path / "whole" / "shapes_00.mp4") as video:
+        assert video.streams.video[0].codec_context.name == "png"  # others were seen to vary
 
 
 @pytest.mark.parametrize(

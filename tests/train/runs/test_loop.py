@@ -72,8 +72,9 @@ def test_minutes_end_the_training(tmp_path):
 
 def test_divergence_keeps_the_last_checkpoint(tmp_path):
     def make_batch(step, indices):
-        input, target = toy_batch(step, indices)
-        return input * (np.nan if step == 4 else 1), target
+        if step == 4:
+            run.parameters.fill(np.nan)
+        return toy_batch(step, indices)
 
     run = trainer(tmp_path, make_batch)
     with pytest.raises(
@@ -81,7 +82,65 @@ def test_divergence_keeps_the_last_checkpoint(tmp_path):
     ):
         run.run()
     saved = checkpoint.load(tmp_path / CHECKPOINT)
-    assert saved.position["step"] == 4 and np.isfinite(saved.parameters["weight"]).all()
+    assert saved.position["step"] == 3 and np.isfinite(saved.parameters["weight"]).all()
+
+
+def test_parameters_out_of_proportion_are_divergence(tmp_path):
+    def make_batch(step, indices):
+        if step == 4:
+            run.parameters += 1e4
+        return toy_batch(step, indices)
+
+    run = trainer(tmp_path, make_batch)
+    with pytest.raises(
+        FloatingPointError, match="after 5 steps: the root mean square of the parameters grew"
+    ):
+        run.run()
+    assert abs(checkpoint.load(tmp_path / CHECKPOINT).parameters["weight"]).max() < 1
+
+
+def test_a_loss_out_of_proportion_is_divergence_and_so_is_the_checkpoint_that_it_came_from(tmp_path):
+    def make_batch(step, indices):
+        input, target = toy_batch(step, indices)
+        return input, target * (1e4 if step == 4 else 1)
+
+    run = trainer(tmp_path, make_batch)
+    run.criterion = nn.MSECriterion(size_average=False)
+    with pytest.raises(FloatingPointError, match=r"after 5 steps: the loss grew from 0\.2\d* to .*e\+07"):
+        run.run()
+    assert checkpoint.load(tmp_path / CHECKPOINT).position["step"] == 3  # not 4, whose loss it was
+    assert not [path for path in tmp_path.iterdir() if "previous" in path.name]
+
+
+def test_a_resumed_run_measures_by_its_own_beginning(tmp_path):
+    trainer(tmp_path, sequences=15).run()
+    run = trainer(tmp_path)
+    run.restore(checkpoint.load(tmp_path / CHECKPOINT))
+    assert set(run.divergence.start.values()) != {0} and len(run.divergence.start) == 2
+    run.divergence.start["loss"] = 1e-9  # LEAST counts
+    run.run()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["input", "target"])
+def test_a_batch_that_is_not_finite_is_named(tmp_path, name, value):
+    def make_batch(step, indices):
+        batch = toy_batch(step, indices)
+        batch[name == "target"][-1 if name == "target" else 0] = value if step == 1 else 0
+        return batch
+
+    run = trainer(tmp_path, make_batch)
+    with pytest.raises(
+        ValueError, match=rf"the {name} of the training sequences \d, \d, \d holds values that"
+    ):
+        run.run()
+    assert run.step == 1
+
+
+def test_settings_with_which_nothing_is_learned_are_said():
+    assert LoopOptions(sequences=1).warning is None
+    options = LoopOptions(sequences=1, learning_rate=0.0, clip=0.0)
+    assert options.warning == "With --lr and --clip at 0 nothing will be learned."
 
 
 def test_every_epoch_sees_every_sequence_once():

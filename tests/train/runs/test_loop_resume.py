@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,25 @@ def test_ten_steps_are_five_and_kill_and_five(tmp_path):
     run.restore(checkpoint.load(broken / CHECKPOINT))
     assert complete(run) is None
     assert run.step == 10
+    assert outcome(broken) == whole_run(tmp_path / "whole")
+
+
+def test_a_run_that_dies_before_its_second_checkpoint_evaluates_its_beginning_once(tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+
+    def make_batch(step, indices):
+        if step == 4:
+            raise KeyboardInterrupt
+        return toy_batch(step, indices)
+
+    with pytest.raises(KeyboardInterrupt):
+        complete(trainer(broken, make_batch, save_every=1e9))
+    saved = checkpoint.load(broken / CHECKPOINT)
+    assert saved.position["step"] == 0
+    run = trainer(broken)
+    run.restore(saved)
+    complete(run)
     assert outcome(broken) == whole_run(tmp_path / "whole")
 
 
@@ -109,6 +129,21 @@ def test_second_interrupt_is_immediate(tmp_path):
             trainer(tmp_path, make_batch).run()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_outside_of_the_main_thread_it_trains_without_handlers_and_says_so(tmp_path):
+    (tmp_path / "threaded").mkdir()
+    usual, outcomes = signal.getsignal(signal.SIGINT), []
+
+    def train():
+        with pytest.warns(RuntimeWarning, match="outside of the main thread: .* act as usual"):
+            outcomes.append(complete(trainer(tmp_path / "threaded")))
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join(30)
+    assert outcomes == [None] and signal.getsignal(signal.SIGINT) is usual
+    assert outcome(tmp_path / "threaded") == whole_run(tmp_path / "whole")
 
 
 def test_restore_drops_what_was_logged_after_the_checkpoint(tmp_path):

@@ -1,5 +1,6 @@
 """Options are declared once: parser, help, presets and checkpoints follow from the fields of a dataclass."""
 
+import argparse
 import re
 from collections import Counter
 from dataclasses import MISSING, dataclass, fields
@@ -17,6 +18,7 @@ from nnlite.train.runs.options import (
     Options,
     Preset,
     flags_of,
+    number,
     option,
     parse_options,
     whole,
@@ -124,7 +126,7 @@ def test_a_mode_takes_what_goes_with_it(capsys):
     )
     with pytest.raises(SystemExit):
         parse("--rate", "0.125")
-    assert "--rate: must be at least 0.25, got 0.125" in capsys.readouterr().err
+    assert "--rate: must be a finite number, at least 0.25, got 0.125" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         parse("--resume", "run", "--rate", "3", "--fast")
     assert "--resume takes its settings from the run; leave out --fast, --rate" in capsys.readouterr().err
@@ -184,3 +186,21 @@ def test_commands_have_help(capsys):
     with pytest.raises(SystemExit):
         inspect_command.main(["--help"])
     assert "--entries" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "kind, wrong, message",
+    [
+        (whole(1), "0", "must be a whole number, at least 1, got 0"),
+        (whole(1), "1e9", "must be a whole number, at least 1, got 1e9"),
+        (whole(1, 5), "6", "must be a whole number, from 1 to 5, got 6"),
+        (whole(0), "9" * 30, "must be a whole number, at least 0, got 9"),
+        (number(0), "inf", "must be a finite number, at least 0, got inf"),
+        (number(0), "nan", "must be a finite number, at least 0, got nan"),
+        (number(0, 1), "1.5", "must be a finite number, from 0 to 1, got 1.5"),
+        (number(0), "much", "must be a finite number, at least 0, got much"),
+    ],
+)
+def test_a_number_out_of_range_is_told_the_range(kind, wrong, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        kind(wrong)

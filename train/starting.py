@@ -1,0 +1,25 @@
+"""Starts a command so that Ctrl-C ends it with one line at any time: its imports alone take a second.
+
+Every `__main__` calls `start` before it imports anything else, which then imports it again, to be run.
+"""
+
+import importlib
+import signal
+import sys
+
+
+def start(name):
+    """Run main() of a module, named as Python runs it, and end the process with the status it returns."""
+    try:
+        status = importlib.import_module(f"nnlite.{name.removeprefix('nnlite.')}").main()
+    except KeyboardInterrupt:
+        print("\nStopped by Ctrl-C; what was saved before stands.", file=sys.stderr)
+        status = 128 + signal.SIGINT
+    if status == 128 + signal.SIGINT:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending
+    sys.exit(status)
+
+
+def main():
+    """Run the command `nnlite`."""
+    start("train.__main__")
