@@ -112,6 +112,8 @@ def opened(path):
             stream.codec_context.options = {"max_pixels": str(most_pixels(path))}
             stream.thread_type = "AUTO"
             yield container, stream
+    except PermissionError as error:
+        raise PermissionError(error.errno, error.strerror, str(path)) from error
     except av.FFmpegError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(

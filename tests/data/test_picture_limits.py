@@ -1,5 +1,6 @@
 """Pictures and videos that take more memory than a file may ask for."""
 
+import errno
 import zlib
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_so_with_a_video(tmp_path, monkeypatch):
         list(read_frames(path))
     monkeypatch.setenv(limits.VARIABLE, "49152")
     assert len(list(read_frames(path))) == 2
+
+
+def test_a_picture_that_may_not_be_read_is_not_damaged(picture, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Image, "open", forbidden)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*a\.png"):
+        open_picture(picture)
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
