@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .av_frame import filter_graph, load_av
 from .file_ends import is_cut_short
+from .image_sequence import is_animated
 from .pictures import check_picture, most_pixels
 from .video_times import Clock, presentation_order
 
@@ -103,6 +104,11 @@ def opened(path):
             streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
             if not streams:
                 raise ValueError(f"{path}: there is no video in this file")
+            if container.format.name == "webp_pipe" and is_animated(path):
+                raise ValueError(
+                    f"{path}: is an animated WebP, which PyAV reads from version 19 on (this is "
+                    f"{av.__version__}); convert it to MP4 or GIF"
+                )
             best = container.streams.best("video")
             stream = best if best in streams else streams[0]
             if stream.codec_context is None:
@@ -204,7 +210,7 @@ def _with_following(items, n):
 
 
 def _deinterlaced(timed):
-    """Yield each `FileFrame` with both moments of an interlaced frame brought to the first one."""
+    """Yield each `FileFrame` with both moments of an interlaced frame brought to one."""
     graph, waiting = None, deque()
 
     def finished():

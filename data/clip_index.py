@@ -15,6 +15,7 @@ from statistics import mode
 
 import numpy as np
 
+from .av_file import warn
 from .video import decode
 from .video_times import resample
 
@@ -31,8 +32,9 @@ class SourceIndex:
     checksums: (F,). seek_points: the (frame number, seek) at which decoding can begin. used: (K,), the
     numbers of the frames that remain after resampling and removing repeats. jumps: (K - 1,), the mean
     absolute difference between neighbours, 0 to 1. n_repeats: how many frames were removed as repeats.
-    cached: the used frames (K, C, H, W) uint8, or None if they exceed the memory allowed. resumes: the
-    numbers of the frames that were reached, by the numbers of the seek points that were asked for.
+    deinterlace: whether interlaced frames are made whole. cached: the used frames (K, C, H, W) uint8, or None
+    if they exceed the memory allowed. resumes: the numbers of the frames that were reached, by the numbers of
+    the seek points that were asked for.
     """
 
     source: Path
@@ -43,6 +45,7 @@ class SourceIndex:
     used: np.ndarray
     jumps: np.ndarray
     n_repeats: int
+    deinterlace: bool
     cached: np.ndarray | None
     resumes: dict = field(default_factory=dict)
 
@@ -92,7 +95,8 @@ class SourceIndex:
         number, seek = (0, None) if asked is None else self.seek_points[asked]
         slack = 0 if asked is None else _SLACK
         pictures, checksums = deque(maxlen=len(expected)), deque(maxlen=len(expected))
-        for count, frame in enumerate(decode(self.source, self.size, self.colour, seek), 1):
+        decoded = decode(self.source, self.size, self.colour, seek, self.deinterlace, say=_ignore)
+        for count, frame in enumerate(decoded, 1):
             pictures.append(frame.picture)
             checksums.append(zlib.crc32(frame.picture))
             if count == 1 and asked is not None:
@@ -108,16 +112,24 @@ class SourceIndex:
         return None
 
 
-def index_source(source, size, colour="grey", rate=None, skip_repeats=False, keep_bytes=0):
+def _ignore(message):
+    """Leave unsaid what was said when the file was indexed."""
+
+
+def index_source(
+    source, size, colour="grey", rate=None, skip_repeats=False, keep_bytes=0, deinterlace=False, say=warn
+):
     """Decode a source from beginning to end and return its `SourceIndex`.
 
-    The used frames are cached if they take at most `keep_bytes`. Other arguments and errors are those of
-    `read_frames` and `Clips`.
+    The used frames are cached if they take at most `keep_bytes`. say: called with what is to be said about
+    the file. Other arguments and errors are those of `read_frames`, which is strict here, and `Clips`.
     """
     checksums, seek_points = [], []
 
+    decoded = decode(source, size, colour, deinterlace=deinterlace, strict=True, say=say)
+
     def numbered():
-        for number, frame in enumerate(decode(source, size, colour, strict=True)):
+        for number, frame in enumerate(decoded):
             checksums.append(zlib.crc32(frame.picture))
             if frame.seek is not None:
                 seek_points.append((number, frame.seek))
@@ -145,5 +157,6 @@ def index_source(source, size, colour="grey", rate=None, skip_repeats=False, kee
         np.array(used),
         np.array(jumps, np.float32),
         n_repeats,
+        deinterlace,
         np.stack(cached) if cached else None,
     )

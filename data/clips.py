@@ -38,9 +38,11 @@ class Clips:
     differ by more on average are left out, because they contain a cut; `USUAL_MAX_JUMP` is a good value, None
     leaves none out. skip_repeats: frames identical to the one before, at this size, are removed before clips
     are formed (including those that a high `rate` produces). progress: whether to show a progress bar.
+    deinterlace: see `read_frames`.
 
-    Attributes: `skipped`, a list of messages; `sources`, those in use; `total_frames` of these; `n_repeats`
-    and `n_cuts`, how many frames and clips were left out; `signature`, which identifies all clips.
+    Attributes: `skipped`, a list of messages; `remarks`, another, about videos in use; `sources`, those in
+    use; `total_frames` of these; `n_repeats` and `n_cuts`, how many frames and clips were left out;
+    `signature`, which identifies all clips.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Clips:
         strict=False,
         cache_mib=256,
         progress=False,
+        deinterlace=False,
     ):
         stride = n_frames if stride is None else stride
         if n_frames < 1 or stride < 1:
@@ -66,12 +69,14 @@ class Clips:
             raise ValueError("clips of several files need one size (height, width)")
         self.n_frames, self.size = n_frames, tuple(size)
         self.channels = 1 if colour == "grey" else 3
-        self.skipped, self.n_repeats, self.n_cuts = [], 0, 0
+        self.skipped, self.remarks, self.n_repeats, self.n_cuts = [], [], 0, 0
         self._indices, starts_of_clips = [], []
         free = cache_mib * _MEGABYTE
         for source in tqdm(sources, "reading videos", unit=" files", disable=not progress):
             try:
-                index = index_source(source, self.size, colour, rate, skip_repeats, free)
+                index = index_source(
+                    source, self.size, colour, rate, skip_repeats, free, deinterlace, self.remarks.append
+                )
                 if len(index.used) < n_frames:
                     raise ValueError(
                         f"{source}: too short, {len(index.used)} of the {n_frames} frames of a clip"
@@ -146,10 +151,9 @@ class Clips:
         if self.n_cuts:
             text += f"; left out {self.n_cuts} clips with a cut"
         if self.skipped:
-            text += f"; skipped {len(self.skipped)} videos:"
-            text += "".join(f"\n  {reason}" for reason in self.skipped[:_LISTED])
-        if len(self.skipped) > _LISTED:
-            text += f"\n  and {len(self.skipped) - _LISTED} more"
+            text += f"; skipped {len(self.skipped)} videos:" + _lines(self.skipped)
+        if self.remarks:
+            text += f"; {len(self.remarks)} remarks:" + _lines(self.remarks)
         return text
 
     def _locate(self, i):
@@ -158,3 +162,9 @@ class Clips:
             raise IndexError(f"clip {i} of {len(self)}")
         number, start = self._starts[i]
         return self._indices[number], int(start)
+
+
+def _lines(messages):
+    """Return the first messages, each on a line of its own, and how many there are beyond these."""
+    text = "".join(f"\n  {message}" for message in messages[:_LISTED])
+    return text + (f"\n  and {len(messages) - _LISTED} more" if len(messages) > _LISTED else "")

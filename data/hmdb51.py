@@ -41,6 +41,6 @@ def read_split(videos, splits, number=1):
     train, test = listed[_TRAIN], listed[_TEST]
     if not any(path.exists() for path in train + test):
         raise FileNotFoundError(
-            f"{videos}: none of the videos exists that the split files ({path} and others) name"
+            f"{videos}: none of the videos that the split files name ({path} and others) exists"
         )
     return train, test

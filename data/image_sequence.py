@@ -77,6 +77,13 @@ def _pictures(folder):
     return sorted(visible, key=lambda path: natural_key(path.name))
 
 
+def is_animated(path):
+    """Return whether a file is an animated WebP."""
+    with open(path, "rb") as file:
+        head = file.read(34)
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[30:] == b"ANIM"
+
+
 def _pattern(path):
     """Return what the names of a series have in common; names without a number are one series."""
     suffix = path.suffix.lower()
@@ -122,7 +129,7 @@ def _decode(path):
     # The decoder fills what is missing at the end of a JPEG with grey, silently.
     if name == "JPEG" and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
         raise ValueError(f"{path}: the JPEG is cut short (it has no end marker)")
-    if name == "WebP" and content[30:34] == b"ANIM":
+    if is_animated(path):
         raise ValueError(f"{path}: the WebP is animated; a frame of a folder is one picture")
     _check_size(path, content)
     decoder = av.CodecContext.create(decoder, "r")

@@ -54,7 +54,7 @@ def read_frames(source, size=None, colour="grey", rate=None, deinterlace=False, 
     size: (height, width) to resize to, None for the source's own. colour: "grey" or "rgb". rate: frames a
     second; each of its instants gets the frame nearest in time, so frames are dropped or repeated. None gives
     each frame of the source once. Folders of pictures are assumed to have 25 frames a second. deinterlace: of
-    interlaced video, show the first of the two moments of each frame.
+    interlaced video, show one of the two moments of each frame.
 
     ValueError or OSError, naming the file, if it is missing, no video, cut short or changes its size; the
     error is raised where the problem is noticed, after the good frames before it. Damaged frames inside a

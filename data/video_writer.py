@@ -16,6 +16,8 @@ _MP4_ENCODERS = {"libx264": {"crf": "16"}, "mpeg4": {"flags": "qscale", "global_
 #: The one for pictures that must come back as they were, and that has one result for one input: libx264 has
 #: been seen to write several.
 _LOSSLESS = {"png": {}}
+#: The durations in a GIF are hundredths of a second.
+_GIF_RATE = 100
 
 
 def write_video(path, frames, rate, lossless=False):
@@ -34,6 +36,11 @@ def write_video(path, frames, rate, lossless=False):
         raise ValueError(f"{path}: the name of a video must end in .mp4 or .gif")
     if not 0 < rate < float("inf"):
         raise ValueError(f"{path}: rate must be a positive number of frames a second, got {rate!r}")
+    if suffix == ".gif" and rate > _GIF_RATE:
+        raise ValueError(
+            f"{path}: a GIF shows at most {_GIF_RATE} frames a second, got {rate:g}; write an .mp4, or take "
+            "fewer (--rate)"
+        )
     av = load_av()
     if lossless and suffix != ".mp4":
         raise ValueError(f"{path}: only .mp4 can be lossless")

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from nnlite.data import ucf101
 from nnlite.data.hmdb51 import read_split
-from nnlite.data.sources import find_sources, split_sources
+from nnlite.data.sources import find_sources, split_sources, unused_files, without_copies
 
 
 def touch(folder, *names):
@@ -71,6 +72,89 @@ def test_split_of_few(tmp_path):
         split_sources(two[:1], tmp_path)
     with pytest.raises(ValueError, match="test_share must be between 0 and 1, got 1"):
         split_sources(two, tmp_path, 1)
+
+
+def test_videos_by_their_content(tmp_path):
+    """Whatever their names are; pictures, text and sound are none."""
+    pytest.importorskip("av")
+    from tests.video_files import make_folder, make_video, pictures
+
+    for name in ("a.m2ts", "b.asf", "c.vob", "d.mp4"):
+        codec = {"b.asf": "mpeg4", "c.vob": "mpeg2video"}.get(name)
+        make_video(tmp_path / name, pictures(3), codec=codec, **({"bf": 0} if name == "b.asf" else {}))
+    (tmp_path / "d.mp4").rename(tmp_path / "d")
+    make_video(tmp_path / "e.mkv", pictures(3)).rename(tmp_path / "e.dat")
+    make_folder(tmp_path / "one", pictures(1), "poster.png")
+    touch(tmp_path, "x.gif", "y.y4m")
+    (tmp_path / "notes.txt").write_text("These are the videos.\n" * 100)
+    (tmp_path / "table.csv").write_text("1,2\n" * 100)
+    sources = find_sources(tmp_path)
+    assert names(tmp_path, sources) == ["a.m2ts", "b.asf", "c.vob", "d", "e.dat", "x.gif", "y.y4m"]
+    assert names(tmp_path, unused_files(tmp_path, sources)) == ["notes.txt", "one/poster.png", "table.csv"]
+
+
+def test_unused_files(tmp_path):
+    touch(
+        tmp_path, "a/img_1.png", "a/img_2.png", "a/img_3.jpg", "a/flow_x_1.png", "b/x.avi", "b/x.jpg", "c.md"
+    )
+    sources = find_sources(tmp_path)
+    assert names(tmp_path, sources) == ["a", "b/x.avi"]
+    unused = names(tmp_path, unused_files(tmp_path, sources))
+    assert unused == ["a/flow_x_1.png", "a/img_3.jpg", "b/x.jpg", "c.md"]
+    chosen = tmp_path / "a" / "flow_*"
+    assert find_sources(chosen) == [chosen]
+    with pytest.raises(FileNotFoundError, match=r"none_\*: there is no such folder"):
+        find_sources(tmp_path / "a" / "none_*")
+
+
+def test_copies_are_found(tmp_path):
+    """The same file by another path, links, and the same content under another name."""
+    touch(tmp_path, "in/a.mp4", "in/b.mp4", "in/c.mp4", "in/same size.mp4", "test/elsewhere.mp4")
+    touch(tmp_path, "in/f/1.png", "in/f/2.png", "test/g/8.png", "test/g/9.png")
+    for k, path in enumerate(sorted(tmp_path.glob("in/*.mp4"))):
+        path.write_bytes(bytes([k]) * 100)
+    for one, other in (("in/f/1.png", "test/g/8.png"), ("in/f/2.png", "test/g/9.png")):
+        (tmp_path / one).write_bytes(one.encode())
+        (tmp_path / other).write_bytes(one.encode())
+    (tmp_path / "test" / "elsewhere.mp4").write_bytes((tmp_path / "in" / "a.mp4").read_bytes())
+    (tmp_path / "test" / "link.mp4").symlink_to(tmp_path / "in" / "b.mp4")
+    sources = find_sources(tmp_path / "in")
+    tests = [*find_sources(tmp_path / "test"), tmp_path / "in" / ".." / "in" / "c.mp4", tmp_path / "gone.mp4"]
+    kept, copies = without_copies(sources, tests)
+    assert names(tmp_path, kept) == ["in/same size.mp4"]
+    assert names(tmp_path, copies) == ["in/a.mp4", "in/b.mp4", "in/c.mp4", "in/f"]
+    assert without_copies([tmp_path / "gone.mp4"], tests)[0] == [tmp_path / "gone.mp4"]
+
+
+def test_a_split_by_recording(tmp_path):
+    sources = [tmp_path / "Dive" / f"v_Dive_g{g:02d}_c{c:02d}.avi" for g in range(1, 9) for c in range(1, 5)]
+    train, test = split_sources(sources, tmp_path, 0.25)
+    groups = [{source.name[:10] for source in part} for part in (train, test)]
+    assert not groups[0] & groups[1] and len(test) == 8 and len(train) == 24
+    with pytest.raises(ValueError, match="4 videos of one recording cannot be split"):
+        split_sources(sources[:4], tmp_path)
+
+
+# ---- UCF-101 ----------------------------------------------------------------------------------------------
+
+
+def test_ucf101(tmp_path):
+    videos, splits = tmp_path / "UCF-101", tmp_path / "lists"
+    touch(videos, "Dive/v_Dive_g01_c01.avi", "v_Row_g02_c01.avi")
+    splits.mkdir()
+    (splits / "trainlist02.txt").write_text("Dive/v_Dive_g08_c01.avi 1\nRow/v_Row_g02_c01.avi 2\n\n")
+    (splits / "testlist02.txt").write_text("Dive/v_Dive_g01_c01.avi\n")
+    assert ucf101.has_splits(splits) and not ucf101.has_splits(videos)
+    train, test = ucf101.read_split(videos, splits, 2)
+    assert names(videos, train) == ["Dive/v_Dive_g08_c01.avi", "v_Row_g02_c01.avi"]
+    assert names(videos, test) == ["Dive/v_Dive_g01_c01.avi"]
+    with pytest.raises(FileNotFoundError, match=r"trainlist01\.txt: the split file is missing"):
+        ucf101.read_split(videos, splits)
+    with pytest.raises(FileNotFoundError, match="none of the videos"):
+        ucf101.read_split(splits, splits, 2)
+    (splits / "testlist02.txt").write_text("Dive/v_Dive_g01_c01.avi\nv_Row.avi 2\n")
+    with pytest.raises(ValueError, match=r"testlist02\.txt: line 2 is 'v_Row\.avi 2', not CLASS/NAME"):
+        ucf101.read_split(videos, splits, 2)
 
 
 # ---- HMDB-51 ----------------------------------------------------------------------------------------------

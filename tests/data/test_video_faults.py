@@ -9,6 +9,7 @@ from PIL import Image
 av = pytest.importorskip("av")
 from nnlite.data.clips import Clips  # noqa: E402
 from nnlite.data.file_ends import is_cut_short  # noqa: E402
+from nnlite.data.sources import is_video  # noqa: E402
 from nnlite.data.video import read_frames, video_info  # noqa: E402
 from nnlite.data.video_writer import write_video  # noqa: E402
 from tests.video_files import cut, make_video, number_of, pictures  # noqa: E402
@@ -181,6 +182,20 @@ def test_a_gif_without_durations(tmp_path):
             read(tmp_path / "a.gif")
 
 
+def test_an_animated_webp(tmp_path):
+    """PyAV reads it from version 19 on; before, that is said."""
+    path, frames = tmp_path / "a.webp", [Image.fromarray(pixels) for pixels in pictures(5)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, lossless=True)
+    assert is_video(path)
+    if int(av.__version__.split(".")[0]) >= 19:
+        assert [number_of(frame) for frame in read_frames(path)] == list(range(5))
+    else:
+        with pytest.raises(ValueError, match=r"^\S+a\.webp: is an animated WebP, which PyAV reads from"):
+            video_info(path)
+    frames[0].save(tmp_path / "b.webp")
+    assert not is_video(tmp_path / "b.webp")
+
+
 def test_text_that_is_no_utf8(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
@@ -192,3 +207,51 @@ def test_text_that_is_no_utf8(tmp_path):
         container.mux(stream.encode())
     path.write_bytes(path.read_bytes().replace(b"Xue", b"Z\xfce"))
     assert len(list(read_frames(path))) == 3
+
+
+# ---- interlaced -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interlaced(tmp_path):
+    """A video of a bright bar that moves by 4 pixels between the two moments of a frame."""
+    moments = np.full((20, 48, 64, 3), 60, np.uint8)
+    for k in range(20):
+        moments[k, :, 3 * k : 3 * k + 6] = 220
+    frames = moments[::2].copy()
+    frames[:, 1::2] = moments[1::2, 1::2]
+    path = tmp_path / "a.mpg"
+    options = {"flags": "+ildct+ilme", "field_order": "tt"}
+    return make_video(path, list(frames), codec="mpeg2video", bf=0, **options), moments[..., 0] / 255
+
+
+def combing(frames):
+    """Return how much more neighbouring rows differ than rows two apart."""
+    stack = np.stack(frames)[:, 0]
+    return np.abs(np.diff(stack, axis=1)).mean() - np.abs(stack[:, 2:] - stack[:, :-2]).mean()
+
+
+def test_interlaced_video_is_said_and_deinterlaced_on_request(interlaced):
+    path, moments = interlaced
+    with pytest.warns(UserWarning, match=r"^\S+a\.mpg: the video is interlaced, .*--deinterlace") as said:
+        combed = list(read_frames(path))
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whole = list(read_frames(path, deinterlace=True))
+    assert len(whole) == len(combed) == 10
+    assert combing(combed) > 0.03 and combing(whole) < 0.005
+    assert min(np.abs(np.stack(whole)[:, 0] - moments[k::2]).mean() for k in (0, 1)) < 0.02
+
+
+def test_clips_of_interlaced_video(interlaced):
+    path, _ = interlaced
+    clips = Clips([path], 3, (48, 64), cache_mib=0)
+    assert (
+        len(clips.remarks) == 1 and "; 1 remarks:\n" in clips.describe() and "interlaced" in clips.describe()
+    )
+    clips = Clips([path], 3, (48, 64), cache_mib=0, deinterlace=True)
+    kept = Clips([path], 3, (48, 64), deinterlace=True)
+    assert not clips.remarks and len(clips) == 3
+    np.testing.assert_array_equal(clips.batch(range(3)).frames, kept.batch(range(3)).frames)
+    np.testing.assert_array_equal(kept.clip(2), list(read_frames(path, deinterlace=True))[6:9])

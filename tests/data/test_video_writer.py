@@ -137,5 +137,9 @@ def test_bad_arguments(tmp_path):
         write_video(tmp_path / "a.avi", coloured(1), 25)
     with pytest.raises(ValueError, match=r"a\.mp4: rate must be a positive number"):
         write_video(tmp_path / "a.mp4", coloured(1), 0)
+    write_video(tmp_path / "a.gif", coloured(3), 100)
+    assert [frame.time for frame in decode(tmp_path / "a.gif")] == pytest.approx([0, 0.01, 0.02])
+    with pytest.raises(ValueError, match=r"b\.gif: a GIF shows at most 100 frames a second, got 120"):
+        write_video(tmp_path / "b.gif", failing(), 120)
     with pytest.raises(OSError, match=r"none.a\.mp4 could not be written \(No such file"):
         write_video(tmp_path / "none" / "a.mp4", coloured(1), 25)

@@ -126,24 +126,26 @@ def forks(seed):
     size = int(random.choice([8, 16, 32]))
     input = random.standard_normal((4, 16, size, size)).astype(np.float32)
 
-    def numbers():
-        nn.manual_seed(seed)
-        model = nn.SpatialConvolution(16, 16, 7, 7, 1, 1, 3, 3)
-        output = model.forward(input)
-        return output.tobytes() + model.backward(input, output).tobytes()
+    nn.manual_seed(seed)
+    model = nn.SpatialConvolution(16, 16, 7, 7, 1, 1, 3, 3)
 
-    expected = numbers()
-    busy = threading.Thread(target=lambda: [numbers() for _ in range(3)])
+    def numbers(own):
+        output = own.forward(input)
+        return output.tobytes() + own.backward(input, output).tobytes()
+
+    expected = numbers(model.clone())
+    models = [model.clone() for _ in range(5)]
+    busy = threading.Thread(target=lambda: [numbers(models[0]) for _ in range(3)])
     if random.random() < 0.5:
         busy.start()
     children = []
-    for _ in range(2):
+    for own in models[1:3]:
         child = os.fork()
         if child == 0:
-            os._exit(0 if numbers() == expected else 1)
+            os._exit(0 if numbers(own) == expected else 1)
         children.append(child)
     found = []
-    threads = [threading.Thread(target=lambda: found.append(numbers() == expected)) for _ in range(2)]
+    threads = [threading.Thread(target=lambda own=own: found.append(numbers(own))) for own in models[3:]]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -151,7 +153,8 @@ def forks(seed):
     if busy.ident:
         busy.join()
     statuses = [os.waitpid(child, 0)[1] for child in children]
-    sys.exit(0 if found == [True, True] and statuses == [0, 0] else 1)
+    print("children", statuses, "threads", [got == expected for got in found], file=sys.stderr)
+    sys.exit(0 if found == [expected] * 2 and statuses == [0, 0] else 1)
 
 
 JOBS = {"read": read, "command": command, "forks": forks}

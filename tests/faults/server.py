@@ -5,6 +5,7 @@ on the disk. Imports and nothing else happen before a fork, so that a child is l
 """
 
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -104,6 +105,7 @@ def main(outputs):
         if child == 0:
             os.close(reading)
             _begin(outputs, memory, touch)
+            faulthandler.dump_traceback_later(0.9 * seconds)  # on stderr, should it hang
             try:
                 jobs.JOBS[job](**arguments)
             finally:

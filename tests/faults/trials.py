@@ -107,7 +107,8 @@ def kills(server, folder, seed, runs):
             given["arguments"] = ["--resume", str(out)]
         ended = server.run("command", **given)
         if ended.status != 0:
-            yield "lost", f"{point}: the run cannot be continued: {ended.last_line}"
+            what = "hangs" if ended.hung else "cannot be continued"
+            yield "lost", f"{point}: the run {what}: {ended.err[-3000:]}"
         else:
             wrong = _differences(out, whole)
             yield (

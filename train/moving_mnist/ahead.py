@@ -109,10 +109,15 @@ def available(settings):
     ValueError when there is none.
     """
     files = [file for file in (settings.sequences_file, settings.train_sequences_file) if file]
-    steps = min([STEPS, *(SequenceFile(file).n_frames - settings.seen for file in files)])
+    steps = min([STEPS, *(_stored(file, settings) - settings.seen for file in files)])
     if steps < 1:
         raise ValueError(f"{files[0]} has no frame after the {settings.seen} that the model sees")
     return steps
+
+
+def _stored(file, settings):
+    """Return how many frames the sequences of a file have."""
+    return SequenceFile(file, time_axis=settings.time_axis).n_frames
 
 
 def score(model, data, seen, steps, count, trained_on):

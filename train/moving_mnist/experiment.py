@@ -123,7 +123,8 @@ class MovingDigits(Experiment):
 
     def _recorded(self, setting, count, n_frames, grey):
         """Return the sequences of a file, of which there must be as many as are asked for."""
-        data, side = SequenceFile(getattr(self.settings, setting), n_frames, grey), self.settings.size
+        data = SequenceFile(getattr(self.settings, setting), n_frames, grey, self.settings.time_axis)
+        side = self.settings.size
         if data.size != (side, side):
             raise ValueError(
                 f"{data.path} has frames of {data.size[0]}x{data.size[1]}, the model takes {side}x{side}"

@@ -65,6 +65,15 @@ class Settings(RunOptions):
     train_sequences_file: str | None = option(
         None, "train on the sequences in such a file", DATA, path="FILE"
     )
+    time_axis: int | None = option(
+        None,
+        "which axis of the arrays in these files is time (default: 0 in .npy, 1 in .t7; files that look "
+        "otherwise are refused)",
+        DATA,
+        choices=(0, 1),
+        least=0,
+        modes=("evaluate", "figures", "rollout"),
+    )
     size: int = option(64, "side of the square frames in pixels, even and above 28", DATA, memory=True)
     digits: int = option(2, "digits in a sequence", DATA, most=1000)
     speed: tuple = option(

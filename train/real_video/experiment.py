@@ -43,9 +43,7 @@ class RealVideo(Experiment):
         mode, given = super().parse(argv, program)
         if "splits" in given:
             if "test" in given or len(given.get("videos", ())) != 1:
-                raise ValueError(
-                    "--splits needs --videos with the one folder of HMDB-51's classes, and no --test"
-                )
+                raise ValueError("--splits needs --videos with the one folder of classes, and no --test")
             given["splits"] = str(Path(given["splits"]).resolve())
         if "save_flow" in given and mode != "predict":
             raise ValueError("--save-flow writes the flow of a video that --predict names")

@@ -103,7 +103,7 @@ def render(model, settings, video, out, save_flow=None):
     info, (height, width) = video_info(video), settings.size
     rate = settings.rate or info.rate
     count = info.n_frames_at(settings.rate or None)
-    source = read_frames(video, settings.size, settings.colour, settings.rate or None)
+    source = read_frames(video, settings.size, settings.colour, settings.rate or None, settings.deinterlace)
     metadata = {
         "video": as_text(Path(video).name),
         "frames a second": rate,

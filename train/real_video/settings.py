@@ -37,8 +37,9 @@ class Settings(RunOptions):
     )
     videos: tuple | None = option(
         None,
-        "folders with videos anywhere below them: files, or folders of PNG or JPEG pictures (default: "
-        "videos/ and sequences/ in the folder of the environment variable NNLITE_DATA, else drawn ones)",
+        "folders with videos anywhere below them: files, or folders of pictures, of which the longest series "
+        "of names is taken unless FOLDER/NAME* names another (default: videos/ and sequences/ in the folder "
+        "of the environment variable NNLITE_DATA, else drawn ones)",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -46,7 +47,8 @@ class Settings(RunOptions):
     )
     test: tuple | None = option(
         None,
-        "folders with the videos to test on (default: a share of those of --videos, by file)",
+        "folders with the videos to test on, which are never trained on, nor are copies of them (default: a "
+        "share of those of --videos, by file)",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -55,7 +57,7 @@ class Settings(RunOptions):
     test_share: float = option(0.2, "that share", DATA, most=1)
     splits: str | None = option(
         None,
-        "folder of HMDB-51's split files, which say what to test",
+        "folder of the split files of HMDB-51 or UCF-101, which say what to test",
         DATA,
         path="DIR",
         modes=("resume", "evaluate"),
@@ -90,6 +92,13 @@ class Settings(RunOptions):
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
         0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
+    )
+    deinterlace: bool = option(
+        False,
+        "bring both moments of a frame of interlaced video to one of them (FFmpeg's bwdif); without it such "
+        "video is named and left as it is",
+        DATA,
+        modes=("predict",),
     )
     frames: int = option(13, "frames in a clip, the last only predicted", DATA, least=3, memory=True)
     stride: int = option(3, "frames from one training clip to the next", DATA)

@@ -4,10 +4,10 @@ import math
 import os
 from pathlib import Path
 
+from nnlite.data import hmdb51, ucf101
 from nnlite.data.clips import Clips
 from nnlite.data.folders import data_folder
-from nnlite.data.hmdb51 import read_split
-from nnlite.data.sources import find_sources, split_sources
+from nnlite.data.sources import find_sources, split_sources, unused_files, without_copies
 from nnlite.files import as_text
 from nnlite.train.real_video.drawn_videos import draw_videos
 
@@ -15,6 +15,8 @@ from nnlite.train.real_video.drawn_videos import draw_videos
 DRAWN = "drawn"
 #: Test clips scored now and then during training, for the curves. They are not used for model selection.
 VALIDATION_CLIPS = 20
+#: How many files are named of those that are left out.
+_LISTED = 5
 
 
 def default_folders():
@@ -25,7 +27,20 @@ def default_folders():
 
 
 def find_videos(settings, folder):
-    """Return the training and the test sources; drawn ones in the run's `folder` where none are named."""
+    """Return the training and the test sources; drawn ones in the run's `folder` where none are named.
+
+    No test video is among the training ones, nor a copy of one. What is left out is printed.
+    """
+    train, test = _named_videos(settings, folder)
+    train, copies = without_copies(train, test)
+    if copies:
+        print(f"Left out of training, since they are test videos or copies of them: {_list(copies)}\n")
+    if not train:
+        raise ValueError("no video is left to train on: all that --videos names are test videos")
+    return train, test
+
+
+def _named_videos(settings, folder):
     if settings.videos:
         folders = [Path(name).resolve() for name in settings.videos]
     else:
@@ -37,12 +52,28 @@ def find_videos(settings, folder):
         folders = [(folder / DRAWN).resolve()]
         draw_videos(folders[0])
     if settings.splits:
-        return read_split(folders[0], settings.splits, settings.split)
-    sources = [source for place in folders for source in find_sources(place)]
+        published = ucf101 if ucf101.has_splits(settings.splits) else hmdb51
+        return published.read_split(folders[0], settings.splits, settings.split)
+    sources = [source for place in folders for source in _find(place)]
     if settings.test:
-        return sources, [source for place in settings.test for source in find_sources(place)]
+        return sources, [source for place in settings.test for source in _find(place)]
     # The seed of a run does not change the split: all runs are scored on the same videos.
     return split_sources(sources, os.path.commonpath(folders), settings.test_share)
+
+
+def _find(place):
+    """Return the sources below a folder; print how many of its files are none."""
+    sources = find_sources(place)
+    unused = unused_files(place, sources)
+    if unused:
+        print(f"{place}: {len(unused)} files are neither videos nor frames of one: {_list(unused)}\n")
+    return sources
+
+
+def _list(paths):
+    """Return the names of some paths, and how many there are beyond these."""
+    more = f" and {len(paths) - _LISTED} more" if len(paths) > _LISTED else ""
+    return ", ".join(video_name(path) for path in paths[:_LISTED]) + more
 
 
 def load_clips(sources, settings, stride):
@@ -59,6 +90,7 @@ def load_clips(sources, settings, stride):
         strict=settings.strict,
         cache_mib=settings.cache_mib,
         progress=True,
+        deinterlace=settings.deinterlace,
     )
 
 

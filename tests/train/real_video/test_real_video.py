@@ -254,7 +254,9 @@ def test_own_test_videos(videos, tmp_path, capsys):
     run, test = tmp_path / "run", videos / "pictures"
     arguments = [*TOY, "--sequences", "4", "--render", "none", "--videos", str(videos), "--test", str(test)]
     assert real_video.main([*arguments, "--out", str(run)]) == 0
-    assert "To test on: 1 videos: 16 frames" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "To test on: 1 videos: 16 frames" in text and "To train on: 4 videos" in text
+    assert "Left out of training, since they are test videos or copies of them: pictures/img\n" in text
     assert [video["video"] for video in result_of(run)["videos"]] == ["pictures/img"]
 
 

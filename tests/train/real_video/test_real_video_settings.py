@@ -63,7 +63,7 @@ def test_bad_options(arguments, message, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--splits", "folder"], "--splits needs --videos with the one folder of HMDB-51's classes"),
+        (["--splits", "folder"], "--splits needs --videos with the one folder of classes"),
         (["--splits", "s", "--videos", "a", "--test", "b"], "and no --test"),
         (["--save-flow", "place"], "--save-flow writes the flow of a video that --predict names"),
     ],
