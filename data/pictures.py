@@ -1,5 +1,8 @@
 """Single image files (PNG, JPEG and whatever else Pillow reads), with errors that name the file."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -16,12 +19,14 @@ def open_picture(path):
     takes more memory than `nnlite.limits` allows.
     """
     try:
-        with Image.open(path) as image:
-            check_picture(path, image.size)
-            image.load()
+        content = Path(path).read_bytes()  # of a file Pillow would read as much as a chunk claims to hold
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no picture {path}") from None
-    except (PermissionError, TooLarge):
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            check_picture(path, image.size)
+            image.load()
+    except TooLarge:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         # Pillow reports a broken PNG chunk as a SyntaxError.

@@ -27,9 +27,7 @@ def read_split(videos, splits, number=1):
         raise FileNotFoundError(f"{videos}: there is no such folder")
     train, test = (_read(videos, splits / f"{name}list{number:02d}.txt") for name in ("train", "test"))
     if not any(path.exists() for path in train + test):
-        raise FileNotFoundError(
-            f"{videos}: none of the videos that the split files name (those of {splits}) exists"
-        )
+        raise FileNotFoundError(f"{videos}: none of the videos that the split files of {splits} name exists")
     return train, test
 
 

@@ -1,7 +1,10 @@
 """Pictures and videos that take more memory than a file may ask for."""
 
+import contextlib
 import errno
+import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +42,18 @@ def test_so_with_a_size_that_pillow_does_not_see(picture, monkeypatch):
         list(decode_images(picture.parent))
 
 
+def test_so_with_a_piece_that_claims_to_be_large(picture):
+    """What is read for it is no more than there is."""
+    content = bytearray(picture.read_bytes())
+    content[33:37] = (2**31 - 1).to_bytes(4, "big")
+    picture.write_bytes(content)
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):
+        open_picture(picture)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
 def test_so_with_a_video(tmp_path, monkeypatch):
     path = make_video(tmp_path / "a.mp4", [np.zeros((64, 96, 3), np.uint8)] * 2)
     assert path.stat().st_size < 8 * 64 * 96
@@ -53,7 +68,7 @@ def test_a_picture_that_may_not_be_read_is_not_damaged(picture, monkeypatch):
     def forbidden(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(Image, "open", forbidden)
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
     with pytest.raises(PermissionError, match=r"Permission denied: .*a\.png"):
         open_picture(picture)
 
