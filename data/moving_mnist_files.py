@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlite import torch7
-from nnlite.files import CannotWrite, exit_status, replacing
+from nnlite.files import CannotWrite, exit_status, replacing, writing
 
 from .moving_mnist import MovingMNIST, load_digits
 from .video_dataset import VideoBatch
@@ -106,7 +106,8 @@ def save_sequences(path, data, n_sequences):
     if isinstance(data, Sized) and n_sequences > len(data):
         raise ValueError(f"{path}: {n_sequences} sequences requested, but there are only {len(data)}")
     shape = int(data.n_frames), int(n_sequences), *map(int, data.size)
-    needed, free = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
+    with writing(path, path.parent):
+        needed, free = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
     if needed > free:
         raise CannotWrite(
             errno.ENOSPC,
