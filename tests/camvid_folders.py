@@ -1,4 +1,4 @@
-"""Writes small folders in CamVid's two layouts."""
+"""Writes small folders in CamVid's layouts."""
 
 import numpy as np
 from PIL import Image
@@ -37,14 +37,29 @@ def make_tutorial(folder, names, split="val", listed=True, size=SIZE):
     return pictures, maps
 
 
-def make_original(folder, names):
-    """Write stills in the original layout; return their labels."""
+def make_original(folder, names, images="701_StillsRaw_full", labels_folder="LabeledApproved_full"):
+    """Write stills in the original layout, or in that of these folders; return their labels."""
     colours = np.array([(0, 0, 0)] + [c for group in GROUPS.values() for c in group.values()], np.uint8)
     labels = [-1] + [k for k, group in enumerate(GROUPS.values()) for _ in group]
     maps = []
     for name in names:
         which = RNG.integers(0, 32, SIZE)
-        save(folder / "701_StillsRaw_full" / f"{name}.png", picture())
-        save(folder / "LabeledApproved_full" / f"{name}_L.png", colours[which])
+        save(folder / images / f"{name}.png", picture())
+        save(folder / labels_folder / f"{name}_L.png", colours[which])
         maps.append(np.array(labels)[which])
+    return maps
+
+
+def make_fast_ai(folder, names):
+    """Write stills in fast.ai's layout; return their labels."""
+    codes = sorted(["Void", *(name for group in GROUPS.values() for name in group)])
+    of_name = {name: k for k, group in enumerate(GROUPS.values()) for name in group} | {"Void": -1}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "codes.txt").write_text("\n".join(codes))
+    maps = []
+    for name in names:
+        which = RNG.integers(0, 32, SIZE).astype(np.uint8)
+        save(folder / "images" / f"{name}.png", picture())
+        save(folder / "labels" / f"{name}_P.png", which)
+        maps.append(np.array([of_name[code] for code in codes])[which])
     return maps

@@ -45,6 +45,6 @@ def test_folders_that_do_not_exist(data, monkeypatch):
 
 def test_an_option_must_name_the_data_set(data):
     (data / "flowers" / "petals.txt").unlink()
-    message = rf"^--flowers: no Flowers in {data}: petals\.txt must be in this folder or its flowers/$"
-    with pytest.raises(FileNotFoundError, match=message):
+    message = rf"^--flowers: no Flowers in {data}: petals\.txt must be in this folder or its flowers/; "
+    with pytest.raises(FileNotFoundError, match=rf"{message}found there: flowers/$"):
         find(data)

@@ -51,7 +51,8 @@ def test_finds_by_option_then_environment(folder, tmp_path_factory, monkeypatch)
     assert find_mnist() == folder / "mnist"
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(
-        FileNotFoundError, match=r"--data: no MNIST in .*empty.*: the idx files .* this folder or its mnist/$"
+        FileNotFoundError,
+        match=r"--data: no MNIST in .*empty.*: the idx files .* this folder or its mnist/; it is empty$",
     ):
         find_mnist(empty)
     monkeypatch.setenv("NNLITE_DATA", str(empty))
