@@ -53,12 +53,12 @@ class Settings(RunOptions):
         (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH", memory=True
     )
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
-    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=1000)
+    shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
     speed: tuple = option(
         (0.5, 3.0),
-        "speed of moving shapes in pixels a frame; each draws its own in between",
+        "speed of moving shapes in pixels a frame, at most 1000; each draws its own in between",
         DATA,
-        type=number(0),
+        type=number(0, 1000),
         metavar=("MIN", "MAX"),
         nargs=2,
     )

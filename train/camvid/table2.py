@@ -103,8 +103,8 @@ def _flow_sentences(scores):
     if "flow" in scores:
         model, zero = scores["flow"]["model"], scores["flow"]["zero"]
         sentences.append(
-            f"End-point error of the flow into the last frame {model['last']:.2f} pixels (no motion: "
-            f"{zero['last']:.2f}), of all flows {model['all']:.2f} ({zero['all']:.2f})."
+            f"End-point error of the flow into the last frame {_pixels(model['last'])} pixels (no motion: "
+            f"{_pixels(zero['last'])}), of all flows {_pixels(model['all'])} ({_pixels(zero['all'])})."
         )
     if "prediction" in scores:
         sentences.append(
@@ -112,6 +112,11 @@ def _flow_sentences(scores):
             f"frame before: {scores['prediction']['copy']:.5f})."
         )
     return [" ".join(sentences)] if sentences else []
+
+
+def _pixels(value):
+    """Return an end-point error as text, that of pixels all of which come from outside the frame too."""
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def anonymised_result(result):

@@ -75,12 +75,12 @@ class Settings(RunOptions):
         modes=("evaluate", "figures", "rollout"),
     )
     size: int = option(64, "side of the square frames in pixels, even and above 28", DATA, memory=True)
-    digits: int = option(2, "digits in a sequence", DATA, most=1000)
+    digits: int = option(2, "digits in a sequence", DATA, most=100)
     speed: tuple = option(
         (3.6,),
-        "pixels a frame; of two numbers each digit draws its speed in between",
+        "pixels a frame, at most 1000; of two numbers each digit draws its speed in between",
         DATA,
-        type=number(0),
+        type=number(0, 1000),
         metavar=("MIN", "MAX"),
         nargs="+",
     )

@@ -1,5 +1,6 @@
 """Training on real video: the clips, the model of whole frames and that of crops, and its score."""
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +80,9 @@ class RealVideo(Experiment):
     def batch_shape(self):
         settings = self.settings
         channels = 1 if settings.colour == "grey" else 3
-        return settings.frames, settings.batch, channels, *(settings.crop or settings.size)
+        batch, crop = (settings.frames, settings.batch, channels), settings.crop or settings.size
+        whole = (settings.frames, 1, channels, *settings.size)  # a clip is cropped when it has been read
+        return max((*batch, *crop), whole, key=math.prod)
 
     @cached_property
     def sources(self):

@@ -91,7 +91,7 @@ class Settings(RunOptions):
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
-        0.0, "frames a second to take; 0 for each frame of the file", DATA, modes=("predict",)
+        0.0, "frames a second to take; 0 for each frame of the file", DATA, most=1000, modes=("predict",)
     )
     deinterlace: bool = option(
         False,

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from nnlite.train.camvid import table2
 from nnlite.train.camvid.scores import (
     PAPER,
     ConfusionMatrix,
@@ -152,3 +153,10 @@ def test_median_frequency_weights():
 def test_weights_of_bad_maps(maps, message):
     with pytest.raises(ValueError, match=message):
         median_frequency_weights(maps, 3)
+
+
+def test_a_flow_that_is_known_nowhere_is_no_error_of_the_table():
+    """Of shapes so fast that whatever is seen was outside of the frame before."""
+    known, unknown = {"last": 1.0, "all": 2.0}, {"last": None, "all": None}
+    (text,) = table2._flow_sentences({"flow": {"model": known, "zero": unknown}})
+    assert "last frame 1.00 pixels (no motion: unknown), of all flows 2.00 (unknown)" in text
