@@ -118,7 +118,7 @@ def read_codes(folder):
     path = folder / _CODES
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the list of classes is missing")
-    return path.read_text(encoding="utf-8").split()
+    return [word for _, line in read_lines(path) for word in line.split()]
 
 
 def _frames_by_rule(images, labels, ending):
