@@ -6,8 +6,9 @@
   .npy, .flo, idx, checkpoints, PNG and JPEG, one by one and as folders, MP4, GIF, AVI and Matroska, results,
   logs and groups of runs, lists of pictures and of videos), which it makes itself, are read whole, then
   truncated, spliced, bit-flipped, claiming too much, and, where they hold JSON, valid and wrong. A child
-  reads each with 10 s and 2 GiB. Right: it was read. Clear error: a ValueError or OSError that names the
-  file. Anything else is wrong: an unclear error, an unnamed file, a hang, a crash, memory.
+  reads each with 10 s of the processor, 60 by the clock, and 2 GiB. Right: it was read. Clear error: a
+  ValueError or OSError that names the file. Anything else is wrong: an unclear error, an unnamed file, a
+  hang, a crash, memory.
 - Kills, a fourth: tiny runs of every experiment, without their pictures, are killed by SIGKILL at a touch of
   their files (a call that creates, writes, renames, removes or syncs one; a write half done), one fourth of
   them at a random time instead, and continued. Wrong: a run that is lost, or whose parameters, log or result

@@ -24,11 +24,10 @@ from nnlite.train.inspect import __main__ as inspect
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, experiment, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
-from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import group
-from nnlite.train.runs.experiment import load_run, settings_of
+from nnlite.train.runs.experiment import reopen
 from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import read_result
 from nnlite.train.warping import __main__ as warping
@@ -51,7 +50,10 @@ COMMANDS = {
 def _torch7(path):
     found = torch7.load(path)
     if isinstance(found, torch7.TorchObject):
-        torch7.to_module(found)
+        try:
+            torch7.to_module(found)
+        except torch7.Torch7Error as error:  # it knows the object, not the file
+            raise ValueError(f"{path}: {error}") from error
 
 
 def _sequences(path):
@@ -67,8 +69,7 @@ def _video(path):
 
 
 def _run(path):
-    saved = load_run(path)
-    settings_of(Settings, saved)
+    reopen(MovingDigits, path)
 
 
 def _result(path):
