@@ -69,7 +69,7 @@ def _video(path):
 
 
 def _run(path):
-    reopen(MovingDigits, path)
+    reopen(MovingDigits, Path(path))
 
 
 def _result(path):
