@@ -9,6 +9,7 @@ import nnlite as nn
 from nnlite import backend, models
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.benchmarks.profiling import profile
+from nnlite.files import write_arrays
 from nnlite.train.runs.loop import Trainer, loss_and_gradient
 from nnlite.train.runs.loop_options import LoopOptions
 
@@ -26,7 +27,7 @@ class NnliteContestant(Contestant):
         with np.load(self.folder / "parameters.npz") as saved:
             for path, weight, _ in self.model.named_parameters():
                 weight[...] = backend.asarray(saved[path], device=device)
-        self.frames = backend.asarray(np.load(self.folder / "frames.npy"), device=device)
+        self.frames = backend.asarray(np.load(self.folder / "frames.npz")["frames"], device=device)
         batch = self.frames.shape[1]
         options = LoopOptions(sequences=batch * 10**6, batch=batch, optimiser="rmsprop", **learning)
         self.trainer = Trainer(self.model, self._criterion(), self._batch, options, self.folder, epoch=batch)
@@ -73,7 +74,7 @@ class NnliteContestant(Contestant):
         loss, grad_output, _ = loss_and_gradient(self._criterion(), output, target, "all")
         self.model.backward(input, grad_output)
         gradients = {path: backend.as_numpy(grad) for path, _, grad in self.model.named_parameters()}
-        np.savez(self.folder / name, **gradients)
+        write_arrays(self.folder / name, gradients)
         return float(loss)
 
     def profile(self, steps):

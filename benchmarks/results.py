@@ -5,9 +5,9 @@ earlier one of the same command on the same type of machine.
 """
 
 import json
-from pathlib import Path
 from statistics import median
 
+from nnlite.files import make_folder, write_text
 from nnlite.train.report.files import write_json
 
 JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
@@ -32,13 +32,12 @@ the environment variable OPENBLAS_CORETYPE does not choose the kernels. All time
 
 def save(folder, run):
     """Add a run, complete or not, to benchmarks.json in the folder and regenerate benchmarks.md."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(folder)
     path = folder / "benchmarks.json"
     runs = json.loads(path.read_text()) if path.exists() else []
     runs = [run, *(old for old in runs if not _replaces(run, old))]
     write_json(path, runs)
-    (folder / "benchmarks.md").write_text("\n".join([INTRODUCTION, *map(format_run, runs)]))
+    write_text(folder / "benchmarks.md", "\n".join([INTRODUCTION, *map(format_run, runs)]))
 
 
 def title(job, model):

@@ -14,15 +14,13 @@ import shlex
 import sys
 import tempfile
 from datetime import datetime
-from pathlib import Path
 from statistics import median
-
-import numpy as np
 
 import nnlite as nn
 from nnlite import models
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.moving_shapes import MovingShapes
+from nnlite.files import make_folder, write_arrays, write_text
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import hardware
 from nnlite.train.report.tables import format_markdown
@@ -76,10 +74,9 @@ def main(argv=None):
         "length": options.length,
         "rows": rows,
     }
-    folder = Path(options.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(options.out)
     write_json(folder / "segmentation_step.json", run)
-    (folder / "segmentation_step.md").write_text(format_page(run))
+    write_text(folder / "segmentation_step.md", format_page(run))
     print(f"Written to {folder}/segmentation_step.md and {folder}/segmentation_step.json")
     return 0
 
@@ -162,7 +159,8 @@ def _write_start(folder, name, size, length):
     model = models.build(name, height=size[0], width=size[1])
     video = MovingShapes(size=tuple(size), n_frames=length).batch([0])
     start = {path: weight for path, weight, _ in model.named_parameters()}
-    np.savez(f"{folder}/start.npz", frames=video.frames, labels=video.visible_labels, **start)
+    data = {"frames": video.frames, "labels": video.visible_labels}
+    write_arrays(f"{folder}/start.npz", data | start)
     return models.count_parameters(model)
 
 

@@ -14,6 +14,7 @@ from nnlite.benchmarks import results
 from nnlite.benchmarks.contestant import Child, ChildFailed
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.moving_mnist import MovingMNIST
+from nnlite.files import write_arrays
 
 #: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
 _MODES = ("eager", "compiled", "graph")
@@ -126,14 +127,14 @@ def write_start(folder, name, batch, length, smooth=False):
     else:
         digits, _ = draw_digits(200)
         frames = MovingMNIST(digits, n_frames=length + 1).batch(range(batch)).frames
-    np.save(f"{folder}/frames.npy", frames)
+    write_arrays(f"{folder}/frames.npz", {"frames": frames})
     nn.manual_seed(0)
     model = models.build(name)
     if smooth and hasattr(model, "regressor"):
         *_, weight, bias = model.regressor.parameters()[0]
         weight[...] = np.array([[1.0, 0.3], [-0.4, 0.8]]).reshape(2, 2, 1, 1)
         bias[...] = 0.313, -0.271
-    np.savez(f"{folder}/parameters.npz", **{path: weight for path, weight, _ in model.named_parameters()})
+    write_arrays(f"{folder}/parameters.npz", {path: weight for path, weight, _ in model.named_parameters()})
 
 
 def _contestants(options, job, model, folder):

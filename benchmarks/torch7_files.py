@@ -19,6 +19,7 @@ import numpy as np
 
 import nnlite as nn
 from nnlite import torch7
+from nnlite.files import make_folder, write_text
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import hardware
 from nnlite.train.report.tables import format_markdown
@@ -62,10 +63,9 @@ def main(argv=None):
         "machine": hardware("cpu"),
         "rows": rows,
     }
-    folder = Path(options.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(options.out)
     write_json(folder / "torch7_files.json", run)
-    (folder / "torch7_files.md").write_text(format_page(run))
+    write_text(folder / "torch7_files.md", format_page(run))
     print(format_markdown(COLUMNS, [_cells(row) for row in rows]))
     print(f"Written to {folder}/torch7_files.md and {folder}/torch7_files.json")
     return 0

@@ -8,6 +8,7 @@ import torch
 
 from nnlite.benchmarks import torch_models
 from nnlite.benchmarks.contestant import Contestant, serve
+from nnlite.files import write_arrays
 
 
 class TorchContestant(Contestant):
@@ -34,7 +35,7 @@ class TorchContestant(Contestant):
             torch_models.load_parameters(self.model, dict(saved))
         layout = torch.channels_last if layouts else torch.contiguous_format
         self.model.to(device=device, memory_format=layout)
-        self.frames = torch.from_numpy(np.load(self.folder / "frames.npy")).to(device)
+        self.frames = torch.from_numpy(np.load(self.folder / "frames.npz")["frames"]).to(device)
         self.batch = self.frames.shape[1]
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.RMSprop(
@@ -100,7 +101,7 @@ class TorchContestant(Contestant):
         self.optimiser.zero_grad(set_to_none=True)
         minimised, loss = self.losses(self.model, self.frames[:-1], self.frames[1:])
         minimised.backward()
-        np.savez(self.folder / name, **torch_models.gradients(self.model))
+        write_arrays(self.folder / name, torch_models.gradients(self.model))
         return float(loss)
 
     def _captured_step(self):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .av_frame import filter_graph, load_av, naming
 from .file_ends import is_cut_short
 from .image_sequence import is_animated
+from .pictures import check_picture, most_pixels
 from .video_times import Clock, presentation_order
 
 #: Frames a second assumed for a file that does not say.
@@ -113,8 +114,15 @@ def opened(path):
                     )
                 best = container.streams.best("video")
                 stream = best if best in streams else streams[0]
+                if stream.codec_context is None:
+                    raise ValueError(f"{path}: PyAV has no decoder for the video in this file")
+                check_picture(path, (stream.codec_context.width, stream.codec_context.height))
+                # Of the frames in the file, which may be larger than it says.
+                stream.codec_context.options = {"max_pixels": str(most_pixels(path))}
                 stream.thread_type = "AUTO"
                 yield container, stream
+        except PermissionError as error:
+            raise PermissionError(error.errno, error.strerror, str(path)) from error
         except av.FFmpegError as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(

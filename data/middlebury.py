@@ -7,6 +7,8 @@ S. Baker, D. Scharstein, J. P. Lewis, S. Roth, M. J. Black, R. Szeliski, A datab
 for optical flow, IJCV 92, 2011; https://vision.middlebury.edu/flow.
 """
 
+from nnlite.files import as_text
+
 from .frame_pairs import PairFiles, find_pairs_folder
 
 _FRAMES, _FLOW = "other-data", "other-gt-flow"
@@ -31,7 +33,9 @@ def middlebury_pairs(folder):
         flow = folder / _FLOW / sequence / "flow10.flo"
         absent = [path for path in (*frames, flow) if not path.exists()]
         if not absent:
-            pairs.append(PairFiles("Middlebury", sequence, f"{sequence} 10->11", *frames, flow))
+            pairs.append(
+                PairFiles("Middlebury", as_text(sequence), as_text(f"{sequence} 10->11"), *frames, flow)
+            )
         missing += absent
     if not pairs:
         raise FileNotFoundError(

@@ -1,10 +1,13 @@
 """MNIST in its original idx files, plain or gzipped."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from nnlite.limits import check_claim
 
 from .folders import find_data_set
 
@@ -49,27 +52,33 @@ def read_idx(path):
     """Return the array of unsigned bytes in an idx file, which is decompressed if its name ends in .gz.
 
     The format: two zero bytes, the element type, the number of dimensions, the sizes as big-endian 32-bit
-    integers, then the elements. ValueError if the file is anything else, truncated or too long.
+    integers, then the elements. ValueError if the file is anything else, truncated or too long, or takes more
+    memory than `nnlite.limits` allows.
     """
     try:
         with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
-            content = file.read()
+            header = file.read(4)
+            if len(header) < 4 or header[:2] != b"\0\0" or header[2] != _UNSIGNED_BYTE or not header[3]:
+                raise ValueError(
+                    f"{path}: not an idx file of unsigned bytes (it must begin with 00 00 08 and the number "
+                    f"of dimensions, but begins with {header.hex(' ') or 'nothing'})"
+                )
+            sizes = file.read(4 * header[3])
+            if len(sizes) < 4 * header[3]:
+                raise ValueError(
+                    f"{path}: truncated within its header ({4 + len(sizes)} of {4 + 4 * header[3]} bytes)"
+                )
+            shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+            expected = math.prod(shape)
+            check_claim(path, f"an array of the sizes {shape}", expected)
+            content = file.read(expected + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: broken gzip file ({error})") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or not content[3]:
-        raise ValueError(
-            f"{path}: not an idx file of unsigned bytes (it must begin with 00 00 08 and the number of "
-            f"dimensions, but begins with {content[:4].hex(' ') or 'nothing'})"
-        )
-    start = 4 + 4 * content[3]
-    if len(content) < start:
-        raise ValueError(f"{path}: truncated within its header ({len(content)} of {start} bytes)")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", content[3], 4))
-    expected = start + int(np.prod(shape, dtype=object))
-    if len(content) != expected:
-        state = "truncated" if len(content) < expected else "too long"
-        raise ValueError(f"{path}: {state}: {len(content)} bytes, but sizes {shape} take {expected}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    if len(content) < expected:
+        raise ValueError(f"{path}: truncated: {len(content)} bytes, but sizes {shape} take {expected}")
+    if len(content) > expected:
+        raise ValueError(f"{path}: too long: more than the {expected} bytes that sizes {shape} take")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _idx_file(folder, split, part):

@@ -17,6 +17,7 @@ A .npy file is memory-mapped: of a large one, only the sequences in use are in m
 """
 
 import argparse
+import errno
 import math
 import shutil
 import sys
@@ -27,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlite import torch7
-from nnlite.files import replacing
+from nnlite.files import CannotWrite, exit_status, replacing, writing
 
 from .moving_mnist import MovingMNIST, load_digits
 from .video_dataset import VideoBatch
@@ -105,11 +106,14 @@ def save_sequences(path, data, n_sequences):
     if isinstance(data, Sized) and n_sequences > len(data):
         raise ValueError(f"{path}: {n_sequences} sequences requested, but there are only {len(data)}")
     shape = int(data.n_frames), int(n_sequences), *map(int, data.size)
-    needed, free = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
+    with writing(path, path.parent):
+        needed, free = math.prod(shape) / 1e6, shutil.disk_usage(path.parent).free / 1e6
     if needed > free:
-        raise OSError(
-            f"{path} needs {needed:,.0f} MB, but only {free:,.0f} MB are free: request fewer or smaller "
-            "sequences, or name another folder"
+        raise CannotWrite(
+            errno.ENOSPC,
+            f"it needs {needed:,.0f} MB, but only {free:,.0f} MB are free: request fewer or smaller "
+            "sequences, or name another folder",
+            str(path),
         )
     try:
         (_write_npy if suffix == ".npy" else _write_t7)(path, data, shape)
@@ -240,7 +244,7 @@ def main(argv=None):
         save_sequences(options.file, data, options.count)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     return 0
 
 

@@ -1,23 +1,48 @@
 """Single image files (PNG, JPEG and whatever else Pillow reads), with errors that name the file."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
+
+from nnlite.limits import TooLarge, allowed, check_claim
+
+#: Of a pixel: four colours of 16 bits.
+MOST_BYTES = 8
 
 
 def open_picture(path):
     """Return the Pillow image in a file, completely read.
 
-    FileNotFoundError if there is no such file; ValueError naming the file if it is not an image or damaged.
+    FileNotFoundError if there is no such file; ValueError naming the file if it is no image, damaged, or
+    takes more memory than `nnlite.limits` allows.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
+        content = Path(path).read_bytes()  # of a file Pillow would read as much as a chunk claims to hold
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no picture {path}") from None
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            check_picture(path, image.size)
+            image.load()
+    except TooLarge:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         # Pillow reports a broken PNG chunk as a SyntaxError.
         raise ValueError(f"{path}: not a picture, or a damaged one ({error})") from error
     return image
+
+
+def check_picture(path, size):
+    """Raise `TooLarge`, naming the file, unless a picture of `size`, (width, height), may be read."""
+    width, height = size
+    check_claim(path, f"a picture of {width} x {height} pixels", MOST_BYTES * width * height)
+
+
+def most_pixels(path):
+    """Return FFmpeg's limit for a picture: it counts sides that are rounded up to 64."""
+    return 4 * (allowed(path) // MOST_BYTES) + 64 * 64
 
 
 def rgb(image, size=None):

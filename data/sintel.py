@@ -10,6 +10,8 @@ evaluation, ECCV 2012; http://sintel.is.tue.mpg.de.
 
 import re
 
+from nnlite.files import as_text
+
 from .frame_pairs import PairFiles, find_pairs_folder
 
 PASSES = ("clean", "final")
@@ -36,12 +38,12 @@ def sintel_pairs(folder):
                 following = scene / f"frame_{number + 1:04d}.png"
                 flow = folder / "flow" / scene.name / f"frame_{number:04d}.flo"
                 if number in flows and number + 1 in frames:
-                    name = f"{scene.name} {number}->{number + 1}"
+                    name = as_text(f"{scene.name} {number}->{number + 1}")
                     masks = [folder / mask / scene.name / first.name for mask in _MASKS]
                     # Without the occlusions, the invalid pixels alone do not tell what is visible.
                     masks = tuple(path for path in masks if path.exists()) if masks[0].exists() else ()
                     files = (first, frames[number + 1], flows[number], masks)
-                    pairs.append(PairFiles(f"Sintel {rendering}", scene.name, name, *files))
+                    pairs.append(PairFiles(f"Sintel {rendering}", as_text(scene.name), name, *files))
                 elif number in flows or number + 1 in frames:
                     missing.append(following if number in flows else flow)
     if not pairs:

@@ -7,6 +7,8 @@ testlistNN.txt with lines "CLASS/NAME.avi"; no group is in both.
 
 from pathlib import Path
 
+from .text_list import read_lines
+
 
 def has_splits(folder):
     """Return whether a folder has UCF-101's split files."""
@@ -25,7 +27,7 @@ def read_split(videos, splits, number=1):
         raise FileNotFoundError(f"{videos}: there is no such folder")
     train, test = (_read(videos, splits / f"{name}list{number:02d}.txt") for name in ("train", "test"))
     if not any(path.exists() for path in train + test):
-        raise FileNotFoundError(f"{videos}: none of the videos that the split files name exists")
+        raise FileNotFoundError(f"{videos}: none of the videos that the split files of {splits} name exists")
     return train, test
 
 
@@ -33,7 +35,7 @@ def _read(videos, path):
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the split file is missing")
     found = []
-    for row, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for row, line in read_lines(path):
         words = line.split()
         if not words:
             continue

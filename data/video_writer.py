@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnlite.files import replacing
+from nnlite.files import CannotWrite
+from nnlite.library_file import file_for_library
 
 from .av_frame import load_av
 
@@ -46,12 +47,20 @@ def write_video(path, frames, rate, lossless=False):
     encoders = _LOSSLESS if lossless else _MP4_ENCODERS
     write = partial(_write_mp4, encoders) if suffix == ".mp4" else _write_gif
     pictures = _checked(path, frames)
-    with replacing(path) as part:
+    with file_for_library(path) as target:
         try:
-            with av.open(f"file:{part}", "w", format=suffix[1:]) as container:
+            with av.open(target, "w", format=suffix[1:]) as container:
+                pictures = _until_full(target, pictures)
                 return write(av, container, pictures, Fraction(rate).limit_denominator(1001))
         except av.FFmpegError as error:
-            raise OSError(f"{path}: the video could not be written ({error.strerror})") from error
+            raise CannotWrite(error.errno, error.strerror, str(path)) from error
+
+
+def _until_full(target, pictures):
+    """Yield the pictures as long as what was made of them can be written."""
+    for picture in pictures:
+        target.check()
+        yield picture
 
 
 def _checked(path, frames):

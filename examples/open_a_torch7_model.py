@@ -10,6 +10,7 @@ one. What is here of the network is the pyramid around the files; docs/torch7.md
 """
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from nnlite import torch7
 from nnlite.data.flow import end_point_error, read_flo
 from nnlite.data.flow_colour import flow_colours
 from nnlite.data.pictures import open_picture, rgb
+from nnlite.files import write_bytes
 
 #: Of ImageNet's colours, by which SPyNet normalises frames.
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -118,7 +120,11 @@ def main(argv=None):
         if asked.truth:
             print(f"end-point error {end_point_error(flow, read_flo(asked.truth)):.2f} pixels")
         if asked.out:
-            Image.fromarray(flow_colours(flow)).save(asked.out)
+            picture = io.BytesIO()
+            Image.fromarray(flow_colours(flow)).save(
+                picture, Image.registered_extensions().get(Path(asked.out).suffix)
+            )
+            write_bytes(asked.out, picture.getbuffer())
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -21,7 +21,9 @@ import h5py
 import numpy as np
 
 from . import backend
-from .files import replacing
+from .files import CannotWrite, write_bytes
+from .hdf5_arrays import Refused, own_entries, read_numbers
+from .limits import TooLarge
 
 #: Of the checkpoint in the folder of a run.
 NAME = "checkpoint.h5"
@@ -29,6 +31,8 @@ FORMAT = "nnlite checkpoint"
 VERSION = 1
 #: The user block is BLOCK bytes: MARK, the SHA-256 of all bytes after the block in hexadecimal, and zeros.
 BLOCK, MARK = 512, b"nnlite checkpoint, sha256 of what follows byte 512: "
+#: The dicts that a checkpoint keeps as JSON.
+_STATE = {"architecture", "optimiser", "random", "position", "metadata"}
 #: The first bytes of an HDF5 file without user block.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: The errors that a damaged file can raise; MemoryError where a dataset claims to be larger than memory.
@@ -58,7 +62,7 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
     hold numbers, strings, booleans, None, arrays, lists, tuples and dicts with string keys.
 
     The file is replaced atomically: it is written under another name in the same folder and renamed. When
-    that fails (OSError), an earlier file at `path` is still there. TypeError for a value of another
+    that fails (`CannotWrite`), an earlier file at `path` is still there. TypeError for a value of another
     type, naming it. FloatingPointError, naming it, for NaN or an infinity in parameters, buffers, optimiser
     or position: training cannot go on from there.
     """
@@ -89,8 +93,9 @@ def save_parameters(path, model, *, architecture=None, metadata=None):
 def load(path):
     """Return the `Checkpoint` in the file `path`, or in the folder of a run.
 
-    FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, or was written
-    by a newer version.
+    FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, was written by a
+    newer version, asks for more memory than `nnlite.limits` allows, or names other files: it brings nothing
+    but its own bytes.
     """
     folder = path = Path(path)
     if folder.is_dir():
@@ -99,12 +104,16 @@ def load(path):
         runs = sorted(found.parent.name for found in folder.glob(f"*/{NAME}"))
         several = f"; {folder} holds several runs, name one of them: {', '.join(runs)}" if runs else ""
         raise FileNotFoundError(f"there is no checkpoint {path}{several}")
+    damaged = _different_bytes(path)  # outside: a file that cannot be read is not damaged
     try:
-        _check_digest(path)
+        if damaged:
+            raise ValueError(damaged)
         with h5py.File(path, "r") as file:
             kind, version = file.attrs.get("format"), file.attrs.get("version")
             if (kind, version) == (FORMAT, VERSION):
                 saved = _read(path, file)
+    except (Refused, TooLarge):
+        raise
     except _DAMAGE as error:
         raise ValueError(f"{path} is not a checkpoint, or is truncated or damaged: {error}") from error
     if (kind, version) == (FORMAT, VERSION):
@@ -196,39 +205,49 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        with replacing(path, durable=True) as part:
-            part.write_bytes(image.getbuffer())
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"checkpoint {path} {error.strerror or error}; an earlier file of that name is untouched. Its "
-            f"folder must exist, be writable and have room for {image.getbuffer().nbytes / 1e6:.1f} MB",
-        ) from error
+        write_bytes(path, image.getbuffer(), durable=True)
+    except CannotWrite as error:
+        hint = (
+            "an earlier file of that name is untouched; its folder must exist, be writable and have room for "
+            f"{image.getbuffer().nbytes / 1e6:.1f} MB"
+        )
+        raise CannotWrite(error.errno, f"{error.strerror}: {hint}", error.filename) from error
 
 
-def _check_digest(path):
-    """Raise ValueError unless the file is what was written; files of earlier versions have no user block."""
+def _different_bytes(path):
+    """Return what tells that a file is not what was written, or None; older files have no user block."""
     with open(path, "rb") as file:
         block = file.read(BLOCK)
         if block.startswith(_SIGNATURE):
-            return
+            return None
         if not block.startswith(MARK):
-            raise ValueError("its first bytes are not those of one")
+            return "its first bytes are not those of one"
         digest = hashlib.sha256()
         while chunk := file.read(2**20):
             digest.update(chunk)
-        if block.removeprefix(MARK).rstrip(b"\0") != digest.hexdigest().encode():
-            raise ValueError("its content has changed since it was written")
+    same = block.removeprefix(MARK).rstrip(b"\0") == digest.hexdigest().encode()
+    return None if same else "its content has changed since it was written"
 
 
 def _read(path, file):
     """Return the Checkpoint in an open file."""
-    state = _decode(json.loads(file["state"].asstr()[()]), file)
-    arrays = {
-        kind: {name: np.asarray(array[()]) for name, array in file[kind].items()} if kind in file else {}
-        for kind in ("parameters", "buffers")
-    }
-    return Checkpoint(path, **arrays, **state)
+    entries = own_entries(path, file)
+    state = entries.pop("state")
+    if state.shape != () or not h5py.check_string_dtype(state.dtype):
+        raise ValueError("its state is not a text")
+    arrays = {entry: read_numbers(path, entry, item) for entry, item in entries.items()}
+    state = _decode(json.loads(state.asstr()[()]), arrays)
+    if not isinstance(state, dict) or set(state) != _STATE:
+        raise ValueError(f"its state must be an object of {', '.join(sorted(_STATE))}")
+    for name, value in state.items():
+        if not isinstance(value, dict):
+            raise ValueError(f"{name} in its state must be an object, got {value!r:.50}")
+    own = {kind: {} for kind in ("parameters", "buffers")}
+    for entry, array in arrays.items():
+        kind, _, name = entry.partition("/")
+        if kind in own and name:
+            own[kind][name] = array
+    return Checkpoint(path, **own, **state)
 
 
 def _encode(value, file, place):
@@ -254,14 +273,14 @@ def _encode(value, file, place):
     )
 
 
-def _decode(value, file):
-    """Return the value that `_encode` encoded."""
+def _decode(value, arrays):
+    """Return the value that `_encode` encoded; arrays: {name: array} of the data sets."""
     if isinstance(value, list):
-        return [_decode(entry, file) for entry in value]
+        return [_decode(entry, arrays) for entry in value]
     if not isinstance(value, dict):
         return value
     if "$array" in value:
-        return np.asarray(file[value["$array"]][()])
+        return arrays[value["$array"].lstrip("/")]
     if "$tuple" in value:
-        return tuple(_decode(entry, file) for entry in value["$tuple"])
-    return {key: _decode(entry, file) for key, entry in value.items()}
+        return tuple(_decode(entry, arrays) for entry in value["$tuple"])
+    return {key: _decode(entry, arrays) for key, entry in value.items()}

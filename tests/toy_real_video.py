@@ -7,6 +7,9 @@ from tests.video_files import make_folder, make_video
 
 TOY = ["--preset", "tiny", "--device", "cpu", "--test-clips", "3", "--sequences", "16"]
 SIZE = (16, 24)
+#: A name that would be a comment and a script in a page, a cell and code in Markdown, a formula in a figure,
+#: and is not UTF-8.
+STRANGE = "<!--<script> `|$x_$ \udcff.mp4"
 
 
 def scene(seed, count=16, height=48, width=64):
@@ -25,8 +28,9 @@ def scene(seed, count=16, height=48, width=64):
 
 def make_videos(folder):
     """Fill a folder with five good videos and a file that is none; return it."""
-    for k in range(3):
+    for k in range(2):
         make_video(folder / f"clip {k}.mp4", scene(k))
+    make_video(folder / STRANGE, scene(2))
     make_video(folder / "é.avi", scene(3))
     make_folder(folder / "pictures" / "img", scene(4))
     (folder / "broken.avi").write_text("not a video at all")

@@ -5,6 +5,7 @@ import mmap
 
 import numpy as np
 
+from ..limits import refusal
 from .foreign import refuse_foreign
 from .streams import AsciiStream, BinaryStream
 from .types import (
@@ -99,7 +100,7 @@ class _Reader:
     """Reads objects one after the other from a stream; `objects` holds those seen, by index."""
 
     def __init__(self, stream):
-        self.stream, self.objects = stream, {}
+        self.stream, self.objects, self.claimed = stream, {}, 0
 
     def object(self):
         """Read any object, however deeply nested: what is being filled waits on a stack."""
@@ -283,6 +284,10 @@ class _Reader:
         try:
             if 0 in sizes:
                 return np.empty(sizes, dtype)
+            # With a stride of zero a tensor may be of any size, whatever its storage is.
+            self.claimed += math.prod(sizes) * dtype.itemsize
+            if message := refusal(stream.path, "what its tensors hold together", self.claimed):
+                stream.fail(message, start)
             return np.ndarray(sizes, dtype, values, offset * dtype.itemsize, steps)
         except ValueError as error:
             stream.fail(f"a tensor of sizes {sizes} cannot be: {error}", start)

@@ -4,7 +4,7 @@ from itertools import chain
 
 import numpy as np
 
-from ..files import replacing
+from ..files import write_bytes
 from .types import (
     BOOLEAN,
     CHAR,
@@ -38,8 +38,7 @@ def save(path, obj, mode="binary"):
         _walk(obj, writer.object)
     except MemoryError as error:
         raise Torch7Error(f"torch7.save: {path}: an array does not fit into memory: {error}") from error
-    with replacing(path) as part:
-        part.write_bytes(b"".join(writer.chunks))
+    write_bytes(path, b"".join(writer.chunks))
 
 
 def _inside(obj):

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 
+from nnlite import limits
 from nnlite.data.mnist import find_mnist, load_mnist, read_idx
 
 
@@ -78,6 +79,7 @@ def test_labels_that_do_not_fit(folder):
 
 
 GOOD = idx(np.zeros((2, 3), np.uint8))
+LONG = idx(np.random.default_rng(0).integers(256, size=(10, 100), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -87,9 +89,9 @@ GOOD = idx(np.zeros((2, 3), np.uint8))
         (b"PK\x03\x04 a zip file", "not an idx file of unsigned bytes .* begins with 50 4b 03 04"),
         (b"\0\0\x0d\x01" + GOOD[4:], "not an idx file of unsigned bytes"),
         (GOOD[:7], r"truncated within its header \(7 of 12 bytes\)"),
-        (GOOD[:-1], r"truncated: 17 bytes, but sizes \(2, 3\) take 18"),
-        (GOOD + b"\0", "too long: 19 bytes"),
-        (b"\0\0\x08\x03" + b"\xff" * 12, "truncated"),
+        (GOOD[:-1], r"truncated: 5 bytes, but sizes \(2, 3\) take 6"),
+        (GOOD + b"\0", "too long: more than the 6 bytes"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "an array of the sizes .* takes 79,.* MB of memory"),
     ],
     ids=["empty", "zip", "floats", "header", "short", "long", "absurd sizes"],
 )
@@ -100,8 +102,19 @@ def test_broken_idx(content, message, tmp_path):
         read_idx(path)
 
 
+def test_inflating_ends_where_the_header_says(tmp_path, monkeypatch):
+    path = tmp_path / "digits-ubyte.gz"
+    path.write_bytes(gzip.compress(GOOD + bytes(10**6)))
+    with pytest.raises(ValueError, match="too long: more than the 6 bytes"):
+        read_idx(path)
+    path.write_bytes(gzip.compress(idx(np.zeros((100, 100), np.uint8))))
+    monkeypatch.setenv(limits.VARIABLE, "9999")
+    with pytest.raises(ValueError, match=r"gz: an array of the sizes \(100, 100\) takes .* NNLITE_LARGEST"):
+        read_idx(path)
+
+
 @pytest.mark.parametrize(
-    "content", [gzip.compress(GOOD)[:-9], b"not gzip", gzip.compress(GOOD)[:12] + b"\xff" * 20]
+    "content", [gzip.compress(GOOD)[:-9], b"not gzip", gzip.compress(LONG)[:500] + b"\xff" * 600]
 )
 def test_broken_gzip(content, tmp_path):
     path = tmp_path / "digits-ubyte.gz"

@@ -1,11 +1,13 @@
 """Checkpoints: missing, truncated, damaged, foreign, older and newer files."""
 
+import errno
+
 import h5py
 import numpy as np
 import pytest
 
 import nnlite as nn
-from nnlite import checkpoint
+from nnlite import checkpoint, limits
 from tests.toy_checkpoint import assert_same, model, parameters
 
 
@@ -63,13 +65,92 @@ def test_dataset_larger_than_memory(tmp_path):
     checkpoint.save(tmp_path / "a.h5", model())
     with opened(tmp_path / "a.h5") as file:
         file.create_dataset("parameters/large", (10**8, 10**8), np.float32, chunks=(1000, 1000))
-    with pytest.raises(ValueError, match=r"a\.h5 is not a checkpoint, or is truncated or damaged"):
+    with pytest.raises(ValueError, match=r"a\.h5: what it holds takes 40,000,000,000 MB of memory"):
         checkpoint.load(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(
+    "shape, chunks, maxshape", [((10**6,), None, None), ((10**6,), (10,), None), ((1,), (10**6,), (None,))]
+)
+def test_a_claim_is_checked_before_anything_is_read(tmp_path, monkeypatch, shape, chunks, maxshape):
+    """Nothing of it is on the disk; in the last case it is one chunk, inflated as a whole, that is large."""
+    path = tmp_path / "a.h5"
+    checkpoint.save(path, model())
+    monkeypatch.setenv(limits.VARIABLE, "1000")
+    checkpoint.load(path)  # a file may always ask for its own size
+    with opened(path) as file:
+        file.create_dataset("buffers/x", shape, np.float64, chunks=chunks, maxshape=maxshape)
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=r"a\.h5: what it holds takes 8 MB of memory.*NNLITE_LARGEST"):
+        checkpoint.load(path)
+
+
+def link(file, other):
+    file["parameters/x"] = h5py.ExternalLink(other.name, "x")
+
+
+def raw_data(file, other):
+    file.create_dataset("parameters/x", (3,), np.float32, external=[(str(other), 0, 12)])
+
+
+def virtual(file, other):
+    layout = h5py.VirtualLayout((3,), np.float32)
+    layout[:] = h5py.VirtualSource(str(other), "x", (3,))
+    file.create_virtual_dataset("parameters/x", layout)
+
+
+def second_name(file, other):
+    file["parameters/x"] = file["parameters/0.weight"]
+
+
+def soft_link(file, other):
+    file["parameters/x"] = h5py.SoftLink("/parameters/0.weight")
+
+
+@pytest.mark.parametrize("plant", [link, raw_data, virtual, second_name, soft_link])
+def test_a_checkpoint_brings_nothing_but_its_own_bytes(tmp_path, plant):
+    path, other = tmp_path / "a.h5", tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["x"] = np.arange(3, dtype=np.float32)
+    checkpoint.save(path, model())
+    with opened(path) as file:
+        plant(file, other)
+    other.unlink()  # whoever opens it gets another error
+    with pytest.raises(ValueError, match=r"a\.h5: the entry parameters/x "):
+        checkpoint.load(path)
+
+
+def test_a_filter_that_hdf5_would_look_for_is_refused(tmp_path):
+    checkpoint.save(tmp_path / "a.h5", model())
+    with opened(tmp_path / "a.h5") as file:
+        file.create_dataset("parameters/x", data=np.arange(9.0), compression="lzf")
+    with pytest.raises(ValueError, match=r"a\.h5: the entry parameters/x is compressed by another method"):
+        checkpoint.load(tmp_path / "a.h5")
+
+
+def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    checkpoint.save(path, model())
+
+    def forbidden(name, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(name))
+
+    monkeypatch.setattr("builtins.open", forbidden)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*a\.h5"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"architecture": {}}', '{"x": {"$array": "/nowhere"}}', '{"x": {"$array": "/state"}}'],
+    [
+        "{",
+        "[]",
+        "5",
+        "[" * 100_000,
+        '{"architecture": {}}',
+        '{"x": {"$array": "/nowhere"}}',
+        '{"x": {"$array": "/state"}}',
+    ],
 )
 def test_damaged_state(tmp_path, text):
     path = tmp_path / "a.h5"

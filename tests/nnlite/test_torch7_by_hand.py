@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from nnlite import torch7
+from nnlite import limits, torch7
 from tests import golden_cases as golden
 
 FOLDER = golden.FOLDER / "serialization"
@@ -104,7 +104,7 @@ FOUR = storage([1, 2, 3, 4])
         (tensor([2, 3], [3, 1], 1, FOUR), "a tensor reaches entry 5 of a storage of 4, at byte 36"),
         (tensor([4], [1], 2, FOUR), "reaches entry 4 of a storage of 4"),
         (tensor([2**62], [2**62], 1, FOUR), "reaches entry"),
-        (tensor([2**62, 4], [0, 1], 1, FOUR), "cannot be"),
+        (tensor([2**62, 4], [0, 1], 1, FOUR), "what its tensors hold together takes .* of memory"),
         (tensor([0, 2**62], [1, 1], 1, FOUR), "cannot be"),
         (tensor([-2], [1], 1, FOUR), r"negative sizes \[-2\]"),
         (tensor([2], [-1], 2, FOUR), r"strides \[-1\]"),
@@ -133,6 +133,17 @@ def test_damaged_file(tmp_path, data, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(tmp_path, data)
     assert "hand.t7" in str(caught.value)
+
+
+def test_tensors_that_repeat_one_number_count_in_full(tmp_path, monkeypatch):
+    """All together, so that it does not help to have many of them."""
+    first, second = tensor([10, 100], [0, 0], 1, FOUR), tensor([10, 100], [0, 0], 1, integers(4, 2))
+    data = integers(3, 3, 2) + entry("a", first) + entry("b", integers(4, 4) + second[8:])
+    monkeypatch.setenv(limits.VARIABLE, "8000")
+    assert read(tmp_path, data)["b"].shape == (10, 100)
+    monkeypatch.setenv(limits.VARIABLE, "7999")
+    with pytest.raises(torch7.Torch7Error, match=r"hand\.t7: what its tensors hold .*NNLITE_LARGEST"):
+        read(tmp_path, data)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,5 +1,6 @@
 """The table of the ablations."""
 
+from nnlite.files import write_text
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, format_hardware
@@ -40,7 +41,7 @@ def save(folder, table):
     write_json(folder / "ablations.json", table)
     lines = ["# Ablations", "", format_table(table), ""]
     lines += [f"    {command}" for command in table["rows"][0]["commands"]]
-    (folder / "ablations.md").write_text("\n".join(lines) + "\n")
+    write_text(folder / "ablations.md", "\n".join(lines) + "\n")
 
 
 def format_table(table):

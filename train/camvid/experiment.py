@@ -31,7 +31,7 @@ from nnlite.train.camvid.settings import (
 )
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import Experiment, Sequence, load_trained
+from nnlite.train.runs.experiment import Experiment, Sequence, load_run, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
 
@@ -106,7 +106,7 @@ class LabelledVideo(Experiment):
     def start(self, model):
         """Copy the weights of a checkpoint of the same network, or of a SegNet into SegNet-flow's."""
         if self.settings.weights != NONE:
-            saved = checkpoint.load(self.settings.weights)
+            saved = load_run(self.settings.weights)
             inner = hasattr(model, "segnet") and saved.architecture.get("name") == "segnet"
             checkpoint.load_parameters(model.segnet if inner else model, saved)
         return {}

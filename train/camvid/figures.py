@@ -11,6 +11,7 @@ from nnlite.data.label_colours import colours_from_labels
 from nnlite.train.camvid.evaluation import segment
 from nnlite.train.camvid.scores import draw_confusion
 from nnlite.train.camvid.settings import TITLES
+from nnlite.train.report.figures import save_figure
 
 #: Test sequences in Figure 8.
 ROWS = 4
@@ -140,5 +141,4 @@ def _grid(rows, columns, size, width, data):
 
 
 def _save(figure, path):
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(path, figure, dpi=110)

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlite.data.label_colours import CLASSES
+from nnlite.train.report.figures import save_figure
 from nnlite.train.report.tables import format_markdown
 
 AVERAGES = ("Class Avg.", "Global Avg.")
@@ -120,8 +121,7 @@ def draw_confusion(path, scores, title):
     axis.set_xticks(ticks, classes, rotation=60, ha="right")
     axis.set_yticks(ticks, classes)
     axis.set(title=title, xlabel="predicted class", ylabel="target class (each row: per cent of its pixels)")
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    save_figure(path, figure, dpi=130)
 
 
 def median_frequency_weights(maps, number):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nnlite.files import write_text
 from nnlite.train.camvid.scores import format_table2, per_cent
 from nnlite.train.camvid.settings import SHAPES, TITLES, Settings
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
@@ -29,7 +30,7 @@ def save(folder, results):
     """Write table2.md and table2.json of {name: result}."""
     results = {name: anonymised_result(result) for name, result in results.items()}
     write_json(Path(folder) / "table2.json", results)
-    (Path(folder) / "table2.md").write_text(format_page(results))
+    write_text(Path(folder) / "table2.md", format_page(results))
 
 
 def format_page(results):

@@ -20,10 +20,12 @@ import time
 from pathlib import Path
 
 from nnlite import models
+from nnlite.files import exit_status, make_folder
 from nnlite.train.inspect import traced_model
 from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import command
 from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.options import parse_options
@@ -33,6 +35,7 @@ from nnlite.train.runs.run import PAGE
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = command.invocation("inspect")
     _, given = parse_options(Settings, argv, program=program, description=DESCRIPTION, epilog=EPILOG)
     settings, began = Settings(**given), time.monotonic()
@@ -43,7 +46,7 @@ def main(argv=None):
         sequence = sequence_for(traced, settings.sequence, settings.video, settings.frames)
         print(f"on {sequence.description}", flush=True)
         path = Path(settings.out or (traced.folder or Path("runs")) / PAGE)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         content = write(
             path,
             traced,
@@ -54,7 +57,7 @@ def main(argv=None):
         )
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     except MemoryError as error:
         print(f"error: {describe_shortage(error, '--frames')}", file=sys.stderr)
         return 2

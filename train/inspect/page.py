@@ -1,6 +1,7 @@
 """The microscope's page: all numbers and pictures of a run in one HTML file that needs nothing else."""
 
 import base64
+import html
 import json
 import math
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel
-from nnlite.files import replacing
+from nnlite.files import write_bytes
 
 TEMPLATES = Path(__file__).parent / "web"
 #: In the order in which they become the script of the page.
@@ -38,8 +39,7 @@ def write(path, content, summaries, strip, pixels=PIXELS[0]):
         page = _page(content, summaries, strip, limit)
         if len(page) < LIMIT:
             break
-    with replacing(path) as part:
-        part.write_bytes(page)
+    write_bytes(path, page)
 
 
 def docs_links():
@@ -59,17 +59,22 @@ def _page(content, summaries, strip, pixels):
     parts = {
         "STYLE": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
         "SCRIPT": "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        "TITLE": packed["title"],
+        "TITLE": html.escape(packed["title"]),
         "DATA": as_json(packed),
         "PICTURES": base64.b64encode(zlib.compress(b"".join(store.chunks), 6)).decode(),
     }
     template = (TEMPLATES / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template).encode()
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template).encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 def as_json(content):
-    """Return content as JSON for a script element; numbers that are not finite become null."""
-    return json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    """Return content as JSON for a script element; numbers that are not finite become null.
+
+    Names may hold anything: without a "<" there is no tag, no comment and no end of the element in it.
+    """
+    return json.dumps(_finite(content), separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _finite(x):

@@ -9,6 +9,7 @@ from nnlite.data import video
 from nnlite.data.mnist import find_mnist
 from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_shapes import CLASSES, MovingShapes
+from nnlite.files import as_text
 from nnlite.train.runs.experiment import Sequence
 
 #: The frames that a model sees of a sequence that has no length of its own.
@@ -57,7 +58,9 @@ def _from_video(source, number, length, size, channels):
             f"{source} has only {first + len(frames)} frames; --sequence {number} needs frames {first} "
             f"to {first + length - 1} (see --frames)"
         )
-    description = f"frames {first} to {first + length - 1} of {Path(source).name}, in {size[0]}x{size[1]}"
+    description = (
+        f"frames {first} to {first + length - 1} of {as_text(Path(source).name)}, in {size[0]}x{size[1]}"
+    )
     return Sequence(np.stack(frames)[:, None], description)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.files import as_text
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
-from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, reopen
+from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, load_run, reopen
 from nnlite.train.runs.loop import CHECKPOINT
 
 DEFAULT = "ae_convlstm_flow"
@@ -68,7 +69,7 @@ def load(source=None, name=None):
         raise ValueError(f"--model: unknown model {name!r}; choose from {', '.join(known)}")
     name = name or DEFAULT
     if name in models.pretrained_names():
-        saved = checkpoint.load(models.pretrained_path(name))
+        saved = load_run(models.pretrained_path(name))
         origin = "the pretrained weights of the package"
         return TracedModel(models.load_pretrained(name), origin, _experiment(saved))
     nn.manual_seed(0)
@@ -86,7 +87,7 @@ def _from_checkpoint(path, name):
                 raise ValueError(f"{path} holds several runs; choose one with --model: {', '.join(runs)}")
             path = path / (name or "")
         path = path / CHECKPOINT
-    saved = checkpoint.load(path)
+    saved = load_run(path)
     if not {"name", "options"} <= set(saved.architecture):
         raise ValueError(f"{path} does not name its architecture; it was not written by train")
     if name not in (None, saved.architecture["name"]):
@@ -94,7 +95,7 @@ def _from_checkpoint(path, name):
     model = models.build(saved.architecture["name"], **saved.architecture["options"])
     checkpoint.load_parameters(model, saved)
     step = f" at step {saved.position['step']}" if "step" in saved.position else ""
-    return TracedModel(model, "/".join(path.parts[-2:]) + step, _experiment(saved), path.parent)
+    return TracedModel(model, as_text("/".join(path.parts[-2:])) + step, _experiment(saved), path.parent)
 
 
 def _experiment(saved):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 import nnlite as nn
 from nnlite import backend
 from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.files import make_folder, write_text
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, rollout
 from nnlite.train.moving_mnist.description import anonymised_experiment, describe_data
@@ -63,9 +64,9 @@ def show(experiment, given, line):
     print(format_page(page))
     if "out" in given:
         folder = Path(given["out"])
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_json(folder / "ahead.json", page)
-        (folder / "ahead.md").write_text(f"# Ten frames from ten\n\n{format_page(page)}\n")
+        write_text(folder / "ahead.md", f"# Ten frames from ten\n\n{format_page(page)}\n")
         draw(folder, found, page)
     return 0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from nnlite import backend
+from nnlite.files import make_folder
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import ahead, evaluation, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
@@ -12,6 +13,7 @@ from nnlite.train.moving_mnist.table1 import SHARED, title
 from nnlite.train.moving_mnist.trained import of_table1
 from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
+from nnlite.train.report.figures import save_figure
 from nnlite.train.report.files import write_json
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import PRETRAINED, load_trained
@@ -45,7 +47,7 @@ def draw(experiment, given, line):
     where = Path(given["figures"])
     own = where.parent if where.name == CHECKPOINT else where if where.is_dir() else f"runs/{where.stem}"
     folder = Path(given.get("out", own))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
     count = settings.test_sequences
     rows, count = min(ROWS, count), min(given.get("test_sequences", COUNT), count)
@@ -114,5 +116,4 @@ def draw_samples(path, frames):
         for axis, frame in zip(row, sequence):
             axis.imshow(frame, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(path, figure, dpi=110)

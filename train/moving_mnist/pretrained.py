@@ -1,7 +1,6 @@
 """The models that come with the package, scored again on test digits."""
 
-from pathlib import Path
-
+from nnlite.files import make_folder
 from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.trained import of_table1
 from nnlite.train.runs import command
@@ -18,9 +17,7 @@ def evaluate(experiment, given, line):
         table = table1.build(results)
         print("\n" + table1.format_table(table))
         if "out" in given:
-            folder = Path(given["out"])
-            folder.mkdir(parents=True, exist_ok=True)
-            table1.save(folder, table)
+            table1.save(make_folder(given["out"]), table)
     print("\nTen frames from their own predictions\n")
     return ahead.show(experiment, given | {"rollout": PRETRAINED}, line)
 

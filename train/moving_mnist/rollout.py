@@ -12,6 +12,7 @@ import nnlite as nn
 from nnlite import backend
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
+from nnlite.train.report.figures import save_figure
 
 #: Sequences at once.
 BATCH = 20
@@ -86,5 +87,4 @@ def draw_frames(path, frames, predictions, seen):
             axis.spines[:].set_visible(False)
         for axis, picture in zip(axes[row, skipped:], pictures):
             axis.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save_figure(path, figure, dpi=140)

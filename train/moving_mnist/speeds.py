@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from nnlite.files import make_folder, write_text
 from nnlite.train.moving_mnist import evaluation
 from nnlite.train.moving_mnist.bayes_bound import least_errors
 from nnlite.train.moving_mnist.description import frames_scored
@@ -35,9 +36,9 @@ def show(experiment, given, line):
     print(format_page(page))
     if "out" in given:
         folder = Path(given["out"])
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_json(folder / "speeds.json", page)
-        (folder / "speeds.md").write_text(f"# Several speeds\n\n{format_page(page)}\n")
+        write_text(folder / "speeds.md", f"# Several speeds\n\n{format_page(page)}\n")
     return 0
 
 

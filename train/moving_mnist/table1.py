@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from nnlite.files import write_text
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data, frames_scored
 from nnlite.train.moving_mnist.evaluation import validation_subset
 from nnlite.train.report.files import write_json
@@ -102,7 +103,7 @@ def _row(result):
 def save(folder, table):
     """Write a table as table1.md and table1.json."""
     write_json(Path(folder) / "table1.json", table)
-    (Path(folder) / "table1.md").write_text(format_page(table))
+    write_text(Path(folder) / "table1.md", format_page(table))
 
 
 def format_page(table):

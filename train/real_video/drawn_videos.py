@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.data.video_writer import write_video
+from nnlite.files import make_folder
 
 COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
 
@@ -14,7 +15,7 @@ COUNT, FRAMES, SIZE, RATE = 30, 39, (48, 64), 12.5
 def draw_videos(folder, count=COUNT):
     """Draw textured shapes moving over a texture as MP4 files, lossless, except those that exist."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     scenes = MovingShapes(SIZE, n_shapes=3, speed=(0.5, 2.5), n_frames=FRAMES, noise=0, lost=0)
     for number in tqdm(range(count), "drawing videos", disable=None):
         path = folder / f"shapes_{number:02d}.mp4"

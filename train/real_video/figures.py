@@ -8,6 +8,7 @@ from nnlite.train.real_video.ahead import COMPARED
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
+from nnlite.train.report.figures import save_figure
 from nnlite.train.report.tables import psnr
 
 
@@ -38,13 +39,12 @@ def draw_figure6(path, model, clips, chosen, titles):
         for axis, picture in zip(row, [*map(as_picture, shown), flow_colours(flows[-1, n], longest)]):
             axis.imshow(picture, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(titles[n], fontsize=6)
+        row[0].set_ylabel(titles[n], fontsize=6, parse_math=False)
         wheel = row[-1].inset_axes([0.74, 0.0, 0.26, 0.26 * width / height])
         wheel.imshow(colour_wheel(101))
         wheel.set_axis_off()
         row[-1].set_xlabel(f"rim of the wheel: {longest:.1f} px", fontsize=6, labelpad=1)
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save_figure(path, figure, dpi=140)
 
 
 def draw_curves(path, log, scores, loss="square"):

@@ -13,7 +13,8 @@ from nnlite import backend
 from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
-from nnlite.files import replacing
+from nnlite.files import as_text, make_folder
+from nnlite.library_file import file_for_library
 from nnlite.models.feedback import LookAhead
 from nnlite.models.unit_range import UnitRange
 from nnlite.train.real_video.ahead import StreamScores, format_table
@@ -113,14 +114,14 @@ def render(model, settings, video, out, save_flow=None):
         video, settings.size, settings.colour, settings.rate or None, settings.deinterlace, say=tqdm.write
     )
     metadata = {
-        "video": Path(video).name,
+        "video": as_text(Path(video).name),
         "frames a second": rate,
         "size of the video": info.size,
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",
     }
     source = tqdm(source, "predicting", count, unit=" frames")
     errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     with (
         flow_writer(save_flow, metadata) as write_flow,
         closing(predicted_pictures(model, video, source, errors, write_flow, further)) as pictures,
@@ -181,14 +182,19 @@ def flow_writer(place, metadata):
         return
     place = Path(place)
     if place.suffix.lower() in (".h5", ".hdf5"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as part, h5py.File(part, "w") as file:
+        make_folder(place.parent)
+        with file_for_library(place) as target, h5py.File(target, "w") as file:
             file.attrs.update(metadata)
-            yield lambda flow: _append(file, flow)
+
+            def append(flow):
+                _append(file, flow)
+                target.check()
+
+            yield append
         return
     if place.is_dir() and any(place.glob("*.flo")):
         raise FileExistsError(f"{place} holds .flo files already; name another folder with --save-flow")
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     count = 0
 
     def write(flow):

@@ -11,6 +11,7 @@ from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_textures import picture_texture
 from nnlite.data.sintel import find_sintel, sintel_pairs
 from nnlite.data.sources import find_sources, split_sources, unused_files, without_copies
+from nnlite.files import as_text
 from nnlite.train.real_video.drawn_videos import draw_videos
 
 #: Where drawn videos are, in the folder of the run.
@@ -137,7 +138,7 @@ def benchmark_pairs(settings):
 
 def video_name(source):
     """Return the name of a source; that of a folder of pictures (in OTB always img) with the one above."""
-    return f"{source.parent.name}/{source.name}" if source.is_dir() else source.name
+    return as_text(f"{source.parent.name}/{source.name}" if source.is_dir() else source.name)
 
 
 class TestClips:

@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from nnlite import checkpoint
+from nnlite.files import as_text
 
 #: Of a checkpoint, which in every run has this name, the folder is named too.
 CHECKPOINT = checkpoint.NAME
@@ -29,4 +30,4 @@ def anonymised_command(command, path_flags):
 def anonymised_path(path):
     """Return the name of a file, and of a checkpoint the run that it is of."""
     path = Path(path)
-    return str(Path(path.parent.name, CHECKPOINT)) if path.name == CHECKPOINT else path.name
+    return as_text(Path(path.parent.name, CHECKPOINT) if path.name == CHECKPOINT else path.name)

@@ -1,5 +1,8 @@
 """Figures that several experiments draw: curves of a run, errors by step, rows of predictions."""
 
+import io
+from pathlib import Path
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -7,6 +10,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.files import write_bytes
+
+
+def save_figure(path, figure, dpi):
+    """Write a figure to a file, whose name says in which format, and close it."""
+    image = io.BytesIO()
+    figure.savefig(image, format=Path(path).suffix[1:], dpi=dpi)
+    plt.close(figure)
+    write_bytes(path, image.getbuffer())
 
 
 def draw_curves(path, panels, smooth=0.02):
@@ -29,8 +41,7 @@ def draw_curves(path, panels, smooth=0.02):
             axis.axhline(value, linestyle=("--", ":")[number % 2], color=f"C{number + 1}", label=name)
         axis.set(title=panel["title"], ylabel=panel["label"], xlabel="training sequences", ylim=(0, None))
         axis.legend()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(path, figure, dpi=110)
 
 
 def _trailing_mean(values, width):
@@ -54,8 +65,7 @@ def draw_errors(path, curves, references, title, label, unit="nats a pixel"):
             axis.plot(range(steps - len(values) + 1, steps + 1), values, style, label=name, **shade)
     axis.set(title=title, xlabel=label, ylabel=f"cross-entropy, {unit}", ylim=(0, None))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    save_figure(path, figure, dpi=110)
 
 
 def draw_predictions(path, frames, predictions, flows):
@@ -98,5 +108,4 @@ def draw_predictions(path, frames, predictions, flows):
         axes[-1, -1].text(
             0, 0.5, f"direction of\nmotion; rim:\n{longest:.1f} px a frame", va="center", fontsize=7
         )
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save_figure(path, figure, dpi=140)

@@ -1,6 +1,8 @@
 """Tables as text and in Markdown, and the numbers in them."""
 
 import math
+import re
+import sys
 
 
 def format_table(title, columns, rows):
@@ -18,8 +20,14 @@ def _cell(value):
     return value if isinstance(value, str) else f"{value:.4f}"
 
 
+def cell(text):
+    """Return a text, such as the name of a file, as Markdown shows it: no end of a cell, no tag, no code."""
+    return re.sub(r"([|<`])", r"\\\1", text)
+
+
 def format_markdown(head, rows):
     """Return a Markdown table whose columns line up, the first to the left and the others to the right."""
+    head, *rows = ([cell(text) for text in row] for row in (head, *rows))
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = [f"{'-' * (width - 1)}{':' if i else '-'}" for i, width in enumerate(widths)]
 
@@ -36,6 +44,12 @@ def format_time(seconds):
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def print_any_name():
+    """Let this process print the names of files that are not UTF-8; what is not becomes escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def psnr(squared):

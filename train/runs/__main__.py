@@ -12,9 +12,8 @@ if __name__ == "__main__":  # before all other imports, which take their time
 import argparse
 from pathlib import Path
 
-from nnlite import checkpoint
-from nnlite.train.report.tables import format_markdown
-from nnlite.train.runs.experiment import kind_of
+from nnlite.train.report.tables import format_markdown, print_any_name
+from nnlite.train.runs.experiment import kind_of, load_run
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import RESULT
 
@@ -25,6 +24,7 @@ def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.runs", description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", default="runs", metavar="FOLDER", help="where to look (runs)")
+    print_any_name()
     folder = Path(parser.parse_args(argv).folder)
     rows = [_row(path, folder) for path in sorted(folder.rglob(CHECKPOINT))]
     print(format_markdown(COLUMNS, rows) if rows else f"there are no runs below {folder}")
@@ -35,7 +35,7 @@ def _row(path, root):
     """Return the cells of a run, whose checkpoint may be damaged or of something else."""
     name = str(path.parent.relative_to(root))
     try:
-        saved = checkpoint.load(path)
+        saved = load_run(path)
     except ValueError as error:
         return name, "", "", "", "", f"damaged: {error}"
     kind = kind_of(saved)

@@ -5,7 +5,9 @@ import sys
 import time
 from pathlib import Path
 
+from nnlite.files import exit_status, make_folder
 from nnlite.train.report import files
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.lock import lock_run, new_run_folder
@@ -17,6 +19,7 @@ from nnlite.train.runs.run import RESULT, Run, now
 def run(experiment, argv=None):
     """Do what the command line asks an `Experiment` for; return the exit status, 2 after an error."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = invocation(experiment.command)
     try:
         mode, given = experiment.parse(argv, program)
@@ -24,7 +27,7 @@ def run(experiment, argv=None):
         return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     except MemoryError as error:
         print(f"error: {describe_shortage(error, experiment.settings_type.memory_flags())}", file=sys.stderr)
         return 2
@@ -65,8 +68,7 @@ def evaluate(experiment, given, command):
     result = opened.score(model)
     print("\n" + opened.format_result(result))
     if "out" in given:
-        folder = Path(given["out"])
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(given["out"])
         opened.draw(folder, model, result)
         result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
         files.write_json(folder / RESULT, opened.anonymised(result))

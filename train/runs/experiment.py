@@ -9,6 +9,7 @@ import numpy as np
 
 import nnlite as nn
 from nnlite import backend, checkpoint, models
+from nnlite.entries import from_file, lacking
 from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
@@ -19,6 +20,9 @@ KINDS = {
 }
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
+#: What the checkpoint of a run has among its metadata, and as its position.
+_RUN = {"experiment": dict, "loop": dict, "commands": list}
+_POSITION = {"step": int, "seconds": float, "sums": {"loss": float, "penalty": float, "steps": float}}
 #: How a checkpoint of before version 0.2, which does not name its kind, is told from others.
 _TELLING = {"digits": "moving_mnist", "signature": "real_video", "segmentation_weight": "camvid"}
 
@@ -208,7 +212,7 @@ def load_checkpoint(experiment, where):
         (where,) = found
     if where in models.pretrained_names() and not Path(where).exists():
         where = models.pretrained_path(where)
-    saved = checkpoint.load(where)
+    saved = load_run(where)
     kind = kind_of(saved)
     if kind != experiment.kind:
         other = f"one of train.{kind}, not of" if kind else "but not one of"
@@ -231,6 +235,23 @@ def reopen(experiment, where, given=None, *, resuming=False):
     return experiment(experiment.reopened(settings, given, saved.path, resuming), saved.path.parent), saved
 
 
+def load_run(path):
+    """Return the `Checkpoint` in a file, with `Entries` for its dicts.
+
+    ValueError, naming the file and the entry, where a checkpoint of a run lacks what one has.
+    """
+    saved = checkpoint.load(path)
+    if _RUN.keys() <= saved.metadata.keys():
+        for name, wanted in (("metadata", _RUN), ("position", _POSITION)):
+            part = getattr(saved, name)  # weights without a run behind them have no position
+            if part and (text := lacking(part, wanted, name)):
+                raise ValueError(f"{saved.path} is damaged: it has {text}")
+    state = ("architecture", "random", "position", "metadata")
+    return replace(
+        saved, **{name: from_file(getattr(saved, name), f"{saved.path}, {name}") for name in state}
+    )
+
+
 def load_trained(experiment, where, given=None):
     """Return (experiment, model, checkpoint): the trained model of a run, with its weights."""
     experiment, saved = reopen(experiment, where, given)
@@ -248,7 +269,7 @@ def settings_of(settings_type, saved):
 
 def kind_of(saved):
     """Return the key in `KINDS` of the run that a checkpoint is of, or None."""
-    if not {"experiment", "loop", "commands"} <= set(saved.metadata):
+    if not _RUN.keys() <= saved.metadata.keys():
         return None
     older = (kind for name, kind in _TELLING.items() if name in saved.metadata["experiment"])
     return saved.metadata.get("kind") or next(older, None)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nnlite import checkpoint, models
+from nnlite.files import make_folder
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.run import RESULT, read_result
@@ -45,7 +46,7 @@ def _pack(experiment, folder, target):
     path = target if target.suffix == ".h5" else target / f"{name}{variant and '_' + variant}.h5"
     if models.architecture_of(path.stem) != name:
         raise ValueError(f"weights of {name} are found under {name}.h5 or {name}_VARIANT.h5, not {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     own = {"experiment": result["experiment"], "commands": result["commands"]}
     rest = {name: value for name, value in result.items() if name not in own}
     checkpoint.save_parameters(

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from nnlite import backend
+from nnlite.files import CannotWrite, make_folder
 from nnlite.train.report.files import read_json, write_json
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import check_batch
@@ -39,7 +40,7 @@ def begin(folder, experiment, runs):
                 opened.start(model)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name} cannot be built: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     content = {"kind": experiment.group, "command": experiment.command}
     write_json(folder / GROUP, content | {"runs": {name: asdict(run) for name, run in runs.items()}})
 
@@ -73,6 +74,8 @@ def train(folder, experiment, command, resume_command):
         began = time.monotonic()
         try:
             run = _begun(folder, name, runs, experiment, command)
+        except CannotWrite:
+            raise
         except (ValueError, TypeError, OSError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             status = 2

@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from nnlite.files import remove_leftovers
+from nnlite.files import make_folder, remove_leftovers, writing
 
 try:
     import fcntl
@@ -22,7 +22,8 @@ def lock_run(folder):
     What processes that were killed left unfinished in the folder is removed. RuntimeError when the folder is
     locked already. On Windows, and on file systems without locks, nothing is locked.
     """
-    file = open(folder / LOCK, "a")
+    with writing(folder / LOCK):
+        file = open(folder / LOCK, "a")
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +50,7 @@ def new_run_folder(out, name):
     """
     made = out is None or not Path(out).exists()
     folder = new_folder(name) if out is None else Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = lock_run(folder)
     try:
         yield folder, lock
@@ -68,8 +69,7 @@ def new_folder(name):
     for number in itertools.count(1):
         folder = Path(stem if number == 1 else f"{stem}-{number}")
         with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            return folder
+            return make_folder(folder, new=True)
 
 
 def _is_there(file, path):

@@ -20,7 +20,8 @@ from tqdm import tqdm
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.data.prefetch import Prefetch
-from nnlite.files import replacing
+from nnlite.entries import from_file, lacking
+from nnlite.files import append_text, write_text
 from nnlite.models.recomputation import Recomputation
 from nnlite.ops import cupy_ops
 from nnlite.random import default_generator
@@ -30,6 +31,9 @@ from nnlite.train.runs.interruption import Interruption
 from nnlite.train.runs.previous import PreviousCheckpoint
 
 LOG = "log.jsonl"
+#: What a line of the log may have; each has the step.
+_LINE = {"step": int, "sequences": int, "seconds": float, "evaluation": dict}
+_LINE |= dict.fromkeys(("loss", "penalty", "learning_rate"), float)
 
 
 class Trainer:
@@ -81,8 +85,7 @@ class Trainer:
         self.divergence.start = dict(position.get("start", {}))  # which older checkpoints do not have
         self.sums = {name: float(value) for name, value in position["sums"].items()}
         lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
-        with replacing(self.folder / LOG) as part:
-            part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines))
 
     def save(self):
         """Write the checkpoint; FloatingPointError instead if training has diverged."""
@@ -243,8 +246,7 @@ class Trainer:
             "seconds": round(self.seconds, 2),
             **values,
         }
-        with open(self.folder / LOG, "a") as file:
-            file.write(json.dumps(line) + "\n")
+        append_text(self.folder / LOG, json.dumps(line) + "\n")
 
     def _progress_bar(self):
         # A terminal is refreshed often, a log file seldom.
@@ -295,11 +297,18 @@ def loss_and_gradient(criterion, output, target, loss_at):
 def read_log(folder):
     """Return the lines of a run's log as dicts; a last line that was cut off is left out.
 
-    ValueError, naming the file, when another one is damaged.
+    ValueError, naming the file and the line, when another one is damaged.
     """
-    path = Path(folder) / LOG
-    try:
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): remove the lines that are not JSON") from error
+    path, found = Path(folder) / LOG, []
+    for row, line in enumerate(path.read_bytes().split(b"\n")[:-1] if path.exists() else [], 1):
+        try:
+            content = json.loads(line)
+            text = f"{content!r:.50} in place of an object"
+            if isinstance(content, dict):
+                text = lacking(content, {k: _LINE[k] for k in _LINE if k in content or k == "step"})
+        except (ValueError, RecursionError) as error:
+            text = f"no JSON ({error})"
+        if text:
+            raise ValueError(f"{path} is damaged (line {row} has {text}): remove that line")
+        found.append(from_file(content, f"{path}, line {row}"))
+    return found

@@ -71,6 +71,9 @@ class Options:
             raise ValueError(f"unknown settings {', '.join(unknown)}")
         found = {names[name]: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         for one in fields(cls):
+            if one.name in found:
+                _check_kind(one, found[one.name])
+        for one in fields(cls):
             if one.name not in found and one.default is one.default_factory is MISSING:
                 raise ValueError(f"the setting {one.name} is missing")
         return cls(**found)
@@ -196,6 +199,15 @@ def _add_argument(section, one, default, presets, declared):
 def _kind(one):
     """Return the type of an option's values, but for None."""
     return next(kind for kind in getattr(one.type, "__args__", (one.type,)) if kind is not type(None))
+
+
+def _check_kind(one, value):
+    """Raise ValueError unless a value, which may be from a file, is one of the option's type and range."""
+    kinds = getattr(one.type, "__args__", (one.type,))
+    wanted = (*kinds, int) if float in kinds else kinds
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in kinds):
+        expected = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise ValueError(f"the setting {one.name} must be of type {expected}, got {value!r:.50}")
 
 
 def _as_text(value):

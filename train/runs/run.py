@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from nnlite import backend
+from nnlite.files import CannotWrite
 from nnlite.train.report import files, provenance
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.lock import lock_run, new_run_folder
@@ -86,7 +87,9 @@ class Run:
                 )
                 return 128 + stopped
             self._finish(began)
-        except (FloatingPointError, OSError) as error:  # diverged, or the disk is full
+        except CannotWrite:  # nor could what comes after this run
+            raise
+        except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
             print(f"error: {error}", file=sys.stderr)
             return 1
         except MemoryError as error:

@@ -15,6 +15,8 @@ if __name__ == "__main__":  # before all other imports, which take their time
 import shlex
 import sys
 
+from nnlite.files import exit_status
+from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs.command import invocation
 from nnlite.train.runs.options import parse_options
 from nnlite.train.warping.experiment import WarpingOptions, run
@@ -31,11 +33,12 @@ EPILOG = (
 def main(argv=None):
     """Run the command; return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    print_any_name()
     program = invocation("warping")
     _, given = parse_options(WarpingOptions, argv, program=program, description=DESCRIPTION, epilog=EPILOG)
     try:
         run(WarpingOptions(**given), shlex.join([*program.split(), *argv]))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_status(error)
     return 0

@@ -34,6 +34,7 @@ import nnlite as nn
 from nnlite.data.middlebury import find_middlebury, middlebury_pairs
 from nnlite.data.moving_disc import MovingDisc
 from nnlite.data.sintel import find_sintel, sintel_pairs
+from nnlite.files import as_text, make_folder, write_text
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import commit
@@ -162,8 +163,7 @@ def run(options, command):
         )
     for path in missing:
         print(f"left out, because {path} is missing")
-    folder = Path(options.out) if options.out else new_folder("warping")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(options.out or new_folder("warping"))
     drawn, measured = chosen(pairs, options.figures), []
     for entry in tqdm(pairs, desc="pairs", disable=None):
         pair = entry.read()
@@ -178,11 +178,11 @@ def run(options, command):
         "command": anonymised_command(command, WarpingOptions.path_flags()),
         "date": f"{datetime.now():%Y-%m-%d}",
         "commit": commit(),
-        "left_out": [str(Path(*path.parts[-3:])) for path in missing],
+        "left_out": [as_text(Path(*path.parts[-3:])) for path in missing],
         "pairs": measured,
     }
     write_json(folder / "warping.json", result)
     page = warping_report.format_page(result)
-    (folder / "warping.md").write_text(page)
+    write_text(folder / "warping.md", page)
     print("\n" + page)
     print(f"warping.md, warping.json and {len(drawn)} figures are in {folder}")

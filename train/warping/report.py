@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
-from nnlite.train.report.tables import format_markdown, psnr
+from nnlite.train.report.figures import save_figure
+from nnlite.train.report.tables import cell, format_markdown, psnr
 
 #: "The average per-pixel error induced by the sampler on this dataset [Sintel]", section 5 of the paper.
 PAPER = 0.004
@@ -93,7 +94,7 @@ def format_page(result):
         ]
         lines += [format_markdown(head, rows)]
     if result["left_out"]:
-        lines += ["", f"Left out, because a file is missing: {', '.join(result['left_out'])}."]
+        lines += ["", f"Left out, because a file is missing: {', '.join(map(cell, result['left_out']))}."]
     return "\n".join(lines) + "\n"
 
 
@@ -128,9 +129,8 @@ def draw(path, title, pair, warped):
     wheel = axes[1, 0].inset_axes([1 - share * height / width, 1 - share, share * height / width, share])
     wheel.imshow(colour_wheel(151))
     wheel.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize=9)
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    figure.suptitle(title, fontsize=9, parse_math=False)
+    save_figure(path, figure, dpi=140)
 
 
 def _error(frame, truth):

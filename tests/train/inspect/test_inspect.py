@@ -10,7 +10,7 @@ import pytest
 import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.train.inspect import __main__ as inspect
-from nnlite.train.inspect import sequences
+from nnlite.train.inspect import page, sequences
 from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.traced_model import TracedModel, load
@@ -160,6 +160,15 @@ def test_the_page_needs_nothing_else(look):
     assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
     assert "{{" not in text.split('id="data"')[0]
     assert str(traced.folder) not in text
+
+
+def test_a_name_is_text_on_the_page(tmp_path):
+    name = "<!--<script></script>&{{DATA}} \udcff\n"
+    page.write(tmp_path / "page.html", {"title": name, "facts": [["sequence", name]]}, [], [])
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert json.loads(content_of(tmp_path / "page.html")[0])["facts"] == [["sequence", name]]
+    assert text.count("<!--") == 0 and text.count("<script") == 3
+    assert text.count("&lt;!--&lt;script&gt;&lt;/script&gt;&amp;{{DATA}} \\udcff\n") == 2
 
 
 def test_a_run_leaves_its_page(tmp_path, capsys):

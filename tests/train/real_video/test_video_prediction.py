@@ -9,28 +9,33 @@ import pytest
 
 from nnlite.data.flow import read_flo
 from nnlite.data.video import read_frames
+from nnlite.data.video_writer import write_video
+from nnlite.files import CannotWrite, as_text
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.real_video.prediction import (
     PredictedFrame,
     RunningError,
+    flow_writer,
     predict,
     predicted_pictures,
     streaming,
 )
 from nnlite.train.runs.experiment import load_trained
-from tests.toy_real_video import SIZE, scene
+from tests.full_disk import full_disk
+from tests.toy_real_video import SIZE, STRANGE, scene
 from tests.video_files import cut, make_video
 
 
 @pytest.mark.parametrize("place", ["flow", "flow.h5"])
 def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys):
-    video, out, flow = videos / "é.avi", tmp_path / "out.mp4", tmp_path / "new" / place
+    name = STRANGE if place == "flow.h5" else "é.avi"
+    video, out, flow = videos / name, tmp_path / "out.mp4", tmp_path / "new" / place
     arguments = ["--predict", str(finished / "checkpoint.h5"), str(video), "--out", str(out)]
     assert real_video.main([*arguments, "--save-flow", str(flow)]) == 0
     printed = capsys.readouterr().out
-    assert "é.avi, 16 frames of 64x48, resized to 24x16 pixels: PSNR" in printed
+    assert f"{as_text(name)}, 16 frames of 64x48, resized to 24x16 pixels: PSNR" in printed
     assert len(list(read_frames(out))) == 15
     _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
     model.evaluate()
@@ -43,10 +48,34 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
     else:
         with h5py.File(flow) as file:
             written = file["flow"][:]
-            assert file.attrs["video"] == "é.avi" and list(file.attrs["size of the video"]) == [48, 64]
+            assert file.attrs["video"] == as_text(name) and list(file.attrs["size of the video"]) == [48, 64]
         assert [entry.name for entry in flow.parent.iterdir()] == ["flow.h5"]
     assert written.dtype == np.float32 and np.abs(written).max() > 0
     np.testing.assert_allclose(written, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("place, size, failed", [("x.h5", 9000, "x.h5"), ("x", 600, "x/flow_000000.flo")])
+def test_flow_that_finds_no_room_stops_at_once(place, size, failed, tmp_path):
+    written, random = 0, np.random.default_rng(0)
+    with full_disk(size), pytest.raises(CannotWrite, match=f"{failed} could not be written"):
+        with flow_writer(tmp_path / place, {}) as write_flow:
+            for _ in range(200):
+                write_flow(random.random((16, 16, 2), np.float32))
+                written += 1
+    assert written < 10 and [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_video_that_finds_no_room_stops_at_once(tmp_path):
+    written = []
+
+    def pictures():
+        for k in range(3000):
+            written.append(k)
+            yield np.random.default_rng(k).integers(256, size=(16, 16, 3), dtype=np.uint8)
+
+    with full_disk(9000), pytest.raises(CannotWrite, match=r"a\.mp4 could not be written \(File too large"):
+        write_video(tmp_path / "a.mp4", pictures(), 25)
+    assert len(written) < 300 and list(tmp_path.iterdir()) == []
 
 
 def test_predict_writes_gif_of_a_folder_at_another_rate(finished, videos, tmp_path):

@@ -26,6 +26,13 @@ def test_table():
     ]
 
 
+def test_names_in_tables_are_text():
+    assert tables.format_markdown(("a|b",), [("<!-- `",)]).splitlines()[::2] == [
+        r"| a\|b     |",
+        r"| \<!-- \` |",
+    ]
+
+
 def test_json_is_replaced_as_a_whole(tmp_path):
     path = tmp_path / "result.json"
     files.write_json(path, {"a": 1})
@@ -43,12 +50,27 @@ def test_json_is_replaced_as_a_whole(tmp_path):
         (b"[]", "it holds a list, not an object"),
         (b'{"runs": {}}', "it has no 'kind' of type str"),
         (b'{"kind": 1, "runs": {}}', "it has no 'kind' of type str"),
+        (b"[" * 100_000, "recursion"),
     ],
 )
 def test_damaged_json_is_named(content, message, tmp_path):
     (tmp_path / "suite.json").write_bytes(content)
     with pytest.raises(ValueError, match=rf"suite\.json is damaged \(.*{message}.*\): restore it"):
         files.read_json(tmp_path / "suite.json", {"kind": str, "runs": dict}, "restore it")
+
+
+def test_what_a_file_lacks_further_inside_is_named(tmp_path):
+    path, scores = tmp_path / "result.json", {"scores": {"bce": {"last": float}}}
+    path.write_text('{"scores": {"bce": {"last": true}}}')
+    with pytest.raises(ValueError, match=r"result\.json is damaged \(it has no 'scores.bce.last' of"):
+        files.read_json(path, scores, "begin again")
+    path.write_text('{"scores": {"bce": {"last": 1}}}')
+    found = files.read_json(path, scores, "begin again") | {"more": 1}
+    assert found == {"scores": {"bce": {"last": 1}}, "more": 1}
+    with pytest.raises(ValueError, match=r"result\.json has no 'rows'$"):
+        found["rows"]
+    with pytest.raises(ValueError, match=r"result\.json, scores, bce has no 'all'$"):
+        found["scores"]["bce"]["all"]
 
 
 def test_hardware():

@@ -155,7 +155,24 @@ def test_restore_drops_what_was_logged_after_the_checkpoint(tmp_path):
     assert [line["step"] for line in read_log(tmp_path)] == [3, 6, 9, 10]
 
 
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("5", "5 in place of an object"),
+        ("{}", "no 'step' of type int"),
+        ('{"step": 1.5}', "no 'step' of type int"),
+        ('{"step": 2, "evaluation": 3}', "no 'evaluation' of type dict"),
+        ('{"step": 2, "loss": "x"}', "no 'loss' of type float"),
+        ("[" * 100_000, "no JSON .*recursion"),
+    ],
+)
+def test_a_line_that_is_no_line_of_a_log_is_named(tmp_path, line, message):
+    (tmp_path / LOG).write_text(f'{{"step": 1}}\n{line}\n')
+    with pytest.raises(ValueError, match=rf"log\.jsonl is damaged \(line 2 has {message}"):
+        read_log(tmp_path)
+
+
 def test_a_damaged_log_is_named(tmp_path):
     (tmp_path / LOG).write_text('{"step": 1}\n{"st\n{"step": 3}\n{"cut o')
-    with pytest.raises(ValueError, match=r"log\.jsonl is damaged .*: remove the lines that are not JSON"):
+    with pytest.raises(ValueError, match=r"log\.jsonl is damaged \(line \d+ has no JSON.*: remove that line"):
         read_log(tmp_path)

@@ -167,6 +167,9 @@ def test_checkpoints_keep_what_is_declared_so():
     [
         ({"count": 1, "pace": 2, "area": 3}, "unknown settings area, pace"),
         ({"rate": 1.0}, "count is missing"),
+        ({"count": "1"}, "the setting count must be of type int, got '1'"),
+        ({"count": True}, "the setting count must be of type int, got True"),
+        ({"count": 1, "extras": 5}, "the setting extras must be of type dict, got 5"),
     ],
 )
 def test_values_that_are_no_options(values, message):

@@ -1,0 +1,214 @@
+"""The trials: one damaged file, one kill, one full disk, one fork at a time."""
+
+import itertools
+import json
+import shutil
+
+import numpy as np
+
+from nnlite import checkpoint
+from tests.faults.seeds import damaged, make_seeds
+from tests.faults.server import COUNT, FULL, KILL
+from tests.toy_real_video import scene
+from tests.video_files import make_video
+
+SECONDS, MEMORY = 10, 2**31
+#: Arguments of a tiny run of each experiment, as short as it gets.
+RUNS = {
+    "moving_mnist": ["--data", "drawn", "--sequences", "12", "--test-sequences", "4"],
+    "real_video": ["--sequences", "12", "--test-clips", "2", "--render", "none"],
+    "camvid": ["--model", "segnet", "--sequences", "4", "--test-sequences", "2"],
+}
+TINY = ["--preset", "tiny", "--device", "cpu", "--save-every", "0", "--log-every", "1"]
+
+
+def files(server, folder, seed):
+    """Yield the outcome, and what to say of it, of one damaged file after the other."""
+    place = folder / "files"
+    (folder / "seeds").mkdir()
+    seeds = make_seeds(folder / "seeds")
+    for whole in seeds:
+        yield _read(server, place, whole, "whole", whole.content, {"right"})
+    for number in itertools.count():
+        random = np.random.default_rng([seed, number])
+        chosen = seeds[random.integers(len(seeds))]
+        yield _read(server, place, chosen, *damaged(chosen, random), {"right", "clear error"})
+
+
+def _read(server, place, seed, damage, content, allowed):
+    """Let a child read a file; return (outcome, message where that may not be)."""
+    shutil.rmtree(place, ignore_errors=True)
+    for name, beside in (seed.beside | {seed.name: content}).items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(beside)
+    ended = server.run("read", kind=seed.kind, path=str(place / seed.name), seconds=SECONDS, memory=MEMORY)
+    outcome = _outcome(ended, seed.name, place)
+    message = "" if outcome in allowed else f"{seed.kind} {seed.name}, {damage}: {outcome}: {ended.last_line}"
+    return outcome, message
+
+
+def _outcome(ended, name, place):
+    """Return what became of reading a file."""
+    if ended.hung:
+        return "hang"
+    if ended.signal:
+        return "crash"
+    if ended.status == 12:
+        return "memory"
+    if ended.status == 0:
+        return "right"
+    if ended.status == 11 or ended.status not in (10, 11):
+        return "unclear error"
+    named = name in ended.err or f"{place.name}:" in ended.err or f"{place} " in ended.err
+    return "clear error" if named else "unnamed"
+
+
+def whole_runs(server, folder):
+    """Train each experiment without a fault; return {name: (arguments, folder, touches)}."""
+    found = {}
+    (folder / "videos").mkdir()
+    for k in range(4):
+        make_video(folder / "videos" / f"{k}.mp4", scene(k))
+    for name, arguments in RUNS.items():
+        given = [*TINY, *arguments]
+        if name == "real_video":
+            given += ["--videos", str(folder / "videos")]
+        out = folder / f"{name} whole"
+        command = {"name": name, "arguments": [*given, "--out", str(out)], "pictures": False}
+        ended = server.run("command", **command, touch=(out, COUNT, 0))
+        if ended.status != 0:
+            raise RuntimeError(f"the tiny run of {name} failed: {ended.err}")
+        found[name] = given, out, ended.touches
+    return found
+
+
+def kills(server, folder, seed, runs):
+    """Yield the outcome of one run after the other that is killed, resumed, and compared with a whole one.
+
+    At a touch of its files, each in turn; every fourth one at a random time.
+    """
+    number, points = 0, [(name, at) for name, (_, _, touches) in runs.items() for at in range(1, touches + 1)]
+    order = np.random.default_rng(seed).permutation(len(points))
+    while True:
+        name, at = points[order[number % len(points)]]
+        arguments, whole, _ = runs[name]
+        out = folder / "killed"
+        shutil.rmtree(out, ignore_errors=True)
+        given = {"name": name, "arguments": [*arguments, "--out", str(out)], "pictures": False}
+        if number % 4 == 3:
+            after = float(np.random.default_rng([seed, number]).uniform(0.0, 3.0))
+            server.run("command", **given, kill_after=after)
+            point = f"{name} after {after:.2f} s"
+        else:
+            server.run("command", **given, touch=(out, KILL, at))
+            point = f"{name} at touch {at}"
+        number += 1
+        if (out / "checkpoint.h5").exists():
+            given["arguments"] = ["--resume", str(out)]
+        ended = server.run("command", **given)
+        if ended.status != 0:
+            what = "hangs" if ended.hung else "cannot be continued"
+            yield "lost", f"{point}: the run {what}: {ended.err[-3000:]}"
+        else:
+            wrong = _differences(out, whole)
+            yield (
+                ("different" if wrong else "equal"),
+                (f"{point}: {', '.join(wrong)} differ" if wrong else ""),
+            )
+
+
+def _differences(out, whole):
+    """Return what of a run is not as in another one, times aside."""
+    found = []
+    got, expected = (checkpoint.load(folder / "checkpoint.h5") for folder in (out, whole))
+    for part in ("parameters", "buffers"):
+        values, wanted = getattr(got, part), getattr(expected, part)
+        if values.keys() != wanted.keys() or any(values[n].tobytes() != wanted[n].tobytes() for n in values):
+            found.append(part)
+    if _without_times(_log(out)) != _without_times(_log(whole)):
+        found.append("the log")
+    results = [json.loads((folder / "result.json").read_text()) for folder in (out, whole)]
+    if _without_times(results[0]) != _without_times(results[1]):
+        found.append("the result")
+    if left := [path.name for path in out.rglob("*.part")]:
+        found.append(f"pieces {left}")
+    return found
+
+
+def _log(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def _without_times(value):
+    """Return JSON without what depends on the clock or on the command line."""
+    if isinstance(value, list):
+        return [_without_times(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    times = ("seconds", "started", "finished", "commands", "sequences_per_second", "commits")
+    return {k: _without_times(v) for k, v in value.items() if k not in times and "seconds" not in k}
+
+
+def disks(server, folder, seed, runs):
+    """Yield the outcome of one command after the other whose disk is full from one of its writes on."""
+    commands, order = _commands(folder, runs), {}
+    for number in itertools.count():
+        turn, k = divmod(number, len(commands))
+        name, arguments = commands[k]
+        out = folder / "room"
+        shutil.rmtree(out, ignore_errors=True)
+        command = {"name": name, "arguments": [argument.replace("OUT", str(out)) for argument in arguments]}
+        if k not in order:
+            ended = server.run("command", **command, touch=(out, COUNT, 0))
+            if ended.status != 0:
+                raise RuntimeError(f"{name} {arguments} failed with room on the disk: {ended.err}")
+            order[k] = 1 + np.random.default_rng([seed, k]).permutation(ended.touches)
+            shutil.rmtree(out)
+        at = int(order[k][turn % len(order[k])])
+        ended = server.run("command", **command, touch=(out, FULL, at))
+        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {len(order[k])}")
+
+
+def _full_disk(ended, out, point):
+    """Return (outcome, message) of a command on a full disk."""
+    if ended.signal or ended.hung:
+        return "signal", f"{point}: signal {ended.signal}, hung: {ended.hung}"
+    if "Traceback" in ended.err or "Exception ignored" in ended.err:
+        return "traceback", f"{point}: {ended.err[-600:]}"
+    if ended.status == 0:  # what failed was not needed, such as removing a piece
+        return "done", ""
+    if (
+        ended.status != 1
+        or "could not be written (No space left" not in ended.err
+        or str(out) not in ended.err
+    ):
+        return "unnamed", f"{point}: status {ended.status}: {ended.last_line}"
+    if left := [path.name for path in out.rglob("*.part")]:
+        return "pieces", f"{point}: pieces {left}"
+    return "named, status 1", ""
+
+
+def _commands(folder, runs):
+    """Return [(name, arguments)] of commands that write; OUT in them is a new folder."""
+    video, trained, digits = folder / "videos" / "0.mp4", runs["real_video"][1], runs["moving_mnist"][1]
+    predict = ["--predict", str(trained / "checkpoint.h5"), str(video), "--out"]
+    found = [(name, ["--out", "OUT", *arguments]) for name, (arguments, _, _) in runs.items()]
+    found += [
+        ("real_video", [*predict, "OUT/b.mp4", "--save-flow", "OUT/b.h5"]),
+        ("real_video", [*predict, "OUT/b.gif", "--save-flow", "OUT/flow"]),
+        ("moving_mnist", ["--evaluate", str(digits / "checkpoint.h5"), "--out", "OUT"]),
+        ("moving_mnist", ["--export", str(digits), "--out", "OUT"]),
+        ("inspect", [str(digits), "--entries", "1", "--out", "OUT/page.html"]),
+        ("warping", ["--out", "OUT"]),
+    ]
+    return found
+
+
+def forks(server, folder, seed):
+    """Yield the outcome of one process after the other that forks and uses threads."""
+    number = 0
+    while True:
+        ended = server.run("forks", seed=seed + number, seconds=60)
+        number += 1
+        outcome = "hang" if ended.hung else "equal" if ended.status == 0 else "different"
+        yield outcome, "" if outcome == "equal" else f"seed {seed + number - 1}: {outcome}: {ended.last_line}"
