@@ -11,8 +11,8 @@ Means are over the classes that occur in the target; one that does not has no ac
 Pixels labelled -1 are not counted. All scores are from 0 to 1; tables print per cent, as the paper does.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from nnlite.data.label_colours import CLASSES
 from nnlite.train.report.tables import format_markdown
@@ -110,7 +110,8 @@ def draw_confusion(path, scores, title):
     classes, counts = scores["classes"], np.array(scores["counts"])
     shares = _ratio(counts, counts.sum(axis=1, keepdims=True))
     side = 2.2 + 0.5 * len(classes)
-    figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(shares.shape):
         if shares[i, j] >= 0.005:  # NaN isn't
@@ -121,7 +122,6 @@ def draw_confusion(path, scores, title):
     axis.set_yticks(ticks, classes)
     axis.set(title=title, xlabel="predicted class", ylabel="target class (each row: per cent of its pixels)")
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def median_frequency_weights(maps, number):

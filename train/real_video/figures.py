@@ -1,6 +1,6 @@
 """Pictures of a run on real video: Figure 6 and the curves."""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
@@ -20,13 +20,9 @@ def draw_figure6(path, model, clips, chosen, titles):
         predictions, flows = predict(model, frames[:-1])
     names = ["t - 2", "t - 1", "t", "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
-    figure, axes = plt.subplots(
-        len(chosen),
-        len(names),
-        figsize=(1.7 * len(names), (1.7 * height / width + 0.22) * len(chosen) + 0.2),
-        squeeze=False,
-        layout="constrained",
-    )
+    high = (1.7 * height / width + 0.22) * len(chosen) + 0.2
+    figure = Figure(figsize=(1.7 * len(names), high), layout="constrained")
+    axes = figure.subplots(len(chosen), len(names), squeeze=False)
     for axis, name in zip(axes[0], names):
         axis.set_title(name, fontsize=9)
     for n, row in enumerate(axes):
@@ -41,7 +37,6 @@ def draw_figure6(path, model, clips, chosen, titles):
         wheel.set_axis_off()
         row[-1].set_xlabel(f"rim of the wheel: {longest:.1f} px", fontsize=6, labelpad=1)
     figure.savefig(path, dpi=140)
-    plt.close(figure)
 
 
 def draw_curves(path, log, scores, loss="square"):

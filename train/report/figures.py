@@ -1,10 +1,7 @@
 """Figures that several experiments draw: curves of a run, errors by step, rows of predictions."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 
@@ -16,9 +13,8 @@ def draw_curves(path, panels, smooth=0.02):
     batches and on unseen data, and `levels` {name: value}, drawn as horizontal lines. smooth: the share of
     the run over which the former is averaged.
     """
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(6 * len(panels), 4), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(6 * len(panels), 4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         x, y = panel["training"]
         if len(y):
@@ -30,7 +26,6 @@ def draw_curves(path, panels, smooth=0.02):
         axis.set(title=panel["title"], ylabel=panel["label"], xlabel="training sequences", ylim=(0, None))
         axis.legend()
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def _trailing_mean(values, width):
@@ -46,7 +41,8 @@ def draw_errors(path, curves, references, title, label, unit="nats a pixel"):
 
     label: of the axis of steps. The shorter ones are of the last steps.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 4), layout="constrained")
+    figure = Figure(figsize=(8.5, 4), layout="constrained")
+    axis = figure.subplots()
     steps = max(map(len, [*curves.values(), *references.values()]))
     for names, style in ((curves, "o-"), (references, "k--")):
         for number, (name, values) in enumerate(names.items()):
@@ -55,7 +51,6 @@ def draw_errors(path, curves, references, title, label, unit="nats a pixel"):
     axis.set(title=title, xlabel=label, ylabel=f"cross-entropy, {unit}", ylim=(0, None))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def draw_predictions(path, frames, predictions, flows):
@@ -78,13 +73,8 @@ def draw_predictions(path, frames, predictions, flows):
         wheel_rows = 1
 
     rows = frames.shape[1]
-    figure, axes = plt.subplots(
-        rows + wheel_rows,
-        len(names),
-        figsize=(1.1 * len(names), 1.1 * (rows + wheel_rows) + 0.25),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(1.1 * len(names), 1.1 * (rows + wheel_rows) + 0.25), layout="constrained")
+    axes = figure.subplots(rows + wheel_rows, len(names), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for name, column, cells in zip(names, columns, axes.T, strict=True):
@@ -99,4 +89,3 @@ def draw_predictions(path, frames, predictions, flows):
             0, 0.5, f"direction of\nmotion; rim:\n{longest:.1f} px a frame", va="center", fontsize=7
         )
     figure.savefig(path, dpi=140)
-    plt.close(figure)
