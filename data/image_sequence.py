@@ -38,7 +38,7 @@ def decode_images(folder, size=None, colour="grey", first=0):
     convert = FrameConverter(size, colour)
     for path in [files[0], *files[first:]] if first else files:
         frame = _decode(path)
-        actual = (frame.width, frame.height)
+        actual = (frame.height, frame.width)
         if expected is None:
             expected = actual
             if first:

@@ -122,7 +122,7 @@ def decode(source, size=None, colour="grey", seek=None):
             for frame in stream.decode(None) if truncated else packet.decode():
                 if frame.is_corrupt:
                     raise _damaged(source, number)
-                actual = (frame.width, frame.height)
+                actual = (frame.height, frame.width)
                 expected = expected or actual
                 if actual != expected:
                     raise ValueError(

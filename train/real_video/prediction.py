@@ -118,8 +118,8 @@ def render(model, settings, video, out, save_flow=None):
     ):
         write_video(out, pictures, rate)
     print(
-        f"{Path(video).name}, {errors.count + 1} frames of {info.size[1]}x{info.size[0]}, resized to "
-        f"{width}x{height} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
+        f"{Path(video).name}, {errors.count + 1} frames of {info.size[0]}x{info.size[1]}, resized to "
+        f"{height}x{width} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
         f"{psnr(errors.copy):.1f} dB"
     )
     print(f"The video is {out}" + (f", the flow {save_flow}" if save_flow else ""))
