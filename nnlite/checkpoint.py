@@ -16,12 +16,15 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from . import backend
 from .files import replacing
+from .module import Module
+from .typing import Array, File
 
 FORMAT = "nnlite checkpoint"
 VERSION = 1
@@ -38,16 +41,25 @@ class Checkpoint:
     """The content of a file: the dicts that were given to `save`, and arrays by path, all in host memory."""
 
     path: Path
-    parameters: dict
-    buffers: dict
-    architecture: dict
-    optimiser: dict
-    random: dict
-    position: dict
-    metadata: dict
+    parameters: dict[str, Array]
+    buffers: dict[str, Array]
+    architecture: dict[str, Any]
+    optimiser: dict[str, Any]
+    random: dict[str, Any]
+    position: dict[str, Any]
+    metadata: dict[str, Any]
 
 
-def save(path, model, *, architecture=None, optimiser=None, random=None, position=None, metadata=None):
+def save(
+    path: File,
+    model: Module,
+    *,
+    architecture: dict[str, Any] | None = None,
+    optimiser: dict[str, Any] | None = None,
+    random: dict[str, Any] | None = None,
+    position: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write `model`'s parameters and buffers and the given dicts to the file `path`.
 
     architecture: {"name": ..., "options": {...}} to build the model from. optimiser: its state dict.
@@ -69,7 +81,13 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
     _write(Path(path), model, state, lambda array: {"data": array})
 
 
-def save_parameters(path, model, *, architecture=None, metadata=None):
+def save_parameters(
+    path: File,
+    model: Module,
+    *,
+    architecture: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write a small file for a trained model: parameters and buffers alone, in float32, compressed.
 
     `load` and `load_parameters` read it like any checkpoint; it holds nothing to resume training from.
@@ -83,7 +101,7 @@ def save_parameters(path, model, *, architecture=None, metadata=None):
     _write(Path(path), model, state | {"metadata": metadata or {}}, packed)
 
 
-def load(path):
+def load(path: File) -> Checkpoint:
     """Return the `Checkpoint` in the file `path`.
 
     FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, or was written
@@ -107,7 +125,7 @@ def load(path):
     )
 
 
-def load_parameters(model, checkpoint):
+def load_parameters(model: Module, checkpoint: Checkpoint) -> None:
     """Copy the parameters and buffers of a `Checkpoint` into `model`, converted to its dtype and device.
 
     ValueError, before anything is copied, when a path is missing, unexpected or of another shape.

@@ -1,5 +1,6 @@
 """Analytic derivatives of a loss beside finite differences, array by array."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class Check:
 
     what: str
     error: float
-    index: tuple
+    index: tuple[int, ...]
     analytic: float
     numeric: float
     moved: int = 0
@@ -32,14 +33,14 @@ class Check:
     doubtful: int = 0
     whole: bool = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = (
             f"{self.what}: relative error {self.error:.1e} at {list(self.index)} "
             f"(analytic {self.analytic:.9g}, numeric {self.numeric:.9g})"
         )
         return "; ".join([text, *self.notes()])
 
-    def notes(self):
+    def notes(self) -> list[str]:
         """Return texts on how much was compared and what could not be decided."""
         notes = [f"{self.moved:,} of {self.size:,} entries"] if self.moved < self.size else []
         notes += [f"{self.kinks:,} at a kink"] if self.kinks else []
@@ -156,6 +157,6 @@ def agreement(what, analytic, expected):
     return Check(what, float(errors.flat[place]), index, analytic.flat[place], expected.flat[place])
 
 
-def worst(checks):
+def worst(checks: Iterable[Check]) -> Check:
     """Return the check with the largest error; NaN counts as the largest."""
     return max(checks, key=lambda check: np.inf if np.isnan(check.error) else check.error)

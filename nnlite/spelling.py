@@ -14,5 +14,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {plain[near[0]]!r}?" if near else ""
 
 
-def _plain(name):
+def _plain(name: str) -> str:
     return name.lower().replace("-", "_").strip("_")
