@@ -5,6 +5,8 @@ import functools
 import importlib
 import io
 import re
+import runpy
+import types
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +147,23 @@ def test_the_checker_sees_every_wrong_gradient_of_the_tutorial():
     for cls in own:
         error = worst(check_module(cls(3), np.random.default_rng(0).standard_normal((2, 3)))).error
         assert (error > 1e-2) if cls.__name__.startswith("Wrong") else (error < 1e-6), cls.__name__
+
+
+def test_names_in_docstrings_exist():
+    """As `python docs/api.py` demands it, which also looks for them in the pages that it makes."""
+    names = runpy.run_path(str(ROOT / "docs" / "api.py"))
+    found = names["modules"]()
+    assert {"nnlite.layers.linear", "nnlite.models", "nnlite.data.clips"} <= set(found)
+    assert names["unresolved"](found) == []
+    wrong = types.ModuleType("nnlite.wrong", "As `Linear.no_bias` and `Sequentail`, see `nnlite.ops.gem`.")
+    wrong.__package__ = "nnlite"
+    assert [name.split(": ")[1] for name in names["unresolved"](found | {"nnlite.wrong": wrong})] == [
+        "Sequentail",
+        "nnlite.ops.gem",
+    ]
+
+
+def test_docstrings_become_html_line_by_line():
+    as_html = runpy.run_path(str(ROOT / "docs" / "api.py"))["as_html"]
+    text = as_html("One.\n\nShapes: input (N,)\nor <N>.\nForward:\n    y = `x`.\n")
+    assert "<b>Shapes</b>: input (N,) or &lt;N&gt;.\n<b>Forward</b>:\n    y = <code>x</code>." in text
