@@ -1,7 +1,7 @@
 """Predict every next frame of a video with a trained model, one frame after the other in constant memory.
 
     python -m train.real_video --videos DIR --out runs/mine
-    python examples/predict_a_video.py runs/mine/checkpoint.h5 VIDEO --out predicted.mp4
+    python examples/predict_a_video.py runs/mine VIDEO --out predicted.mp4
 
 The film shows frame, prediction and flow side by side. Needs the extra `video`.
 """
@@ -12,25 +12,10 @@ import sys
 import numpy as np
 
 import nnlite as nn
-from nnlite import checkpoint, models
+from nnlite import models
 from nnlite.data.flow_colour import flow_colours
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
-
-#: What train.real_video subtracts from all frames: middle grey is 0 to the model.
-GREY = np.float32(0.5)
-
-
-def open_model(path):
-    """Return the model of a checkpoint, with its weights, ready to predict.
-
-    A checkpoint keeps the name and the options of its model; weights fit by their paths.
-    """
-    saved = checkpoint.load(path)
-    model = models.build(saved.architecture["name"], **saved.architecture["options"])
-    checkpoint.load_parameters(model, saved)
-    model.evaluate()
-    return model
 
 
 def pictures(model, frames):
@@ -44,8 +29,7 @@ def pictures(model, frames):
         for frame in frames:
             if prediction is not None:
                 errors.append([((prediction - frame) ** 2).mean(), ((last - frame) ** 2).mean()])
-            output = model.forward(frame[None, None] - GREY)
-            prediction = np.clip(output[0, 0] + GREY, 0, 1)
+            prediction = model.forward(frame[None, None])[0, 0]
             flow = flow_colours(np.moveaxis(model.flow[0, 0], 0, -1), longest=4.0)
             last = frame
             yield np.concatenate([as_picture(frame), as_picture(prediction), flow], axis=1)
@@ -65,14 +49,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint", help="of a run of train.real_video")
+    parser.add_argument("model", help="the folder of a run of train.real_video, or its checkpoint.h5")
     parser.add_argument("video", help="a video file, or a folder of pictures")
     parser.add_argument("--out", default="predicted.mp4", help="an .mp4 or .gif (default: predicted.mp4)")
     asked = parser.parse_args(argv)
     try:
-        model = open_model(asked.checkpoint)
-        colour = "grey" if model.n_channels == 1 else "rgb"
-        frames = read_frames(asked.video, (model.height, model.width), colour)
+        model = models.load(asked.model)  # in evaluation mode, for frames with values from 0 to 1
+        inner = getattr(model, "model", model)  # the network inside what shifts and clips the values
+        colour = "grey" if inner.n_channels == 1 else "rgb"
+        frames = read_frames(asked.video, (inner.height, inner.width), colour)
         write_video(asked.out, pictures(model, frames), video_info(asked.video).rate)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,6 +18,7 @@ from .ae_convlstm_flow import AEConvLSTMFlow
 from .ae_fclstm import AEFcLSTM
 from .segnet import SegNet
 from .segnet_flow import SegNetFlow
+from .unit_range import UnitRange
 
 _PREDICTORS = {
     "ae_conv": AEConv,
@@ -35,6 +36,8 @@ _SHARED_PARTS = {
         "decoder.0": "decoder",
     },
 }
+#: {output: what was subtracted from all frames} of runs whose checkpoints do not say: those on real video.
+_EARLIER_OFFSETS = {"linear": 0.5}
 #: The folder of trained weights, NAME.h5 each; a name is that of an architecture, or ARCHITECTURE_VARIANT.
 PRETRAINED = Path(__file__).parent / "pretrained"
 
@@ -85,7 +88,35 @@ def load_pretrained(name, **options):
     where all layers are convolutions. Raises ValueError when there are no such weights, with the names of
     those that exist, or when their file is damaged or lacks the options of the model.
     """
-    saved = checkpoint.load(pretrained_path(name))
+    return _rebuilt(checkpoint.load(pretrained_path(name)), options)
+
+
+def load(where, **options):
+    """Return a trained model ready to use: in evaluation mode, for frames with values from 0 to 1.
+
+    where: a checkpoint, the folder of a run, or one of `pretrained_names`. It takes frames as large as those
+    of its run, others with `height` and `width` among the `options`, see `load_pretrained`; what it subtracts
+    from frames, if anything, it does itself (`UnitRange`). Raises FileNotFoundError or ValueError when there
+    is no such model or its file is damaged.
+    """
+    packed = where in pretrained_names() and not Path(where).exists()
+    if not packed and not Path(where).exists():
+        near = did_you_mean(str(where), pretrained_names())
+        raise FileNotFoundError(f"there is no checkpoint {where}{near}")
+    saved = checkpoint.load(pretrained_path(where) if packed else where)
+    size = saved.metadata.get("experiment", {}).get("size")  # those in training may be parts of frames
+    if size:
+        options = dict(zip(("height", "width"), size if isinstance(size, list) else (size, size))) | options
+    model = _rebuilt(saved, options)
+    earlier = _EARLIER_OFFSETS.get(saved.architecture["options"].get("output"), 0.0)
+    offset = saved.metadata.get("offset", earlier)
+    model = UnitRange(model, offset) if offset else model
+    model.evaluate()
+    return model
+
+
+def _rebuilt(saved, options):
+    """Return the model of a checkpoint, built with these options in place of its own."""
     if not isinstance(saved.architecture.get("options"), dict):
         raise ValueError(
             f"{saved.path} does not contain the options of its model; pack the weights again with "

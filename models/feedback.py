@@ -32,6 +32,31 @@ def roll_out(model, frames, steps):
     return xp.concatenate(predictions)
 
 
+class LookAhead:
+    """Predictions fed back from each state that a model passes through while it follows a stream.
+
+    The model remembers from frame to frame and is left as it is: a copy, which shares its parameters, goes on
+    from its state. ValueError for a model whose state cannot be handed on, see `FeedbackWithGradient`.
+    """
+
+    def __init__(self, model):
+        _check_state(model, "LookAhead")
+        self._model, self._ahead = model, model.shared_clone()
+        self._ahead.evaluate()
+        for memory in _memories(self._ahead):
+            memory.remember("eval")
+
+    def go_on(self, prediction, steps):
+        """Return the `steps` frames after `prediction` (1, N, C, H, W), which the model has just made."""
+        for memory, now in zip(_memories(self._ahead), _memories(self._model)):
+            memory.last_output, memory.last_cell = now.last_output, now.last_cell
+        predictions = []
+        for _ in range(steps):
+            prediction = self._ahead.update_output(prediction).copy()
+            predictions.append(prediction)
+        return self._model.xp.concatenate(predictions)
+
+
 class Feedback(ModuleGraph):
     """Base of the two ways to train a model on what it is fed back: `video`, and how many predictions are.
 
@@ -136,11 +161,7 @@ class FeedbackWithGradient(Feedback):
     def __init__(self, video, fed_back):
         super().__init__(video, fed_back)
         self._inputs = None
-        if not any(isinstance(module, SequenceModule) for module in video.list_modules()):
-            raise ValueError(
-                f"{self.name}: the memories of {type(video).__name__} do not take gradients of their state "
-                "(untied ones do not); train with predictions as data, or build it without untied"
-            )
+        _check_state(video, self.name)
 
     def update_output(self, input):
         stages = [self.video, *self.copies(self.fed_back)]
@@ -176,6 +197,15 @@ class FeedbackWithGradient(Feedback):
 
     def sum_penalties(self):
         return super().sum_penalties() + sum(copy.sum_penalties() for copy in self._copies or [])
+
+
+def _check_state(video, name):
+    """Raise ValueError unless the state of the memories of `video` can be handed on."""
+    if not any(isinstance(module, SequenceModule) for module in video.list_modules()):
+        raise ValueError(
+            f"{name}: the memories of {type(video).__name__} do not hand on their state and its gradient "
+            "(untied ones do not); train with predictions as data, or build it without untied"
+        )
 
 
 def _memories(video):

@@ -15,6 +15,7 @@ from .parts import Predictor, decoder, encoder
 from .segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from .segnet import SegNet
 from .segnet_flow import SegNetFlow
+from .unit_range import UnitRange
 
 SMALL = {"n_features": 3, "n_memory": 4, "kernel": 3, "output": "linear"}
 
@@ -179,6 +180,7 @@ def cases():
             [noise(3, 2, 6, 8), 0.3 * noise(3, 2, 3, 4, seed=2), noise(3, 3, 6, 8, seed=3)],
         ),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
+        _case("UnitRange", lambda: UnitRange(_without_memory(), 0.5), 0.3 * frames[..., :4, :6]),
         _case("Predictor", _without_memory, frames[..., :4, :6]),
         _case("SegNet", lambda: _segnet(16, 20), noise(2, 2, 3, 16, 20)),
         _case("SegNet odd sizes", lambda: _segnet(23, 17), noise(2, 3, 23, 17)),

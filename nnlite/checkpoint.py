@@ -26,6 +26,8 @@ from .files import replacing
 from .module import Module
 from .typing import Array, File
 
+#: Of the checkpoint in the folder of a run.
+NAME = "checkpoint.h5"
 FORMAT = "nnlite checkpoint"
 VERSION = 1
 #: The user block is BLOCK bytes: MARK, the SHA-256 of all bytes after the block in hexadecimal, and zeros.
@@ -102,14 +104,18 @@ def save_parameters(
 
 
 def load(path: File) -> Checkpoint:
-    """Return the `Checkpoint` in the file `path`.
+    """Return the `Checkpoint` in the file `path`, or in the folder of a run.
 
     FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, or was written
     by a newer version.
     """
-    path = Path(path)
+    folder = path = Path(path)
+    if folder.is_dir():
+        path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+        runs = sorted(found.parent.name for found in folder.glob(f"*/{NAME}"))
+        several = f"; {folder} holds several runs, name one of them: {', '.join(runs)}" if runs else ""
+        raise FileNotFoundError(f"there is no checkpoint {path}{several}")
     try:
         _check_digest(path)
         with h5py.File(path, "r") as file:

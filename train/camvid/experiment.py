@@ -148,14 +148,17 @@ class LabelledVideo(Experiment):
         self.draw(folder, model, result)
         page_of_run(folder, self)
 
-    def completed(self, result, metadata, log):
+    @staticmethod
+    def curve(log):
         position = ("sequences", "seconds")
-        curve = [
+        return [
             line["evaluation"] | {name: line[name] for name in position}
             for line in log
             if "evaluation" in line
         ]
-        return result | {"curve": curve}
+
+    def completed(self, result, metadata, log):
+        return result | {"curve": self.curve(log)}
 
     def test_sequence(self, number, n_frames=None):
         """Return a test sequence as the model is trained on it; see `Experiment`."""

@@ -11,12 +11,12 @@ from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, rollout
 from nnlite.train.moving_mnist.description import anonymised_experiment, describe_data
-from nnlite.train.moving_mnist.image_metrics import METRICS
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.trained import load
 from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
+from nnlite.train.report.image_metrics import METRICS
 from nnlite.train.report.tables import format_markdown
 
 #: How many frames are predicted, and on how many test sequences unless the user says otherwise.

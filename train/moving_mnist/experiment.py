@@ -12,14 +12,22 @@ from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import ahead, evaluation, export, figures, rollout, speeds, table1
-from nnlite.train.moving_mnist.description import MNIST, describe_data, digits_name, frames_scored
+from nnlite.train.moving_mnist import ahead, evaluation, figures, pretrained, rollout, speeds, table1
+from nnlite.train.moving_mnist.description import (
+    MNIST,
+    anonymised_result,
+    describe_data,
+    digits_name,
+    frames_scored,
+)
 from nnlite.train.moving_mnist.presets import EPILOG, PRESETS, settings_for, settings_for_all
 from nnlite.train.moving_mnist.settings import ALL, MODEL_NAME, Settings
-from nnlite.train.moving_mnist.starting_weights import learning_curve, start_with, with_earlier
+from nnlite.train.moving_mnist.starting_weights import as_weights_of, learning_curve, same_curve
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
-from nnlite.train.runs.experiment import Experiment, Sequence
+from nnlite.train.runs.experiment import PRETRAINED, Experiment, Sequence
+from nnlite.train.runs.export import export
+from nnlite.train.runs.starting_weights import start_with, with_earlier
 
 #: How a model is trained for several steps ahead, by the value of --feedback.
 FEEDBACK = {"data": FeedbackAsData, "gradient": FeedbackWithGradient}
@@ -31,11 +39,11 @@ class MovingDigits(Experiment):
     kind = command = "moving_mnist"
     group = "table1"
     modes: ClassVar = {
-        "evaluate": export.evaluate,
+        "evaluate": pretrained.evaluate,
         "figures": figures.draw,
         "rollout": ahead.show,
         "speeds": speeds.show,
-        "export": export.export,
+        "export": export,
     }
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
     description = (
@@ -147,9 +155,19 @@ class MovingDigits(Experiment):
         return model.video if isinstance(model, Feedback) else model
 
     def start(self, model):
-        if not self.settings.weights:
-            return {}
-        return {"earlier": start_with(model, self.settings)}
+        where = self.settings.weights
+        if where == PRETRAINED:
+            where = models.pretrained_path(self.settings.model)
+        return start_with(self, model, where) if where else {}
+
+    def weights_from(self, saved, model):
+        return as_weights_of(model, self.settings, saved)
+
+    def continues_curve(self, earlier):
+        return same_curve(self.settings, earlier)
+
+    curve = staticmethod(learning_curve)
+    published = staticmethod(anonymised_result)
 
     def describe(self, model):
         return (
@@ -210,7 +228,7 @@ class MovingDigits(Experiment):
 
     def completed(self, result, metadata, log):
         result |= {
-            "curve": learning_curve(log),
+            "curve": self.curve(log),
             "watched": evaluation.validation_subset(self.settings.test_sequences),
         }
         return with_earlier(result, metadata.get("earlier"))

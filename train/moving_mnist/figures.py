@@ -4,17 +4,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from nnlite import backend, models
+from nnlite import backend
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import ahead, evaluation, frames_seen, rollout
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.moving_mnist.table1 import SHARED, title
-from nnlite.train.moving_mnist.trained import PRETRAINED, of_table1
+from nnlite.train.moving_mnist.trained import of_table1
 from nnlite.train.report import figures
 from nnlite.train.report.anonymise import anonymised_command
 from nnlite.train.report.files import write_json
 from nnlite.train.runs import group
-from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.experiment import PRETRAINED, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
 #: Of how many test sequences errors are taken.
@@ -42,7 +42,8 @@ def draw(experiment, given, line):
     for name, (opened, _) in found.items():
         if any(getattr(opened.settings, setting) != getattr(settings, setting) for setting in SHARED):
             raise ValueError(f"{name} is not of the same data as {next(iter(found))}: draw them one by one")
-    own = f"runs/{PRETRAINED}" if given["figures"] == PRETRAINED else given["figures"]
+    where = Path(given["figures"])
+    own = where.parent if where.name == CHECKPOINT else where if where.is_dir() else f"runs/{where.stem}"
     folder = Path(given.get("out", own))
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -92,13 +93,13 @@ def _load(experiment, given):
     """Return {name: (experiment, model)} of what `figures` names."""
     where = given["figures"]
     if where == PRETRAINED:
-        paths = {name: models.pretrained_path(name) for name in of_table1()}
+        paths = of_table1(experiment)
     elif group.is_group(where):
         paths = {name: Path(where) / name / CHECKPOINT for name in group.results(where)}
         if not paths:
             raise ValueError(f"no run in {where} is finished")
     else:
-        opened, model, _ = load_trained(experiment, Path(where) / CHECKPOINT, given)
+        opened, model, _ = load_trained(experiment, where, given)
         return {opened.settings.model: (opened, model)}
     return {name: load_trained(experiment, path, given)[:2] for name, path in paths.items()}
 

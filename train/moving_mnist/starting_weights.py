@@ -1,19 +1,12 @@
-"""Trained weights to start a run on moving digits with, and the training behind them."""
+"""What a run on moving digits can start with: weights of its own architecture, and parts of others."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from nnlite import backend, checkpoint, models
 from nnlite.data.moving_mnist import DRAWN
 from nnlite.models.matrices import full_matrices
 from nnlite.train.moving_mnist.evaluation import validation_subset
-from nnlite.train.moving_mnist.settings import Settings
-from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import kind_of, settings_of
-from nnlite.train.runs.loop import read_log
 
-#: In place of a checkpoint: the weights that come with the package.
-PRETRAINED = "pretrained"
 #: What two runs have to share for their curves to be of the same test sequences.
 _SAME_CURVE = [
     "model",
@@ -28,31 +21,9 @@ _SAME_CURVE = [
 ]
 
 
-def start_with(model, settings):
-    """Copy the trained weights that the settings name into a model; return the training behind them.
-
-    Of another architecture the parts are taken in which both are alike; an AE-fcLSTM takes convolutions of
-    one with `cell` as full matrices. The training is what `with_earlier` takes: its commands, commits,
-    machines, sequences, seconds, and its curve where that is of this architecture and of the same test
-    sequences. ValueError when there are no such weights or they do not fit.
-    """
-    path = _path(settings)
-    saved = checkpoint.load(path)
-    if kind_of(saved) != "moving_mnist":
-        raise ValueError(f"{path} is a checkpoint, but not one of train.moving_mnist")
-    checkpoint.load_parameters(model, _as_weights_of(model, settings, saved))
-    training, earlier = _training(saved), settings_of(Settings, saved)
-    if any(_tested_on(earlier, name) != _tested_on(settings, name) for name in _SAME_CURVE):
-        training["curve"] = []
-    return training
-
-
-def _path(settings):
-    """Return the file that the settings name: a checkpoint, or weights that come with the package."""
-    name = settings.model if settings.weights == PRETRAINED else settings.weights
-    if settings.weights == PRETRAINED or (name in models.pretrained_names() and not Path(name).exists()):
-        return models.pretrained_path(name)
-    return Path(name)
+def same_curve(settings, earlier):
+    """Return whether runs with these two settings have their curves from the same test sequences."""
+    return all(_tested_on(earlier, name) == _tested_on(settings, name) for name in _SAME_CURVE)
 
 
 def _tested_on(settings, name):
@@ -63,8 +34,12 @@ def _tested_on(settings, name):
     return validation_subset(value) if name == "test_sequences" else value
 
 
-def _as_weights_of(model, settings, saved):
-    """Return a checkpoint of another architecture, or with other matrices, as one that fits this model."""
+def as_weights_of(model, settings, saved):
+    """Return a checkpoint of another architecture, or with other matrices, as one that fits this model.
+
+    Of another architecture the parts are taken in which both are alike; an AE-fcLSTM takes convolutions of
+    one with `cell` as full matrices.
+    """
     name, other = settings.model, saved.architecture.get("name")
     if other != name:
         return replace(saved, parameters=_with_shared_parts(model, name, saved))
@@ -95,27 +70,6 @@ def _with_full_matrices(saved):
     return full_matrices(model)
 
 
-def with_earlier(result, earlier):
-    """Return a run's result including the training of its initial weights, if there was any."""
-    if earlier is None:
-        return result
-    sequences, seconds = earlier["sequences_seen"], earlier["training_seconds"]
-    own = [
-        point | {"sequences": sequences + point["sequences"], "seconds": seconds + point["seconds"]}
-        for point in result["curve"]
-    ]
-    return result | {
-        # Runs of one group have the same command.
-        "commands": list(dict.fromkeys(earlier["commands"] + result["commands"])),
-        "commits": list(dict.fromkeys(earlier["commits"] + result["commits"])),
-        "machines": list(dict.fromkeys(earlier.get("machines", []) + result["machines"])),
-        "sequences_seen": sequences + result["sequences_seen"],
-        "training_seconds": seconds + result["training_seconds"],
-        # Where one ends the other begins, with the same weights.
-        "curve": [point for point in earlier["curve"] if point["sequences"] < sequences] + own,
-    }
-
-
 def learning_curve(log):
     """Return the errors on test sequences in the log of a run, by sequences and seconds."""
     return [
@@ -124,25 +78,3 @@ def learning_curve(log):
         for line in log
         if "evaluation" in line
     ]
-
-
-def _training(saved):
-    """Return the training behind the weights of a checkpoint."""
-    metadata, position = saved.metadata, saved.position
-    if "result" in metadata:  # of a finished run, packed by `export`
-        kept = ("commits", "sequences_seen", "training_seconds", "curve")
-        training = {name: metadata["result"][name] for name in kept}
-        return training | {
-            "commands": metadata["commands"],
-            "machines": provenance.machines(metadata["result"]),
-        }
-    log = [line for line in read_log(saved.path.parent) if line["step"] <= position["step"]]
-    own = {
-        "commands": metadata["commands"],
-        "commits": metadata["commits"],
-        "machines": metadata.get("machines", []),
-        "sequences_seen": position["step"] * metadata["loop"]["batch"],
-        "training_seconds": position["seconds"],
-        "curve": learning_curve(log),
-    }
-    return with_earlier(own, metadata.get("earlier"))

@@ -14,11 +14,21 @@ from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, prediction, scores
 from nnlite.train.real_video.crops import drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
-from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, Settings
-from nnlite.train.real_video.videos import TestClips, default_folders, find_videos, load_clips, video_name
+from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, TESTED_ON, Settings
+from nnlite.train.real_video.videos import (
+    TestClips,
+    default_folders,
+    draw_missing_videos,
+    find_test_videos,
+    find_videos,
+    load_clips,
+    video_name,
+)
 from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import Experiment, Sequence
+from nnlite.train.runs.export import export
+from nnlite.train.runs.starting_weights import start_with, with_earlier
 
 MODEL_NAME = "ae_convlstm_flow"
 #: Rows of Figure 6.
@@ -30,7 +40,8 @@ class RealVideo(Experiment):
 
     kind = command = "real_video"
     unit, offset, prefetch = "clips", GREY, True
-    modes: ClassVar = {"predict": prediction.predict_video}
+    variant = "video"
+    modes: ClassVar = {"predict": prediction.predict_video, "export": export}
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
     description = (
         "Train AE-ConvLSTM-flow to predict the next frame of real video, from any folder of\n"
@@ -58,13 +69,27 @@ class RealVideo(Experiment):
         preset = PRESETS[given.get("preset", cls.preset)]
         return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
 
+    @classmethod
+    def reopened(cls, settings, given, path, resuming):
+        """Packed weights name videos without their folders: scored are those that are found here."""
+        if settings.videos and not Path(settings.videos[0]).is_absolute():
+            settings = replace(settings, videos=default_folders(), test=None, splits=None)
+        return replace(settings, **given)
+
     def load(self, training=True):
         """Read the training and the test videos; ValueError when a resumed run began with others."""
+        if self.settings.steps > self.settings.frames - 2:
+            raise ValueError(
+                f"--steps {self.settings.steps} of clips of {self.settings.frames} frames leaves less than "
+                "two to be seen; --predict can look further ahead"
+            )
         if not training:
             return
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
             raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
+        if not self.settings.videos:
+            draw_missing_videos(self.folder)
         training, _ = self.sources
         self.clips = load_clips(training, self.settings, self.settings.stride)
         print(f"To train on: {self.clips.describe()}")
@@ -85,8 +110,9 @@ class RealVideo(Experiment):
     @cached_property
     def test(self):
         """The clips to score, read when they are first needed."""
-        _, sources = self.sources
-        clips = TestClips(sources, self.settings)
+        settings = self.settings
+        sources = find_test_videos(settings) if settings.test else self.sources[1]
+        clips = TestClips(sources, settings)
         print(f"To test on: {clips.describe()}")
         return clips
 
@@ -116,6 +142,12 @@ class RealVideo(Experiment):
             for weight, trained in zip(self.whole.parameters()[0], model.parameters()[0], strict=True):
                 weight[...] = trained
         return self.whole
+
+    def start(self, model):
+        return start_with(self, model, self.settings.weights) if self.settings.weights else {}
+
+    def continues_curve(self, earlier):
+        return all(getattr(earlier, name) == getattr(self.settings, name) for name in TESTED_ON)
 
     def describe(self, model):
         settings = self.settings
@@ -161,7 +193,7 @@ class RealVideo(Experiment):
         return {
             "experiment": self.settings.kept("experiment"),
             "parameters": models.count_parameters(model),
-            **scores.score(model, self.test),
+            **scores.score(model, self.test, self.settings.steps),
             "hardware": provenance.hardware(model.device),
         }
 
@@ -172,16 +204,21 @@ class RealVideo(Experiment):
         rows = self.test.most_changing(ROWS)
         titles = [video_name(source)[:24] for source in rows]
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
+        if "ahead" in result:
+            figures.draw_ahead(folder / "ahead.png", result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         figures.draw_curves(folder / "curves.png", log, result["scores"], self.settings.loss)
         self.draw(folder, model, result)
         page_of_run(folder, self)
 
-    def completed(self, result, metadata, log):
+    @staticmethod
+    def curve(log):
         names = ("sequences", "seconds", "evaluation")
-        curve = [{name: line[name] for name in names} for line in log if "evaluation" in line]
-        return result | {"curve": curve}
+        return [{name: line[name] for name in names} for line in log if "evaluation" in line]
+
+    def completed(self, result, metadata, log):
+        return with_earlier(result | {"curve": self.curve(log)}, metadata.get("earlier"))
 
     @staticmethod
     def anonymised(result):

@@ -4,9 +4,11 @@ from matplotlib.figure import Figure
 
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.real_video.baselines import NAMES
 from nnlite.train.real_video.panels import as_picture, flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
+from nnlite.train.report.tables import psnr
 
 
 def draw_figure6(path, model, clips, chosen, titles):
@@ -60,3 +62,18 @@ def draw_curves(path, log, scores, loss="square"):
         },
     }
     figures.draw_curves(path, [panel])
+
+
+def draw_ahead(path, result):
+    """Draw PSNR and SSIM at each step ahead, the model's as a line and those without training dashed."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for name, values in result.items():
+        measures = {"PSNR, dB": [psnr(error) for error in values["squared"]], "SSIM": values["ssim"]}
+        for axis, (label, measure) in zip(axes, measures.items()):
+            style = "o-" if name == "model" else "--"
+            axis.plot(range(1, len(measure) + 1), measure, style, label=NAMES[name])
+            axis.set(xlabel="frames ahead", ylabel=label)
+    axes[0].set_title("Predictions fed back")
+    axes[1].legend()
+    figure.savefig(path, dpi=110)

@@ -1,4 +1,4 @@
-"""The pictures of a rendered video: last frame, prediction, flow and error side by side."""
+"""The pictures of a rendered video: last frame, predictions, flow and errors side by side."""
 
 from itertools import chain
 
@@ -19,14 +19,18 @@ class Panels:
     """Draws predicted frames, one picture (H, W, 3), uint8, for each.
 
     One scale of the flow serves for the whole video, taken from its beginning; until then frames wait.
+    steps: above 1, there are panels also for what was predicted of the same frame so many frames ahead.
     """
 
-    def __init__(self):
-        self._waiting, self._longest = [], None
+    def __init__(self, steps=1):
+        self._steps, self._waiting, self._longest = steps, [], None
 
-    def add(self, predicted, frame):
-        """Yield the pictures that can be drawn now that a `PredictedFrame` and the true frame are here."""
-        self._waiting.append((predicted, frame))
+    def add(self, predicted, frame, farthest=None):
+        """Yield the pictures that can be drawn now that a `PredictedFrame` and the true frame are here.
+
+        farthest: the prediction of the same frame `steps` ahead, where that is above 1.
+        """
+        self._waiting.append((predicted, frame, farthest))
         if self._longest is not None or len(self._waiting) == _SCALED_BY:
             yield from self.remaining()
 
@@ -35,23 +39,27 @@ class Panels:
         if self._waiting and self._longest is None:
             self._begin()
         while self._waiting:
-            predicted, frame = self._waiting.pop(0)
-            yield self._draw(predicted, frame)
+            yield self._draw(*self._waiting.pop(0))
 
     def _begin(self):
         """Set the scale of the flow and draw what is the same in all pictures."""
-        flows = np.stack([predicted.flow for predicted, _ in self._waiting])
+        flows = np.stack([predicted.flow for predicted, *_ in self._waiting])
         self._longest = flow_scale(flows)
         height, width = flows.shape[1:3]
         self._factor = max(1, round(_PANEL / height))
         titles = ["last frame seen", "prediction of the next", f"flow (rim: {self._longest:.1f} px)"]
-        self._head = _head([*titles, f"error (white: {WHITE})"], self._factor * width)
+        titles.append(f"error (white: {WHITE})")
+        if self._steps > 1:
+            titles += [f"predicted {self._steps} frames ahead", "error of that"]
+        self._head = _head(titles, self._factor * width)
         self._wheel = colour_wheel(max(8, self._factor * min(height, width) // 4))
 
-    def _draw(self, predicted, frame):
-        error = np.minimum(np.abs(predicted.prediction - frame).mean(axis=0, keepdims=True) / WHITE, 1)
+    def _draw(self, predicted, frame, farthest):
         flow = flow_colours(predicted.flow, self._longest)
-        parts = [as_picture(predicted.last), as_picture(predicted.prediction), flow, as_picture(error)]
+        parts = [as_picture(predicted.last), as_picture(predicted.prediction), flow]
+        parts.append(_error(predicted.prediction, frame))
+        if farthest is not None:
+            parts += [as_picture(farthest), _error(farthest, frame)]
         parts = [part.repeat(self._factor, axis=0).repeat(self._factor, axis=1) for part in parts]
         parts[2][-len(self._wheel) :, -len(self._wheel) :] = self._wheel
         return np.concatenate([self._head, np.concatenate(list(_spaced(parts)), axis=1)])
@@ -66,6 +74,11 @@ def as_picture(frame):
     """Return a frame (1 or 3, H, W) with values in [0, 1] as (H, W, 3), uint8."""
     levels = np.rint(255 * np.clip(frame, 0, 1)).astype(np.uint8)
     return np.broadcast_to(np.moveaxis(levels, 0, -1), (*frame.shape[1:], 3))
+
+
+def _error(prediction, frame):
+    """Return the picture of the error of a predicted frame."""
+    return as_picture(np.minimum(np.abs(prediction - frame).mean(axis=0, keepdims=True) / WHITE, 1))
 
 
 def _spaced(parts):

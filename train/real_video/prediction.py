@@ -14,6 +14,9 @@ from nnlite.data.flow import write_flo
 from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.files import replacing
+from nnlite.models.feedback import LookAhead
+from nnlite.models.unit_range import UnitRange
+from nnlite.train.real_video.ahead import StreamScores, format_table
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
@@ -27,12 +30,14 @@ GREY = 0.5
 class PredictedFrame:
     """The next frame of a video, predicted after frame `last`; both (C, H, W) with values in [0, 1].
 
-    flow: from `last` to the predicted frame, (H, W, 2) of (u, v) in pixels.
+    flow: from `last` to the predicted frame, (H, W, 2) of (u, v) in pixels. further: the frames after that,
+    each predicted from the predictions before it.
     """
 
     last: np.ndarray
     prediction: np.ndarray
     flow: np.ndarray
+    further: tuple = ()
 
 
 class RunningError:
@@ -59,26 +64,27 @@ class RunningError:
 
 
 def predict(model, frames):
-    """Return the predicted next frames of `frames` (T, N, C, H, W) and the flow (T, N, H, W, 2) in pixels.
-
-    Values that no picture has, below 0 and above 1, are cut off.
-    """
-    output = model.forward(backend.asarray(frames - np.float32(GREY), model.dtype, model.device))
-    predictions = np.clip(backend.as_numpy(output) + np.float32(GREY), 0, 1)
-    return predictions, np.moveaxis(backend.as_numpy(model.flow), 2, -1)
+    """Return the predicted next frames of `frames` (T, N, C, H, W) and the flow (T, N, H, W, 2) in pixels."""
+    predictions = UnitRange(model, GREY).forward(backend.asarray(frames, model.dtype, model.device))
+    return backend.as_numpy(predictions), np.moveaxis(backend.as_numpy(model.flow), 2, -1)
 
 
 @contextmanager
-def streaming(model):
+def streaming(model, steps=1):
     """Return, as a context, a function that takes one frame (C, H, W) after the other of a video.
 
     It returns the `PredictedFrame` that follows, the same as if the whole video were predicted at once: the
-    model remembers from frame to frame. Of the frames themselves none is kept.
+    model remembers from frame to frame. Of the frames themselves none is kept. steps: how many frames to
+    predict after each.
     """
+    pictures = UnitRange(model, GREY)
+    look_ahead = LookAhead(pictures) if steps > 1 else None
 
     def predict_next(frame):
-        predictions, flows = predict(model, frame[None, None])
-        return PredictedFrame(frame, predictions[0, 0], flows[0, 0].copy())
+        prediction = pictures.forward(backend.asarray(frame[None, None], model.dtype, model.device))
+        flow = np.moveaxis(backend.as_numpy(model.flow)[0, 0], 0, -1).copy()
+        further = backend.as_numpy(look_ahead.go_on(prediction, steps - 1)) if look_ahead else ()
+        return PredictedFrame(frame, backend.as_numpy(prediction)[0, 0], flow, tuple(f[0] for f in further))
 
     with nn.evaluating(model), nn.remembering(model):
         yield predict_next
@@ -87,7 +93,7 @@ def streaming(model):
 def predict_video(experiment, given, line):
     """Render a video with a trained model, and write its flow if asked to; return the exit status."""
     path, video = given["predict"]
-    opened, model, _ = load_trained(experiment, Path(path), given)
+    opened, model, _ = load_trained(experiment, path, given)
     out = Path(given.get("out", f"runs/predictions/{Path(video).stem}.mp4"))
     render(model, opened.settings, video, out, given.get("save_flow"))
     return 0
@@ -110,11 +116,11 @@ def render(model, settings, video, out, save_flow=None):
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",
     }
     source = tqdm(source, "predicting", count, unit=" frames")
-    errors = RunningError()
+    errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         flow_writer(save_flow, metadata) as write_flow,
-        closing(predicted_pictures(model, video, source, errors, write_flow)) as pictures,
+        closing(predicted_pictures(model, video, source, errors, write_flow, further)) as pictures,
     ):
         write_video(out, pictures, rate)
     print(
@@ -122,24 +128,38 @@ def render(model, settings, video, out, save_flow=None):
         f"{height}x{width} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
         f"{psnr(errors.copy):.1f} dB"
     )
+    if further:
+        print(f"Predictions fed back, PSNR in dB and SSIM:\n\n{format_table(further.scores.result())}\n")
     print(f"The video is {out}" + (f", the flow {save_flow}" if save_flow else ""))
 
 
-def predicted_pictures(model, video, frames, errors, write_flow):
+def predicted_pictures(model, video, frames, errors, write_flow, further=None):
     """Yield the pictures of a rendered video; on the way add up its errors and write its flow.
 
-    ValueError, naming the video, when it has a single frame.
+    further: the `StreamScores` to add to, if several steps ahead are predicted; there are pictures then from
+    the first frame on that has been predicted all of them ahead. ValueError, naming the video, when it has
+    no frame that has.
     """
-    panels, predicted = Panels(), None
-    with streaming(model) as predict_next:
+    steps = further.steps if further else 1
+    panels, predicted, drawn = Panels(steps), None, False
+    with streaming(model, steps) as predict_next:
         for frame in frames:
             if predicted is not None:
                 errors.add(predicted, frame)
-                yield from panels.add(predicted, frame)
+                farthest = further.farthest if further else None
+                if further:
+                    further.compare(frame)
+                if steps == 1 or farthest is not None:
+                    drawn = True
+                    yield from panels.add(predicted, frame, farthest)
             predicted = predict_next(frame)
+            if further:
+                further.expect(predicted)
             write_flow(predicted.flow)
-    if not errors.count:
-        raise ValueError(f"{video}: a video of one frame has none to compare predictions with")
+    if not drawn:
+        few = "one frame" if steps == 1 else f"{errors.count + 1} frames"
+        wanted = f" {steps} steps ahead" if steps > 1 else ""
+        raise ValueError(f"{video}: a video of {few} has none to compare predictions with{wanted}")
     yield from panels.remaining()
 
 

@@ -1,33 +1,18 @@
 """How well frames of real video are predicted: by the model, by copying, and by extrapolating the motion."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 import nnlite as nn
-from nnlite.train.real_video.lucas_kanade import extrapolate
-from nnlite.train.real_video.prediction import predict
+from nnlite.train.real_video import ahead, by_motion
+from nnlite.train.real_video.baselines import NAMES, extrapolate_all, motion_between
+from nnlite.train.real_video.prediction import GREY, predict
 from nnlite.train.real_video.videos import video_name
 from nnlite.train.report.tables import format_markdown, psnr
 
 #: Clips at once.
 BATCH = 4
-NAMES = {
-    "model": "AE-ConvLSTM-flow",
-    "zero_flow": "the same with zero flow",
-    "copy": "last frame copied",
-    "motion": "motion extrapolated (Lucas-Kanade)",
-}
-
-
-def extrapolate_all(frames):
-    """Return the next frames (T, N, C, H, W) if all moves on as between the last two of `frames`.
-
-    The first frame, which has none before it, is copied.
-    """
-    predictions = frames.copy()
-    for t in range(1, len(frames)):
-        for n in range(frames.shape[1]):
-            predictions[t, n] = extrapolate(frames[t - 1, n], frames[t, n])
-    return predictions
 
 
 def model_errors(model, clips, chosen):
@@ -37,22 +22,14 @@ def model_errors(model, clips, chosen):
     return np.concatenate(errors)
 
 
-def errors_without_flow(model, clips, chosen):
-    """Return the errors of the model with its flow held at zero: what encoder and decoder lose."""
+@contextmanager
+def _zero_flow(model):
+    """Return a context in which the flow of the model is held at zero: what encoder and decoder lose."""
     before, model.hold_flow = model.hold_flow, True
     try:
-        return model_errors(model, clips, chosen)
+        yield
     finally:
         model.hold_flow = before
-
-
-def baseline_errors(clips, chosen):
-    """Return {"copy": errors, "motion": errors} of what needs no training, each (clips, steps, 2)."""
-    copied, extrapolated = [], []
-    for frames in _batches(clips, chosen):
-        copied.append(_errors(frames[:-1], frames[1:]))
-        extrapolated.append(_errors(extrapolate_all(frames[:-1]), frames[1:]))
-    return {"copy": np.concatenate(copied), "motion": np.concatenate(extrapolated)}
 
 
 def summary(errors):
@@ -64,19 +41,41 @@ def summary(errors):
     return result
 
 
-def score(model, test):
-    """Return the scores of model and baselines, over all `TestClips` and for each video, ready for JSON."""
-    errors = {
-        "model": model_errors(model, test.clips, test.chosen),
-        "zero_flow": errors_without_flow(model, test.clips, test.chosen),
-        **baseline_errors(test.clips, test.chosen),
-    }
+def score(model, test, steps=1):
+    """Return the scores of model and baselines, over all `TestClips` and for each video, ready for JSON.
+
+    steps: above 1, also those of the last so many frames of each clip, predicted from the frames before.
+    """
+    errors, errors_by_motion = {name: [] for name in NAMES}, by_motion.ErrorsByMotion()
+    with nn.evaluating(model):
+        for frames in _batches(test.clips, test.chosen):
+            motion = motion_between(frames)
+            predictions = {"model": predict(model, frames[:-1])[0]}
+            with _zero_flow(model):
+                predictions["zero_flow"] = predict(model, frames[:-1])[0]
+            predictions["copy"] = frames[:-1]
+            predictions["motion"] = extrapolate_all(frames[:-1], motion[:-1])
+            for name, predicted in predictions.items():
+                errors[name].append(_errors(predicted, frames[1:]))
+            errors_by_motion.add(predictions, frames[1:], motion)
+    errors = {name: np.concatenate(parts) for name, parts in errors.items()}
     videos = []
     for source in dict.fromkeys(test.sources):
         of_video = np.array([other == source for other in test.sources])
         scores = {name: summary(values[of_video]) for name, values in errors.items()}
-        videos.append({"video": video_name(source), "clips": int(of_video.sum())} | scores)
-    return {"scores": {name: summary(values) for name, values in errors.items()}, "videos": videos}
+        about = {"video": video_name(source), "clips": int(of_video.sum())}
+        videos.append(about | {"over_copy": _over_copy(scores)} | scores)
+    result = {"scores": {name: summary(values) for name, values in errors.items()}, "videos": videos}
+    result["by_motion"] = errors_by_motion.result()
+    if steps > 1:
+        result["ahead"] = ahead.score(model, _batches(test.clips, test.chosen), steps, GREY)
+    return result
+
+
+def _over_copy(scores):
+    """Return by how much the PSNR of the model is above that of the copy, in dB; None if nothing changes."""
+    model, copy = (scores[name]["all"]["squared"] for name in ("model", "copy"))
+    return psnr(model) - psnr(copy) if model and copy else None
 
 
 def most_changing(result):
@@ -97,18 +96,26 @@ def format_tables(result):
             video["video"],
             str(video["clips"]),
             *(f"{psnr(video[name]['all']['squared']):.1f}" for name in NAMES),
+            "-" if video["over_copy"] is None else f"{video['over_copy']:+.2f}",
         ]
         for video in result["videos"]
     ]
-    return "\n".join(
-        [
-            format_markdown(head, rows),
-            "",
-            "PSNR in dB, all steps:",
-            "",
-            format_markdown(["", "clips", *NAMES.values()], by_video),
-        ]
-    )
+    blocks = [
+        format_markdown(head, rows),
+        "PSNR in dB, all steps; the model's over that of the copy:",
+        format_markdown(["", "clips", *NAMES.values(), "over the copy"], by_video),
+    ]
+    compared = [video for video in result["videos"] if video["over_copy"] is not None]
+    if compared:
+        worst = min(compared, key=lambda video: video["over_copy"])
+        blocks.append(f"Beside its copy {worst['video']} is worst: {worst['over_copy']:+.2f} dB.")
+    blocks += [
+        "Squared error over that of the copy, by Lucas-Kanade's motion from the frame before:",
+        by_motion.format_table(result["by_motion"]),
+    ]
+    if "ahead" in result:
+        blocks += ["Predictions fed back, PSNR in dB and SSIM:", ahead.format_table(result["ahead"])]
+    return "\n\n".join(blocks)
 
 
 def _batches(clips, chosen):

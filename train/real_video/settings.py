@@ -4,10 +4,15 @@ from dataclasses import dataclass
 
 from nnlite.data.clips import USUAL_MAX_JUMP
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, TRAINING, Preset, option, whole
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, option, whole
 
 #: In place of the video to render after training.
 NO_VIDEO = "none"
+#: The settings that say on which frames a run is scored.
+TESTED_ON = (
+    *("videos", "test", "test_share", "splits", "split"),
+    *("size", "colour", "rate", "frames", "max_jump", "test_clips"),
+)
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,18 @@ class Settings(RunOptions):
     predict: tuple | None = option(
         None,
         "render what a trained model predicts of a video of any length, a file or a folder of pictures, "
-        "as --out, .mp4 or .gif (default: runs/predictions/<name>.mp4)",
+        "as --out, .mp4 or .gif (default: runs/predictions/<name>.mp4); with the word 'pretrained' the one "
+        "that comes with the package",
         path=("CHECKPOINT", "VIDEO"),
         mode=("out", "device"),
         nargs=2,
+    )
+    export: str | None = option(
+        None,
+        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
+        "file --out, whose name then is MODEL_VARIANT.h5",
+        path="RUN",
+        mode=("out",),
     )
     save_flow: str | None = option(
         None,
@@ -68,6 +81,7 @@ class Settings(RunOptions):
         type=whole(2),
         metavar=("HEIGHT", "WIDTH"),
         nargs=2,
+        modes=("predict", "evaluate"),
     )
     crop: tuple | None = option(
         None,
@@ -105,7 +119,22 @@ class Settings(RunOptions):
     cache_mib: int = option(
         256, "memory for decoded frames of training clips", DATA, least=0, modes=("resume", "evaluate")
     )
+    steps: int = option(
+        1,
+        "frames to predict ahead, each from the predictions before it: scored of the last N of each test "
+        "clip and, with --predict, after each frame, beside the copy and the motion carried on",
+        DATA,
+        modes=("predict", "evaluate"),
+    )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
+    weights: str | None = option(
+        None,
+        "start with the trained weights of this checkpoint or run, of frames of any size, or with the word "
+        "'pretrained' with those that come with the package",
+        MODEL,
+        path="CHECKPOINT",
+        kept=(),
+    )
     loss: str = option(
         "square",
         "of a pixel: its squared error, eq. 4, or by Charbonnier's loss its absolute one, smooth at zero",
@@ -173,6 +202,8 @@ PRESETS = {
     ),
 }
 EPILOG = """\
+In place of a trained model --predict, --evaluate and --weights take a checkpoint, the folder of a run, or the
+word 'pretrained' for the model that comes with the package; a model predicts frames of any --size.
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
 inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
 before, are left out. Files that cannot be read, or not to their end, are named and left out. Ctrl-C saves the

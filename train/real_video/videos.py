@@ -23,25 +23,36 @@ def default_folders():
     return tuple(str(folder) for folder in folders if folder.is_dir()) or None
 
 
+def draw_missing_videos(folder):
+    """Draw the videos that a run without any learns from, in its `folder`."""
+    print(
+        "No videos here: name folders of them with --videos, or the folder above videos/ in the\n"
+        "environment variable NNLITE_DATA. In their place some drawn by this command, textured shapes\n"
+        "that move.\n"
+    )
+    draw_videos((folder / DRAWN).resolve())
+
+
 def find_videos(settings, folder):
-    """Return the training and the test sources; drawn ones in the run's `folder` where none are named."""
-    if settings.videos:
-        folders = [Path(name).resolve() for name in settings.videos]
-    else:
-        print(
-            "No videos here: name folders of them with --videos, or the folder above videos/ in the\n"
-            "environment variable NNLITE_DATA. In their place some drawn by this command, textured shapes\n"
-            "that move.\n"
+    """Return the training and the test sources; the drawn ones in the run's `folder` where none are named."""
+    folders = [Path(name).resolve() for name in settings.videos or (folder / DRAWN,)]
+    if not settings.videos and not folders[0].is_dir():
+        raise FileNotFoundError(
+            "the videos that the model learned from are not here: name some to score it on with --test, or "
+            "the folder above videos/ in the environment variable NNLITE_DATA"
         )
-        folders = [(folder / DRAWN).resolve()]
-        draw_videos(folders[0])
     if settings.splits:
         return read_split(folders[0], settings.splits, settings.split)
     sources = [source for place in folders for source in find_sources(place)]
     if settings.test:
-        return sources, [source for place in settings.test for source in find_sources(place)]
+        return sources, find_test_videos(settings)
     # The seed of a run does not change the split: all runs are scored on the same videos.
     return split_sources(sources, os.path.commonpath(folders), settings.test_share)
+
+
+def find_test_videos(settings):
+    """Return the sources in the folders that the settings name for the test."""
+    return [source for place in settings.test for source in find_sources(place)]
 
 
 def load_clips(sources, settings, stride):

@@ -3,8 +3,10 @@
 import shlex
 from pathlib import Path
 
+from nnlite import checkpoint
+
 #: Of a checkpoint, which in every run has this name, the folder is named too.
-CHECKPOINT = "checkpoint.h5"
+CHECKPOINT = checkpoint.NAME
 
 
 def anonymised_command(command, path_flags):

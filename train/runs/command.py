@@ -49,7 +49,7 @@ def resume(experiment, given, command):
 
 def evaluate(experiment, given, command):
     """Score a checkpoint; with `out` also write the result and the pictures there."""
-    opened, model, saved = load_trained(experiment, Path(given["evaluate"]), given)
+    opened, model, saved = load_trained(experiment, given["evaluate"], given)
     opened.load(training=False)
     print(opened.describe(model))
     result = opened.score(model)

@@ -2,12 +2,13 @@
 
 import importlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 import nnlite as nn
-from nnlite import backend, checkpoint
+from nnlite import backend, checkpoint, models
 from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
@@ -16,6 +17,8 @@ KINDS = {
     "real_video": "nnlite.train.real_video.experiment:RealVideo",
     "camvid": "nnlite.train.camvid.experiment:LabelledVideo",
 }
+#: In place of a checkpoint: the weights that come with the package.
+PRETRAINED = "pretrained"
 #: How a checkpoint of before version 0.2, which does not name its kind, is told from others.
 _TELLING = {"digits": "moving_mnist", "signature": "real_video", "segmentation_weight": "camvid"}
 
@@ -47,6 +50,7 @@ class Experiment:
     #: What a training example is called; what is subtracted from all frames; batches made ahead of time?
     unit, offset, prefetch = "sequences", 0.0, False
     group = None  # the name of a group of runs
+    variant = ""  # what names of its pretrained weights add to that of the architecture
     #: {mode: function(experiment type, given, command)} of commands of its own.
     modes: ClassVar = {}
 
@@ -97,6 +101,19 @@ class Experiment:
         """Copy trained weights into a new model where the settings ask for them; return metadata to keep."""
         return {}
 
+    def weights_from(self, saved, model):
+        """Return a checkpoint to start from as one whose weights fit `model`."""
+        return saved
+
+    def continues_curve(self, earlier):
+        """Return whether a run with the settings `earlier` was scored on the same for its curve as this."""
+        raise NotImplementedError
+
+    @staticmethod
+    def curve(log):
+        """Return the scores in the log of a run, each with its "sequences" and "seconds"."""
+        raise NotImplementedError
+
     def evaluated_model(self, model):
         """Return the model to score, with the parameters of the one that is trained."""
         return model
@@ -138,6 +155,11 @@ class Experiment:
         """Return a result as it is written to a file."""
         return result
 
+    @classmethod
+    def published(cls, result):
+        """Return the result of a run without the folders of this machine, for packed weights."""
+        return cls.anonymised(result)
+
     def after(self, folder, model, result):
         """Do what is left when the result of a run has been written: nothing by default."""
 
@@ -156,26 +178,57 @@ class Experiment:
         raise NotImplementedError
 
 
-def reopen(experiment, path, given=None, *, resuming=False):
+def pretrained_of(experiment):
+    """Return {name: file} of the trained models of this experiment type that come with the package.
+
+    ValueError when there is none.
+    """
+    files = {name: models.pretrained_path(name) for name in models.pretrained_names()}
+    found = {name: path for name, path in files.items() if kind_of(checkpoint.load(path)) == experiment.kind}
+    if not found:
+        raise ValueError(f"there are no pretrained models of train.{experiment.kind} in {models.PRETRAINED}")
+    return found
+
+
+def load_checkpoint(experiment, where):
+    """Return the `Checkpoint` of this experiment type that a user names.
+
+    where: a file, the folder of a run, a name of `models.pretrained_names`, or the word 'pretrained', where
+    one such model comes with the package. ValueError when it is of something else.
+    """
+    if where == PRETRAINED:
+        found = pretrained_of(experiment)
+        if len(found) > 1:
+            raise ValueError(f"there are several pretrained models, name one: {', '.join(found)}")
+        (where,) = found
+    if where in models.pretrained_names() and not Path(where).exists():
+        where = models.pretrained_path(where)
+    saved = checkpoint.load(where)
+    kind = kind_of(saved)
+    if kind != experiment.kind:
+        other = f"one of train.{kind}, not of" if kind else "but not one of"
+        raise ValueError(f"{saved.path} is a checkpoint, {other} train.{experiment.kind}")
+    return saved
+
+
+def reopen(experiment, where, given=None, *, resuming=False):
     """Return (experiment, checkpoint) of a run of this experiment type.
 
-    given: what the user gives beside the path. ValueError when the checkpoint is of something else.
+    where: see `load_checkpoint`. given: what the user gives besides.
     """
-    saved = checkpoint.load(path)
-    if kind_of(saved) != experiment.kind:
-        raise ValueError(f"{path} is a checkpoint, but not one of train.{experiment.kind}")
+    saved = load_checkpoint(experiment, where)
     try:
         settings = settings_of(experiment.settings_type, saved)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; it was written by another version") from error
+        raise ValueError(f"{saved.path}: {error}; it was written by another version") from error
     known = experiment.settings_type.__dataclass_fields__
     given = {name: value for name, value in (given or {}).items() if known[name].metadata["mode"] is None}
-    return experiment(experiment.reopened(settings, given, path, resuming), path.parent), saved
+    return experiment(experiment.reopened(settings, given, saved.path, resuming), saved.path.parent), saved
 
 
-def load_trained(experiment, path, given=None):
+def load_trained(experiment, where, given=None):
     """Return (experiment, model, checkpoint): the trained model of a run, with its weights."""
-    experiment, saved = reopen(experiment, path, given)
+    experiment, saved = reopen(experiment, where, given)
     model = experiment.build_model(backend.resolve_device(experiment.settings.device))
     checkpoint.load_parameters(model, saved)
     return experiment, experiment.evaluated_model(model), saved

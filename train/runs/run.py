@@ -135,7 +135,8 @@ def early_end(trainer, unit, resume_command):
 def _trainer(experiment, model, options, folder, metadata):
     """Return the trainer of a run, whose checkpoints keep the commits and machines that trained it."""
     machine = provenance.format_hardware(provenance.hardware(model.device))
-    metadata |= {"kind": experiment.kind, "experiment": experiment.settings.kept("experiment")}
+    metadata |= {"kind": experiment.kind, "offset": experiment.offset}
+    metadata |= {"experiment": experiment.settings.kept("experiment")}
     for name, value in (("commits", provenance.commit()), ("machines", machine)):
         metadata[name] = list(dict.fromkeys([*metadata.get(name, []), value]))
     return Trainer(

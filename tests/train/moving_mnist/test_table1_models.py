@@ -154,11 +154,11 @@ def test_what_is_not_pretrained(pretrained, capsys):
         models.load_pretrained("ae_conv")
     for option in ("--evaluate", "--figures"):
         assert moving_mnist.main([option, "pretrained"]) == 2
-        assert "there are no pretrained models in" in capsys.readouterr().err
+        assert "there are no pretrained models of train.moving_mnist in" in capsys.readouterr().err
 
 
 def test_too_large_to_export(finished, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("nnlite.train.moving_mnist.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
+    monkeypatch.setattr("nnlite.train.runs.export.LIMIT", 50_000)  # bytes: ae_convlstm has 58,612
     assert moving_mnist.main(["--export", str(finished), "--out", str(tmp_path)]) == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(models.names()) - {"ae_convlstm"}
     assert "ae_convlstm is left out" in capsys.readouterr().out

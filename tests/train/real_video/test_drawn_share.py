@@ -10,13 +10,7 @@ from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.runs.experiment import load_trained
-from tests.toy_real_video import TOY, make_videos
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    """The folder of the toy's videos."""
-    return make_videos(tmp_path_factory.mktemp("videos"))
+from tests.toy_real_video import TOY
 
 
 def opened(videos, **settings):

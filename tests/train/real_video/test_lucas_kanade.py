@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from nnlite.data.moving_shapes import MovingShapes
-from nnlite.train.real_video.lucas_kanade import extrapolate, optical_flow, warp
+from nnlite.train.real_video.baselines import extrapolate_all, motion_between
+from nnlite.train.real_video.lucas_kanade import carry_on, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 
@@ -71,10 +72,32 @@ def test_extrapolation_continues_the_motion(channels):
     before, last, following = (
         np.repeat(texture((k * 2.0, k * -1.5))[None], channels, axis=0).astype(np.float32) for k in range(3)
     )
-    predicted = extrapolate(before, last)
-    assert predicted.shape == last.shape
+    predicted = extrapolate_all(
+        np.stack([before, last])[:, None], motion_between(np.stack([before, last])[:, None])
+    )
+    np.testing.assert_array_equal(predicted[0, 0], before)
+    predicted = predicted[1, 0]
     wrong, copied = (np.abs(frame - following)[:, 8:-8, 8:-8].mean() for frame in (predicted, last))
     assert wrong < 0.1 * copied
+
+
+def test_the_motion_is_carried_on_for_several_steps():
+    before, last, *following = (texture((k * 2.0, k * -1.5))[None].astype(np.float32) for k in range(6))
+    carried = carry_on(last, optical_flow(last[0], before[0]), 4)
+    for predicted, frame in zip(carried, following, strict=True):
+        wrong, copied = (np.abs(found - frame)[:, 12:-12, 12:-12].mean() for found in (predicted, last))
+        assert wrong < 0.15 * copied
+
+
+def test_the_flow_is_moved_along_by_itself():
+    """On a ramp and a flow that grows evenly, where reading between pixels is exact."""
+    x = np.arange(30, dtype=np.float32)
+    ramp, flow = np.tile(x, (1, 4, 1)), np.zeros((4, 30, 2), np.float32)
+    flow[..., 0] = -0.1 * x
+    first, second = carry_on(ramp, flow, 2)
+    np.testing.assert_allclose(first[0, 2], 0.9 * x, rtol=1e-5)
+    # f'(x) = f(x + f(x)) = -0.09 x, and from there f once more: 0.91 x - 0.091 x.
+    np.testing.assert_allclose(second[0, 2], 0.819 * x, rtol=1e-5)
 
 
 def test_moving_shapes_have_the_flow_that_they_were_drawn_with():

@@ -21,20 +21,8 @@ from nnlite.train.runs.experiment import load_trained, reopen
 from nnlite.train.runs.loop import Trainer, read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
-from tests.toy_real_video import TOY, make_videos, scene, train_toy
+from tests.toy_real_video import TOY, scene
 from tests.video_files import make_video
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    """The folder of the toy's videos."""
-    return make_videos(tmp_path_factory.mktemp("videos"))
-
-
-@pytest.fixture(scope="module")
-def finished(videos, tmp_path_factory):
-    """The folder of a toy run."""
-    return train_toy(videos, tmp_path_factory.mktemp("runs") / "finished")
 
 
 def result_of(folder):

@@ -20,20 +20,8 @@ from nnlite.train.real_video.prediction import (
     streaming,
 )
 from nnlite.train.runs.experiment import load_trained
-from tests.toy_real_video import SIZE, make_videos, scene, train_toy
+from tests.toy_real_video import SIZE, scene
 from tests.video_files import cut, make_video
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    """The folder of the toy's videos."""
-    return make_videos(tmp_path_factory.mktemp("videos"))
-
-
-@pytest.fixture(scope="module")
-def finished(videos, tmp_path_factory):
-    """The folder of a toy run."""
-    return train_toy(videos, tmp_path_factory.mktemp("runs") / "finished")
 
 
 @pytest.mark.parametrize("place", ["flow", "flow.h5"])

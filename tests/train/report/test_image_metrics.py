@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnlite.train.moving_mnist import image_metrics
+from nnlite.train.report import image_metrics
 
 
 @pytest.fixture

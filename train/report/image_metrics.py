@@ -1,6 +1,7 @@
 """Errors of predicted frames as OpenSTL defines them (Tan et al. 2023, arXiv:2306.11249; core/metrics.py).
 
-All are of values in [0, 1] and of one frame; what is reported is the mean over all frames of all sequences.
+All are of values in [0, 1] and of one frame; what is reported there is the mean over all frames of all
+sequences.
 """
 
 import numpy as np
@@ -28,16 +29,16 @@ def signal_to_noise(prediction, truth):
         return -10 * np.log10(squared_error(prediction, truth) / pixels)
 
 
-def structural_similarity(prediction, truth):
-    """Return the mean structural similarity of each frame, (N,), of frames (N, 1, H, W) of at least 7 x 7.
+def structural_similarity(prediction, truth, data_range=RANGE):
+    """Return the mean structural similarity of each frame, (N,), of frames (N, C, H, W) of at least 7 x 7.
 
     Wang et al. 2004 as scikit-image computes it by default: uniform windows of 7 x 7 that lie in the frame,
-    variances divided by 48.
+    variances divided by 48; the mean over the channels. data_range: of the values, 1 for those from 0 to 1.
     """
-    a, b = (frames[:, 0].astype(np.float64) for frames in (prediction, truth))
+    a, b = (frames.astype(np.float64) for frames in (prediction, truth))
 
     def mean(values):
-        return uniform_filter(values, size=(1, WINDOW, WINDOW))
+        return uniform_filter(values, size=(1, 1, WINDOW, WINDOW))
 
     mean_a, mean_b = mean(a), mean(b)
     unbiased = WINDOW**2 / (WINDOW**2 - 1)
@@ -45,12 +46,12 @@ def structural_similarity(prediction, truth):
         unbiased * (mean(x * y) - mean_x * mean_y)
         for x, y, mean_x, mean_y in ((a, a, mean_a, mean_a), (b, b, mean_b, mean_b), (a, b, mean_a, mean_b))
     )
-    c1, c2 = (K1 * RANGE) ** 2, (K2 * RANGE) ** 2
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     similarity = ((2 * mean_a * mean_b + c1) * (2 * cov + c2)) / (
         (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
     )
     pad = WINDOW // 2
-    return similarity[:, pad:-pad, pad:-pad].mean(axis=(1, 2))
+    return similarity[..., pad:-pad, pad:-pad].mean(axis=(1, 2, 3))
 
 
 METRICS = {

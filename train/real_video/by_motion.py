@@ -1,0 +1,52 @@
+"""Errors by motion: of pixels that move, that hardly do, and that stand still, as Lucas-Kanade sees it."""
+
+import numpy as np
+
+from nnlite.train.real_video.baselines import NAMES
+from nnlite.train.report.tables import format_markdown
+
+#: The classes, by the length of the motion in pixels a frame, and where each ends.
+CLASSES = {"still": "below 0.2", "slow": "0.2 to 1", "fast": "more than 1"}
+_ENDS = (0.2, 1.0)
+
+
+class ErrorsByMotion:
+    """The squared errors of each class, added up over any number of sequences."""
+
+    def __init__(self):
+        self._pixels, self._sums = np.zeros(len(CLASSES), int), {}
+
+    def add(self, predictions, truth, motion):
+        """Add {name: frames} and the true ones, (T, N, C, H, W), whose content has moved (T, N, H, W, 2)."""
+        kind = np.digitize(np.hypot(motion[..., 0], motion[..., 1]), _ENDS).ravel()
+        self._pixels += np.bincount(kind, minlength=len(CLASSES))
+        for name, frames in predictions.items():
+            squared = ((frames.astype(np.float64) - truth) ** 2).mean(axis=2).ravel()
+            sums = np.bincount(kind, squared, minlength=len(CLASSES))
+            self._sums[name] = self._sums.get(name, 0.0) + sums
+
+    def result(self):
+        """Return {class: {"pixels": share, "error": share of the copy's, "over_copy": {name: ratio}}}.
+
+        A ratio is that of the squared errors, None where that of the copy is zero.
+        """
+        copy = self._sums["copy"]
+        pixels, error = self._pixels / self._pixels.sum(), copy / (copy.sum() or 1.0)
+        found = {}
+        for k, name in enumerate(CLASSES):
+            ratios = {other: float(s[k] / copy[k]) if copy[k] else None for other, s in self._sums.items()}
+            found[name] = {"pixels": float(pixels[k]), "error": float(error[k]), "over_copy": ratios}
+        return found
+
+
+def format_table(result):
+    """Return the table in Markdown, a row for each class."""
+    compared = [name for name in NAMES if name != "copy"]
+    head = ["motion, pixels a frame", "pixels", "error of the copy", *(NAMES[name] for name in compared)]
+    rows = []
+    for name, title in reversed(CLASSES.items()):
+        found = result[name]
+        ratios = (found["over_copy"][other] for other in compared)
+        cells = ("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
+        rows.append([title, f"{found['pixels']:.1%}", f"{found['error']:.1%}", *cells])
+    return format_markdown(head, rows)
