@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import rich
 from .finite_differences import judge, moved
 
 TOLERANCE = 1e-6
@@ -45,6 +46,13 @@ class Check:
         notes = [f"{self.moved:,} of {self.size:,} entries"] if self.moved < self.size else []
         notes += [f"{self.kinks:,} at a kink"] if self.kinks else []
         return notes + ([f"{self.doubtful:,} in doubt"] if self.doubtful else [])
+
+
+class Checks(list[Check]):
+    """The checks of a module or a criterion; in a notebook a table with the worst entry marked."""
+
+    def _repr_html_(self) -> str:
+        return rich.checks_html(self, TOLERANCE)
 
 
 class Comparison:

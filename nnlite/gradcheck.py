@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, table
-from .comparison import TOLERANCE, Check, Comparison, agreement, worst
+from .comparison import TOLERANCE, Check, Checks, Comparison, agreement, worst
 from .criterion import Criterion
 from .finite_differences import STEP
 from .module import Module
@@ -47,7 +47,7 @@ def check_module(
     step: float = STEP,
     max_entries: int = 200,
     tolerance: float = TOLERANCE,
-) -> list[Check]:
+) -> Checks:
     """Compare a module's `update_grad_input` and `acc_grad_parameters` with central differences.
 
     module: any Module; a float64 copy of it is checked on the CPU, and the module is left as it is. input: an
@@ -73,7 +73,7 @@ def check_criterion(
     step: float = STEP,
     max_entries: int = 200,
     tolerance: float = TOLERANCE,
-) -> list[Check]:
+) -> Checks:
     """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`.
 
     A copy is checked, modules in it as float64 on the CPU; criterion and random generator are left as they
@@ -95,7 +95,7 @@ def check_criterion(
         grads = [g.copy() for g in table.leaves(criterion.backward(input, target))]
         compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
         arrays = zip(names, leaves, grads, strict=True)
-        return [check for what, x, grad in arrays for check in compare(what, x, grad)]
+        return Checks(check for what, x, grad in arrays for check in compare(what, x, grad))
     finally:
         default_generator.set_state(random_state)
 
@@ -129,7 +129,7 @@ def _check_copy(module, input, rng, seed, step, max_entries, tolerance):
     magnitudes = [*(float(np.linalg.norm(r * y)) for r, y in zip(weights, base)), abs(base_penalty)]
     resolution = np.finfo(np.float64).eps * float(np.linalg.norm(magnitudes))
     compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
-    checks = [_untouched(untouched, [*table.leaves(input), *table.leaves(grad_output)])]
+    checks = Checks([_untouched(untouched, [*table.leaves(input), *table.leaves(grad_output)])])
     arrays = list(zip(input_names, leaves, grads, strict=True))
     arrays += zip(names, module.parameters()[0], after_one)
     for what, array, grad in arrays:

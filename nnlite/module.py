@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from . import backend, parameters
+from . import backend, parameters, rich
 from .random import default_generator
 from .typing import Array, Number, Value
 
@@ -362,3 +362,6 @@ class Module:
 
     def __repr__(self) -> str:
         return self.name + self.describe()
+
+    def _repr_html_(self) -> str:
+        return rich.module_html(self)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sized
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend

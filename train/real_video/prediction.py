@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend

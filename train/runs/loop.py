@@ -15,7 +15,7 @@ from itertools import tee
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
