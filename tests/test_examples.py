@@ -13,6 +13,7 @@ from nnlite import models
 from nnlite.data import moving_mnist
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.video import video_info
+from nnlite.gradcheck import worst
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,3 +86,22 @@ def test_predictions_go_on_from_the_memory(monkeypatch):
     shown = list(names["pictures"](model, frames[:, 0]))
     middle = np.stack(shown)[:, :, 24:48, 0]
     assert np.abs(middle - 255 * whole[:, 0, 0]).max() < 0.6
+
+
+def test_the_notebook_runs(monkeypatch):
+    names = run(monkeypatch, "tutorial_notebook.py")
+    names["plt"].close()
+    assert worst(names["right"]).error < 1e-6 < worst(names["wrong"]).error
+    assert np.mean(names["losses"][-20:]) < 0.2 * np.mean(names["losses"][:5])
+    black, arriving = names["frames"][-1, :, 0] == 0, names["frames"][-1, :, 0] == 1
+    assert names["predicted"][arriving].mean() > 0.5 > 0.1 > names["predicted"][black].mean()
+    assert names["rows"].shape == (4 * 64, 3 * 64, 3)
+
+
+def test_the_notebook_is_one():
+    jupytext = pytest.importorskip("jupytext", reason="the extra `docs` is not installed")
+    cells = jupytext.read(ROOT / "examples" / "tutorial_notebook.py").cells
+    assert [cell.cell_type for cell in cells[:2]] == ["markdown", "code"] and len(cells) > 12
+    for cell in cells:
+        if cell.cell_type == "code":
+            compile(cell.source, "a cell", "exec")
