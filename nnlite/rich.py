@@ -1,7 +1,7 @@
 """Modules and check results as HTML tables, which notebooks show in place of their text."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,26 @@ WORST, WRONG = "background: #fff3c4", "background: #ffd2cc"
 
 
 def module_html(module: Any) -> str:
-    """Return a table of a module and all inside it: path, class, shapes and number of its own parameters."""
-    rows, total = [], 0
-    for path, inside in module.named_modules():
+    """Return a table of a module and all inside it: path, class, shapes and number of its own parameters.
+
+    A module that is assembled of containers, such as nn.LSTM, shows its named parts, the gates, instead.
+    """
+    rows = []
+    for path, inside in _named("", module):
         own = list(inside.own_parameters())
-        count = sum(weight.size for _, weight, _ in own)
-        total += count
         shapes = ", ".join(f"{name} {'×'.join(map(str, weight.shape))}" for name, weight, _ in own)
-        name = inside.name + inside.describe()
-        rows.append(("", [path or "(all)", name, shapes, f"{count:,}" if own else ""]))
+        count = f"{sum(weight.size for _, weight, _ in own):,}" if own else ""
+        rows.append(("", [path or "(all)", inside.name + inside.describe(), shapes, count]))
+    total = sum(weight.size for weight in module.parameters()[0])
     rows.append(("font-weight: bold", ["", f"{module.dtype} on {module.device}", "", f"{total:,}"]))
     return _table(["path", "module", "parameters", "number"], rows)
+
+
+def _named(path: str, module: Any) -> Iterator[tuple[str, Any]]:
+    yield path, module
+    parts = [(name, getattr(module, name)) for name in getattr(module, "part_names", ())]
+    for name, below in [part for part in parts if part[1] is not None] or module.children():
+        yield from _named(f"{path}.{name}" if path else name, below)
 
 
 def checks_html(checks: Sequence[Any], tolerance: float) -> str:

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 import nnlite as nn
 from nnlite.comparison import Check, Checks
@@ -21,6 +22,26 @@ def test_a_module_lists_all_inside_and_counts():
     assert [row[0] for row in cells] == ["path", "(all)", "0", "1", "2", "2.0", ""]
     assert cells[2] == ["0", "nn.Linear(3 -&gt; 4)", "weight 4×3, bias 4", "16"]
     assert cells[-1] == ["", "float32 on cpu", "", "24"] and cells[3][2:] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequencer(nn.LSTM(3, 4)),
+        nn.FastLSTM(3, 4),
+        nn.GRU(3, 4),
+        nn.Sequencer(nn.UntiedConvLSTM(2, 3, 9, 3, 3)),
+        nn.SeqConvLSTM(2, 3, 3),
+        nn.BiSequencer(nn.LSTM(3, 4, 9999, False)),
+    ],
+    ids=lambda module: type(module).__name__,
+)
+def test_memories_show_their_gates_and_all_that_is_trained(module):
+    cells = [row for _, row in rows(module._repr_html_())]
+    numbers = [int(row[3].replace(",", "")) for row in cells[1:] if row[3]]
+    assert sum(numbers[:-1]) == numbers[-1] and len(cells) < 45
+    paths = {path.removesuffix("." + path.split(".")[-1]) for path, _, _ in module.named_parameters()}
+    assert len(paths) == len({row[0] for row in cells[1:-1] if row[3]})
 
 
 def test_checks_mark_the_worst_entry():
