@@ -310,10 +310,15 @@ def test_a_phone_never_scrolls_sideways(browser, page, theme):
 
 def test_a_phone_shows_class_names_and_the_chosen_step(browser, page):
     show(browser, page[0], 320, "light")
-    names = (
-        "return [...document.querySelectorAll('.row-head .type')].map((e) => e.getBoundingClientRect().width)"
-    )
-    assert min(browser.execute_script(names)) > 20
+    widths = "return [...document.querySelectorAll('.row-head .type')].map((e) => e.offsetWidth)"
+    assert min(browser.execute_script(widths)) > 20
+    clipped = """
+      const names = [...document.querySelectorAll(".row-head .type")];
+      const right = (e) => e.getBoundingClientRect().right;
+      const beyond = (e) => right(e) > right(e.parentElement) + 1 || e.scrollWidth > e.clientWidth;
+      return names.filter(beyond).length;
+    """
+    assert browser.execute_script(clipped) == 0
     shown = """
       const sides = (selector) => document.querySelector(selector).getBoundingClientRect();
       const inView = (box, head, cell) => {
