@@ -178,8 +178,10 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        with replacing(path, durable=True) as part:
-            part.write_bytes(image.getbuffer())
+        # Not Path.write_bytes: the traceback of an error kept its view of the file in memory, which Python 3.12.1
+        # crashed on when it collected both.
+        with replacing(path, durable=True) as part, image.getbuffer() as content, open(part, "wb") as file:
+            file.write(content)
     except OSError as error:
         raise OSError(
             error.errno,
