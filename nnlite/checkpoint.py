@@ -178,8 +178,8 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        # Not Path.write_bytes: the traceback of an error kept its view of the file in memory, which Python 3.12.1
-        # crashed on when it collected both.
+        # Not Path.write_bytes: the traceback of an error kept its view of the file in memory, and Python 3.12.1
+        # crashed when it collected both.
         with replacing(path, durable=True) as part, image.getbuffer() as content, open(part, "wb") as file:
             file.write(content)
     except OSError as error:
