@@ -178,7 +178,7 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        # Not Path.write_bytes: the traceback of an error kept its view of the file in memory, and Python 3.12.1
+        # Not Path.write_bytes: the traceback of an error kept its view of the file in memory; Python 3.12.1
         # crashed when it collected both.
         with replacing(path, durable=True) as part, image.getbuffer() as content, open(part, "wb") as file:
             file.write(content)
