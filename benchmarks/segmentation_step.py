@@ -1,6 +1,6 @@
 """Peak memory and time of one training step of SegNet and of SegNet-flow, nnlite alternating with PyTorch.
 
-    python -m benchmarks.segmentation_step     6 frames of 240x180, batch 1, as in section 5.2: a few minutes
+    python -m benchmarks.segmentation_step     6 frames of 180x240, batch 1, as in section 5.2: a few minutes
 
 A step is forward pass, loss, backpropagation through time, clipping and rmsprop. Both start from the same
 parameters, and their first losses are compared. Each runs in its own process; memory is the peak of its
@@ -49,7 +49,7 @@ def main(argv=None):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--size", nargs=2, type=int, default=(180, 240), metavar=("H", "W"))
+    parser.add_argument("--size", nargs=2, type=int, default=(180, 240), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--length", type=int, default=6, help="frames in a sequence (6)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant, one step each (3)")
     parser.add_argument(
@@ -127,7 +127,7 @@ def format_page(run):
             "# One training step of SegNet and SegNet-flow beside PyTorch",
             "",
             f"`{run['command']}`, {run['date']}, {machine['cores']} cores of {machine['cpu']}{blas}.",
-            f"{run['length']} frames of {width}x{height}, batch 1, the last one labelled; float32. Memory is",
+            f"{run['length']} frames of {height}x{width}, batch 1, the last one labelled; float32. Memory is",
             "the peak resident set size of the process, libraries included; seconds are medians.",
             "",
             format_markdown(COLUMNS, [_cells(row) for row in run["rows"]]),

@@ -96,6 +96,6 @@ def _check_size(path, size, reference, expected):
     """Raise ValueError unless a file has the size (H, W) of the `reference` file that it belongs to."""
     if size != expected:
         raise ValueError(
-            f"{path}: {size[1]} x {size[0]} pixels, but {reference} has {expected[1]} x {expected[0]}; "
+            f"{path}: {size[0]} x {size[1]} pixels, but {reference} has {expected[0]} x {expected[1]}; "
             "all pictures and labels of a sequence must have the same size"
         )

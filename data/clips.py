@@ -10,7 +10,7 @@ and a resumed run is identical to the bit.
 import zlib
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from .av_frame import check_format
 from .clip_index import index_source

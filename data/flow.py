@@ -56,7 +56,7 @@ def read_flo(path):
             )
         expected, actual = 8 * width * height, os.fstat(file.fileno()).st_size - 12
         if actual != expected:
-            raise ValueError(f"{path}: {actual} bytes of flow, but {width} x {height} pixels need {expected}")
+            raise ValueError(f"{path}: {actual} bytes of flow, but {height} x {width} pixels need {expected}")
         body = file.read(expected)
     return np.frombuffer(body, "<f4").reshape(height, width, 2).astype(np.float32)
 

@@ -72,4 +72,4 @@ def find_pairs_folder(title, path, option, name, required):
 
 def _size(array):
     height, width = array.shape[:2]
-    return f"{width} x {height} pixels"
+    return f"{height} x {width} pixels"

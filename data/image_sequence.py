@@ -104,7 +104,7 @@ def decode_images(source, size=None, colour="grey", first=0):
     for path in [files[0], *files[first:]] if first else files:
         with naming(path):
             frame, matrix = _decode(path)
-        actual = (frame.width, frame.height)
+        actual = (frame.height, frame.width)
         if expected is None:
             expected = actual
             if first:

@@ -96,7 +96,7 @@ def decode(source, size=None, colour="grey", seek=None, deinterlace=False, stric
         return
     convert, expected = FrameConverter(size, colour), None
     for number, found in enumerate(file_frames(source, seek, deinterlace, strict, say)):
-        actual = (found.frame.width, found.frame.height)
+        actual = (found.frame.height, found.frame.width)
         expected = expected or actual
         if actual != expected:
             raise ValueError(

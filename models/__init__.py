@@ -10,6 +10,7 @@ import inspect
 from pathlib import Path
 
 from nnlite import checkpoint
+from nnlite.spelling import did_you_mean
 
 from .ae_conv import AEConv
 from .ae_convlstm import AEConvLSTM
@@ -67,7 +68,13 @@ def build(name, **options):
     Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
     """
     if name not in _ARCHITECTURES:
-        raise ValueError(f"unknown model {name!r}; choose from {', '.join(_ARCHITECTURES)}")
+        known = ", ".join(_ARCHITECTURES)
+        raise ValueError(f"unknown model {name!r}; choose from {known}{did_you_mean(name, _ARCHITECTURES)}")
+    for option in options:
+        if option not in (known := option_names(name)):
+            raise TypeError(
+                f"{name} has no option {option!r}; it has {', '.join(known)}{did_you_mean(option, known)}"
+            )
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}
     return model
@@ -93,6 +100,9 @@ def load(where, **options):
     is no such model or its file is damaged.
     """
     packed = where in pretrained_names() and not Path(where).exists()
+    if not packed and not Path(where).exists():
+        near = did_you_mean(str(where), pretrained_names())
+        raise FileNotFoundError(f"there is no checkpoint {where}{near}")
     saved = checkpoint.load(pretrained_path(where) if packed else where)
     size = saved.metadata.get("experiment", {}).get("size")  # those in training may be parts of frames
     if size:
@@ -134,6 +144,7 @@ def pretrained_path(name):
     if name not in pretrained_names():
         raise ValueError(
             f"there is no pretrained model {name!r}; there are: {', '.join(pretrained_names()) or 'none'}"
+            + did_you_mean(name, pretrained_names())
         )
     return PRETRAINED / f"{name}.h5"
 

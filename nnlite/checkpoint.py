@@ -16,6 +16,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -24,6 +25,8 @@ from . import backend
 from .files import CannotWrite, write_bytes
 from .hdf5_arrays import Refused, own_entries, read_numbers
 from .limits import TooLarge
+from .module import Module
+from .typing import Array, File
 
 #: Of the checkpoint in the folder of a run.
 NAME = "checkpoint.h5"
@@ -44,16 +47,25 @@ class Checkpoint:
     """The content of a file: the dicts that were given to `save`, and arrays by path, all in host memory."""
 
     path: Path
-    parameters: dict
-    buffers: dict
-    architecture: dict
-    optimiser: dict
-    random: dict
-    position: dict
-    metadata: dict
+    parameters: dict[str, Array]
+    buffers: dict[str, Array]
+    architecture: dict[str, Any]
+    optimiser: dict[str, Any]
+    random: dict[str, Any]
+    position: dict[str, Any]
+    metadata: dict[str, Any]
 
 
-def save(path, model, *, architecture=None, optimiser=None, random=None, position=None, metadata=None):
+def save(
+    path: File,
+    model: Module,
+    *,
+    architecture: dict[str, Any] | None = None,
+    optimiser: dict[str, Any] | None = None,
+    random: dict[str, Any] | None = None,
+    position: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write `model`'s parameters and buffers and the given dicts to the file `path`.
 
     architecture: {"name": ..., "options": {...}} to build the model from. optimiser: its state dict.
@@ -76,7 +88,13 @@ def save(path, model, *, architecture=None, optimiser=None, random=None, positio
     _write(Path(path), model, state, lambda array: {"data": array})
 
 
-def save_parameters(path, model, *, architecture=None, metadata=None):
+def save_parameters(
+    path: File,
+    model: Module,
+    *,
+    architecture: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
     """Write a small file for a trained model: parameters and buffers alone, in float32, compressed.
 
     `load` and `load_parameters` read it like any checkpoint; it holds nothing to resume training from.
@@ -90,7 +108,7 @@ def save_parameters(path, model, *, architecture=None, metadata=None):
     _write(Path(path), model, state | {"metadata": metadata or {}}, packed)
 
 
-def load(path):
+def load(path: File) -> Checkpoint:
     """Return the `Checkpoint` in the file `path`, or in the folder of a run.
 
     FileNotFoundError when there is none; ValueError when it is not a checkpoint, is damaged, was written by a
@@ -127,7 +145,7 @@ def load(path):
     )
 
 
-def load_parameters(model, checkpoint):
+def load_parameters(model: Module, checkpoint: Checkpoint) -> None:
     """Copy the parameters and buffers of a `Checkpoint` into `model`, converted to its dtype and device.
 
     ValueError, before anything is copied, when a path is missing, unexpected or of another shape.
@@ -205,7 +223,8 @@ def _write(path, model, state, dataset):
         content[: len(stamp)] = stamp
 
     try:
-        write_bytes(path, image.getbuffer(), durable=True)
+        with image.getbuffer() as content:  # an error would keep the view; Python 3.12.1 crashed then
+            write_bytes(path, content, durable=True)
     except CannotWrite as error:
         hint = (
             "an earlier file of that name is untouched; its folder must exist, be writable and have room for "

@@ -1,9 +1,11 @@
 """Analytic derivatives of a loss beside finite differences, array by array."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from . import rich
 from .finite_differences import judge, moved
 
 TOLERANCE = 1e-6
@@ -23,7 +25,7 @@ class Check:
 
     what: str
     error: float
-    index: tuple
+    index: tuple[int, ...]
     analytic: float
     numeric: float
     moved: int = 0
@@ -32,18 +34,25 @@ class Check:
     doubtful: int = 0
     whole: bool = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = (
             f"{self.what}: relative error {self.error:.1e} at {list(self.index)} "
             f"(analytic {self.analytic:.9g}, numeric {self.numeric:.9g})"
         )
         return "; ".join([text, *self.notes()])
 
-    def notes(self):
+    def notes(self) -> list[str]:
         """Return texts on how much was compared and what could not be decided."""
         notes = [f"{self.moved:,} of {self.size:,} entries"] if self.moved < self.size else []
         notes += [f"{self.kinks:,} at a kink"] if self.kinks else []
         return notes + ([f"{self.doubtful:,} in doubt"] if self.doubtful else [])
+
+
+class Checks(list[Check]):
+    """The checks of a module or a criterion; in a notebook a table with the worst entry marked."""
+
+    def _repr_html_(self) -> str:
+        return rich.checks_html(self, TOLERANCE)
 
 
 class Comparison:
@@ -156,6 +165,6 @@ def agreement(what, analytic, expected):
     return Check(what, float(errors.flat[place]), index, analytic.flat[place], expected.flat[place])
 
 
-def worst(checks):
+def worst(checks: Iterable[Check]) -> Check:
     """Return the check with the largest error; NaN counts as the largest."""
     return max(checks, key=lambda check: np.inf if np.isnan(check.error) else check.error)

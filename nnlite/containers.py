@@ -3,10 +3,15 @@
 import functools
 import math
 import operator
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from . import backend, table
 from .exclusive import exclusive
 from .module import Module
+from .typing import Number
+
+_C = TypeVar("_C", bound="Container")
 
 
 class Container(Module):
@@ -14,50 +19,50 @@ class Container(Module):
 
     parameter_names = ()
 
-    def __init__(self, *modules):
+    def __init__(self, *modules: Module) -> None:
         super().__init__()
-        self.modules = []
+        self.modules: list[Any] = []
         for module in modules:
             self.add(module)
 
-    def add(self, module):
+    def add(self: _C, module: Module) -> _C:
         """Append `module` and return self, so that calls chain."""
         if not isinstance(module, Module):
             raise TypeError(f"{self.name}.add takes a module, got {type(module).__name__}")
         self.modules.append(module)
         return self
 
-    def children(self):
+    def children(self) -> list[tuple[str, Module]]:
         """Return the modules under their 0-based positions."""
         return [(str(i), module) for i, module in enumerate(self.modules)]
 
-    def reset(self, stdv=None):
+    def reset(self, stdv: Number | None = None) -> None:
         """Draw new initial parameters in every module."""
         for _, module in self.children():
             module.reset(stdv)
 
-    def get(self, index):
+    def get(self, index: int) -> Any:
         """Return the module at a 0-based position."""
         return self.modules[index]
 
-    def insert(self, index, module):
+    def insert(self: _C, index: int, module: Module) -> _C:
         """Insert `module` before the 0-based position and return self."""
         if not isinstance(module, Module):
             raise TypeError(f"{self.name}.insert takes a module, got {type(module).__name__}")
         self.modules.insert(index, module)
         return self
 
-    def remove(self, index=-1):
+    def remove(self, index: int = -1) -> Any:
         """Remove and return the module at a 0-based position, by default the last."""
         return self.modules.pop(index)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return self.modules[index]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.modules)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.modules)
 
     def __repr__(self):

@@ -4,11 +4,13 @@ Losses are functions of (input, target) alone: `backward` needs nothing that `fo
 """
 
 import copy
+from typing import Any
 
 import numpy as np
 
 from . import backend
 from .ops import cross_entropy
+from .typing import Array, Value
 
 
 class Criterion:
@@ -18,27 +20,27 @@ class Criterion:
     for it; `float()` converts both), `grad_input` the last derivative.
     """
 
-    def __init__(self):
-        self.output = 0.0
-        self.grad_input = None
+    def __init__(self) -> None:
+        self.output: Any = 0.0
+        self.grad_input: Any = None
 
-    def update_output(self, input, target):
+    def update_output(self, input: Value, target: Any) -> Any:
         """Compute and return the loss `self.output`."""
         raise NotImplementedError(f"{self.name} has no update_output")
 
-    def update_grad_input(self, input, target):
+    def update_grad_input(self, input: Value, target: Any) -> Any:
         """Compute and return `self.grad_input` = d loss / d input."""
         raise NotImplementedError(f"{self.name} has no update_grad_input")
 
-    def forward(self, input, target):
+    def forward(self, input: Value, target: Any) -> Any:
         """Return the loss of `input` against `target`."""
         return self.update_output(input, target)
 
-    def backward(self, input, target):
+    def backward(self, input: Value, target: Any) -> Any:
         """Return d loss / d input."""
         return self.update_grad_input(input, target)
 
-    def check_floats(self, input):
+    def check_floats(self, input: Any) -> None:
         """Raise unless `input` is a float array that is not empty."""
         if not backend.is_array(input):
             raise TypeError(f"{self.name}: input must be an array, got {type(input).__name__}")
@@ -47,7 +49,7 @@ class Criterion:
         if not input.size:
             raise ValueError(f"{self.name}: input must not be empty, got shape {input.shape}")
 
-    def check_target(self, input, target):
+    def check_target(self, input: Any, target: Any) -> None:
         """Raise unless `target` is an array on the device of `input`."""
         if not backend.is_array(target):
             raise TypeError(f"{self.name}: target must be an array, got {type(target).__name__}")
@@ -56,11 +58,11 @@ class Criterion:
             raise TypeError(f"{self.name}: input is on {home}, target on {other}; move one of them")
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that messages use, such as "nn.MSECriterion"."""
         return f"nn.{type(self).__name__}"
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.name
 
 
@@ -70,11 +72,11 @@ class ElementwiseCriterion(Criterion):
     `size_average`, which may be set at any time, says whether the sum is divided by the number of entries.
     """
 
-    def __init__(self, size_average=True):
+    def __init__(self, size_average: bool = True) -> None:
         super().__init__()
         self.size_average = size_average
 
-    def check(self, input, target):
+    def check(self, input: Any, target: Any) -> None:
         """Raise unless input and target are float arrays of one dtype, device and shape."""
         self.check_floats(input)
         self.check_target(input, target)
@@ -83,12 +85,12 @@ class ElementwiseCriterion(Criterion):
         if target.shape != input.shape:
             raise ValueError(f"{self.name}: target must have shape {input.shape}, got {target.shape}")
 
-    def difference(self, input, target):
+    def difference(self, input: Array, target: Array) -> Array:
         """Return d = input - target."""
         self.check(input, target)
         return input - target
 
-    def norm(self, input):
+    def norm(self, input: Array) -> float:
         """Return the factor of the sum: 1/n for the mean over n entries, else 1."""
         return 1.0 / input.size if self.size_average else 1.0
 
@@ -170,7 +172,7 @@ class CharbonnierCriterion(ElementwiseCriterion):
     imaging" (1994), divided by what makes the slope of large errors 1.
     """
 
-    def __init__(self, size_average=True, epsilon=1e-3):
+    def __init__(self, size_average: bool = True, epsilon: float = 1e-3) -> None:
         super().__init__(size_average)
         if not epsilon > 0:
             raise ValueError(f"{self.name}: epsilon must be above 0, got {epsilon}")
@@ -205,7 +207,7 @@ class BCECriterion(ElementwiseCriterion):
     Source: nn.BCECriterion.
     """
 
-    def __init__(self, weights=None, size_average=True):
+    def __init__(self, weights: Array | None = None, size_average: bool = True) -> None:
         super().__init__(size_average)
         self.weights = None if weights is None else backend.as_numpy(weights)
 
@@ -256,10 +258,10 @@ class SequencerCriterion(Criterion):
     Source: nn.SequencerCriterion (rnn).
     """
 
-    def __init__(self, criterion, size_average=False):
+    def __init__(self, criterion: Criterion, size_average: bool = False) -> None:
         super().__init__()
         self.criterion, self.size_average = criterion, size_average
-        self.steps = []
+        self.steps: list[Criterion] = []
 
     def update_output(self, input, target):
         if len(input) != len(target) or not len(input):

@@ -26,18 +26,28 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from . import backend, table
-from .comparison import TOLERANCE, Check, Comparison, agreement, worst
+from .comparison import TOLERANCE, Check, Checks, Comparison, agreement, worst
 from .criterion import Criterion
 from .finite_differences import STEP
 from .module import Module
 from .random import default_generator
+from .typing import Value
 
 
-def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
+def check_module(
+    module: Module,
+    input: Value,
+    seed: int = 0,
+    step: float = STEP,
+    max_entries: int = 200,
+    tolerance: float = TOLERANCE,
+) -> Checks:
     """Compare a module's `update_grad_input` and `acc_grad_parameters` with central differences.
 
     module: any Module; a float64 copy of it is checked on the CPU, and the module is left as it is. input: an
@@ -55,7 +65,15 @@ def check_module(module, input, seed=0, step=STEP, max_entries=200, tolerance=TO
         default_generator.set_state(random_state)
 
 
-def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200, tolerance=TOLERANCE):
+def check_criterion(
+    criterion: Criterion,
+    input: Value,
+    target: Any,
+    seed: int = 0,
+    step: float = STEP,
+    max_entries: int = 200,
+    tolerance: float = TOLERANCE,
+) -> Checks:
     """Compare a criterion's `update_grad_input` with central differences; returns a list of `Check`.
 
     A copy is checked, modules in it as float64 on the CPU; criterion and random generator are left as they
@@ -77,7 +95,7 @@ def check_criterion(criterion, input, target, seed=0, step=STEP, max_entries=200
         grads = [g.copy() for g in table.leaves(criterion.backward(input, target))]
         compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
         arrays = zip(names, leaves, grads, strict=True)
-        return [check for what, x, grad in arrays for check in compare(what, x, grad)]
+        return Checks(check for what, x, grad in arrays for check in compare(what, x, grad))
     finally:
         default_generator.set_state(random_state)
 
@@ -111,7 +129,7 @@ def _check_copy(module, input, rng, seed, step, max_entries, tolerance):
     magnitudes = [*(float(np.linalg.norm(r * y)) for r, y in zip(weights, base)), abs(base_penalty)]
     resolution = np.finfo(np.float64).eps * float(np.linalg.norm(magnitudes))
     compare = Comparison(loss, resolution, rng, step, max_entries, tolerance)
-    checks = [_untouched(untouched, [*table.leaves(input), *table.leaves(grad_output)])]
+    checks = Checks([_untouched(untouched, [*table.leaves(input), *table.leaves(grad_output)])])
     arrays = list(zip(input_names, leaves, grads, strict=True))
     arrays += zip(names, module.parameters()[0], after_one)
     for what, array, grad in arrays:
@@ -130,7 +148,7 @@ def _check_copy(module, input, rng, seed, step, max_entries, tolerance):
 APART = tuple(f"nnlite.{name}" for name in ("models", "data", "train", "benchmarks"))
 
 
-def public_classes(package="nnlite"):
+def public_classes(package: str = "nnlite") -> dict[str, type]:
     """Return {name: class} of the Module and Criterion classes that `package` defines, by walking its files.
 
     Classes without an `update_output` of their own and those named with an underscore are skipped.
@@ -148,7 +166,7 @@ def public_classes(package="nnlite"):
     return classes
 
 
-def run_cases(package="nnlite", match=""):
+def run_cases(package: str = "nnlite", match: str = "") -> Iterator[tuple[str, list[Check] | None]]:
     """Yield (label, checks) for every case of `package`; a class without one yields (label, None)."""
     for label, check in _cases(package):
         if match in label:
@@ -162,7 +180,7 @@ def _cases(package):
     return cases + [(name, None) for name in sorted(set(public_classes(package)) - covered)]
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Print the table of all checks; return 1 when one fails or a module has no case, 2 without any case."""
     parser = argparse.ArgumentParser(prog="python -m nnlite.gradcheck", description=__doc__.split("\n")[0])
     parser.add_argument("--match", default="", help="only cases whose label contains this text")

@@ -1,10 +1,16 @@
 """Contexts in which a model runs in other modes; afterwards every module is in the mode it was found in."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from .module import Module
+
+_M = TypeVar("_M", bound=Module)
 
 
 @contextmanager
-def evaluating(model):
+def evaluating(model: _M) -> Iterator[_M]:
     """Return a context in which `model` is in evaluation mode.
 
     Recurrent modules whose mode changes forget, on entering and on leaving, as with `evaluate()`.
@@ -20,12 +26,12 @@ def evaluating(model):
 
 
 @contextmanager
-def remembering(model, mode="both"):
+def remembering(model: Module, mode: str = "both") -> Iterator[list[Any]]:
     """Return, as a context, the modules of `model` that can `remember`, all of them in the mode `mode`.
 
     They start from the beginning when the context is entered, and again when it is left.
     """
-    memories = [module for module in model.list_modules() if hasattr(module, "remember")]
+    memories: list[Any] = [module for module in model.list_modules() if hasattr(module, "remember")]
     modes = [module._remember for module in memories]
     try:
         for module in memories:

@@ -9,13 +9,18 @@ A Torch table is a Python list or tuple of arrays (or of tables).
 """
 
 import copy
+from collections.abc import Callable, Iterator
 from numbers import Integral
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from . import backend, parameters
+from . import backend, parameters, rich
 from .exclusive import exclusive
 from .random import default_generator
+from .typing import Array, Number, Value
+
+_M = TypeVar("_M", bound="Module")
 
 
 class Module:
@@ -36,35 +41,36 @@ class Module:
     `device`.
     """
 
-    parameter_names = ("weight", "bias")
-    _added_names = ()
-    buffer_names = ()
-    state_names = ("output", "grad_input")
-    mode_names = ("train",)
+    parameter_names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    _added_names: tuple[str, ...] = ()
+    buffer_names: ClassVar[tuple[str, ...]] = ()
+    state_names: ClassVar[tuple[str, ...]] = ("output", "grad_input")
+    mode_names: ClassVar[tuple[str, ...]] = ("train",)
     penalises = False
+    value: Any  # only where `penalises`
 
-    def __init__(self):
-        self.dtype = np.dtype(np.float32)
+    def __init__(self) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(np.float32)
         self.device = "cpu"
         self.train = True
-        self.output = None
-        self.grad_input = None
+        self.output: Any = None
+        self.grad_input: Any = None
 
     # ---- the contract -------------------------------------------------------------------------------
 
-    def update_output(self, input):
+    def update_output(self, input: Value) -> Any:
         """Compute and return `self.output` from `input`."""
         raise NotImplementedError(f"{self.name} has no update_output")
 
-    def update_grad_input(self, input, grad_output):
+    def update_grad_input(self, input: Value, grad_output: Value) -> Any:
         """Compute and return `self.grad_input` = d loss / d input, of the shape of `input`."""
         raise NotImplementedError(f"{self.name} has no update_grad_input")
 
-    def acc_grad_parameters(self, input, grad_output, scale=1.0):
+    def acc_grad_parameters(self, input: Value, grad_output: Value, scale: Number = 1.0) -> None:
         """Add scale · d loss / d parameter to the gradient of every parameter."""
 
     @exclusive
-    def forward(self, input):
+    def forward(self, input: Value) -> Any:
         """Return the output for `input`.
 
         ValueError in training mode when one module is in two places: its second call would overwrite what
@@ -75,7 +81,7 @@ class Module:
         return self.update_output(input)
 
     @exclusive
-    def backward(self, input, grad_output, scale=1.0):
+    def backward(self, input: Value, grad_output: Value, scale: Number = 1.0) -> Any:
         """Return d loss / d input and accumulate the parameter gradients.
 
         `input` must be what `forward` was last called with.
@@ -84,16 +90,16 @@ class Module:
         self.acc_grad_parameters(input, grad_output, scale)
         return grad_input
 
-    def reset(self, stdv=None):
+    def reset(self, stdv: Number | None = None) -> None:
         """Draw new initial parameters; `stdv` replaces the layer's own standard deviation."""
 
     # ---- parameters ---------------------------------------------------------------------------------
 
-    def children(self):
+    def children(self) -> list[tuple[str, "Module"]]:
         """Return the (name, module) pairs right below this module; names make the dotted paths."""
         return []
 
-    def add_parameter(self, name, shape):
+    def add_parameter(self, name: str, shape: tuple[int, ...]) -> None:
         """Make the parameter `name` and its gradient "grad_" + name, both zero, of the given shape.
 
         It is trainable from then on, whatever `parameter_names` says or is set to later.
@@ -102,27 +108,27 @@ class Module:
         setattr(self, name, self.xp.zeros(shape, self.dtype))
         setattr(self, "grad_" + name, self.xp.zeros(shape, self.dtype))
 
-    def reset_uniform(self, bound):
+    def reset_uniform(self, bound: Number) -> None:
         """Draw this module's own parameters from U(-bound, bound), in the order of `parameter_names`."""
         for _, weight, _ in self.own_parameters():
             drawn = default_generator.uniform(-bound, bound, weight.shape)
             weight[...] = backend.asarray(drawn, self.dtype, self.device)
 
-    def own_parameters(self):
+    def own_parameters(self) -> Iterator[tuple[str, Array, Array]]:
         """Yield (name, weight, grad) of this module alone."""
         for name in dict.fromkeys((*self.parameter_names, *self._added_names)):
             weight = getattr(self, name, None)
             if weight is not None:
                 yield name, weight, getattr(self, "grad_" + name)
 
-    def named_parameters(self, prefix=""):
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Array, Array]]:
         """Yield (path, weight, grad) of every parameter; paths look like "2.input_gate.input2gate.weight"."""
         for name, weight, grad in self.own_parameters():
             yield prefix + name, weight, grad
         for name, module in self.children():
             yield from module.named_parameters(f"{prefix}{name}.")
 
-    def named_buffers(self, prefix=""):
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Array]]:
         """Yield (path, array) of the persistent arrays that are not trained, such as running means."""
         for name in self.buffer_names:
             if getattr(self, name, None) is not None:
@@ -130,12 +136,12 @@ class Module:
         for name, module in self.children():
             yield from module.named_buffers(f"{prefix}{name}.")
 
-    def parameters(self):
+    def parameters(self) -> tuple[list[Array], list[Array]]:
         """Return (weights, grads), two lists of arrays; a shared parameter is listed once per owner."""
         triples = list(self.named_parameters())
         return [weight for _, weight, _ in triples], [grad for _, _, grad in triples]
 
-    def get_parameters(self):
+    def get_parameters(self) -> tuple[Array, Array]:
         """Move all parameters into one flat array, all gradients into another, and return the two.
 
         The modules' arrays become views of them, so that an optimiser works on the two flat arrays. A
@@ -152,12 +158,12 @@ class Module:
             self._parameters_moved()
         return flat
 
-    def zero_grad_parameters(self):
+    def zero_grad_parameters(self) -> None:
         """Set every parameter gradient to zero."""
         for grad in self.parameters()[1]:
             grad.fill(0)
 
-    def update_parameters(self, learning_rate):
+    def update_parameters(self, learning_rate: Number) -> None:
         """Take a plain gradient step: parameter -= learning_rate · gradient.
 
         As in Torch7 a parameter that two modules share takes the step twice.
@@ -165,74 +171,74 @@ class Module:
         for weight, grad in zip(*self.parameters()):
             weight -= learning_rate * grad
 
-    def share(self, other, *names):
+    def share(self: _M, other: "Module", *names: str) -> _M:
         """Make the named arrays ("weight", "bias", "grad_weight", ...) those of `other`, recursively."""
         parameters.share(self, other, names)
         self._parameters_moved()
         return self
 
-    def _parameters_moved(self):
+    def _parameters_moved(self) -> None:
         """Drop everything that refers to parameter arrays which were replaced."""
         for module in self.list_modules():
             module.drop_clones()
         parameters.find_stale()
 
-    def drop_clones(self):
+    def drop_clones(self) -> None:
         """Forget copies that share this module's parameters (recurrent modules keep such)."""
 
     # ---- copies, modes, types -----------------------------------------------------------------------
 
-    def clone(self):
+    def clone(self: _M) -> _M:
         """Return an independent deep copy."""
         return copy.deepcopy(self)
 
-    def shared_clone(self):
+    def shared_clone(self: _M) -> _M:
         """Return a copy with its own state that shares all parameters, gradients and buffers."""
         shared = [array for triple in self.named_parameters() for array in triple[1:]]
         shared += [array for _, array in self.named_buffers()]
         twin = copy.deepcopy(self, {id(array): array for array in shared})
         return twin.clear_state()
 
-    def clear_state(self):
+    def clear_state(self: _M) -> _M:
         """Drop outputs, gradients and scratch arrays of the last call and return self."""
         for module in self.list_modules():
             for name in module.state_names:
                 setattr(module, name, None)
         return self
 
-    def training(self):
+    def training(self) -> None:
         """Switch to training mode, here and in every module below."""
         self.train = True
         for _, module in self.children():
             module.training()
 
-    def evaluate(self):
+    def evaluate(self) -> None:
         """Switch to evaluation mode, here and in every module below."""
         self.train = False
         for _, module in self.children():
             module.evaluate()
 
-    def apply(self, function):
+    def apply(self: _M, function: Callable[["Module"], Any]) -> _M:
         """Call `function(module)` on this module and then on every one below; return self."""
         for module in self.list_modules():
             function(module)
         return self
 
-    def list_modules(self):
+    def list_modules(self) -> list["Module"]:
         """Return this module and all below it, parents first."""
         return [self] + [below for _, module in self.children() for below in module.list_modules()]
 
-    def named_modules(self, prefix=""):
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield (path, module) of this module (path "" at the top) and of all below it."""
         yield prefix, self
         for name, module in self.children():
             yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def find_modules(self, name):
+    def find_modules(self, name: str) -> list[Any]:
         """Return all modules here and below whose class is called `name`."""
         return [module for module in self.list_modules() if type(module).__name__ == name]
 
-    def type(self, dtype=None, device=None):
+    def type(self, dtype: Any = None, device: str | None = None) -> Any:
         """Convert to a float dtype and move to a device, keeping shared arrays shared; return self.
 
         Without arguments return the dtype. State of earlier calls is dropped.
@@ -249,44 +255,44 @@ class Module:
             self._parameters_moved()
         return self
 
-    def float(self):
+    def float(self: _M) -> _M:
         """Convert to float32."""
         return self.type(np.float32)
 
-    def double(self):
+    def double(self: _M) -> _M:
         """Convert to float64."""
         return self.type(np.float64)
 
-    def cuda(self):
+    def cuda(self: _M) -> _M:
         """Move to the GPU."""
         return self.type(device="cuda")
 
-    def cpu(self):
+    def cpu(self: _M) -> _M:
         """Move to host memory."""
         return self.type(device="cpu")
 
     @property
-    def xp(self):
+    def xp(self) -> Any:
         """The array library (numpy or cupy) of this module's device."""
         return backend.array_module(self.device) if self.device != "cpu" else np
 
-    def sum_penalties(self):
+    def sum_penalties(self) -> Any:
         """Return the sum of the penalties that this module and those inside added when last run forward."""
         return sum(module.value for module in self.list_modules() if module.penalises)
 
     # ---- checks and printing ------------------------------------------------------------------------
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that messages use, such as "nn.Linear"."""
         return f"nn.{type(self).__name__}"
 
-    def _check_distinct(self):
+    def _check_distinct(self) -> None:
         """Raise unless every module below is in one place only."""
         modules = self.list_modules()
         if len({id(module) for module in modules}) == len(modules):
             return
-        places = {}
+        places: dict[int, tuple[Module, list[str]]] = {}
         for path, module in self.named_modules():
             places.setdefault(id(module), (module, []))[1].append(path)
         module, paths = next(entry for entry in places.values() if len(entry[1]) > 1)
@@ -295,13 +301,20 @@ class Module:
             "put its clone() in the second place, or its shared_clone() to share parameters"
         )
 
-    def check_counts(self, **arguments):
+    def check_counts(self, **arguments: Any) -> None:
         """Raise ValueError unless the arguments of a constructor are integers of at least 1."""
         for argument, value in arguments.items():
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{self.name}: {argument} must be an integer >= 1, got {value!r}")
 
-    def check_array(self, x, what="input", ndim=None, shape=None, sizes=None):
+    def check_array(
+        self,
+        x: Any,
+        what: str = "input",
+        ndim: int | tuple[int, ...] | None = None,
+        shape: tuple[int, ...] | None = None,
+        sizes: dict[int, int] | None = None,
+    ) -> None:
         """Raise unless `x` is an array of this module's dtype and device, and of the given form.
 
         ndim: the allowed number of dimensions, an int or a tuple of ints. shape: the exact shape. sizes:
@@ -332,7 +345,7 @@ class Module:
                     f"{self.name}: {what} must have size {size} in dimension {axis}, got shape {x.shape}"
                 )
 
-    def check_grad_output(self, grad_output, shape=None):
+    def check_grad_output(self, grad_output: Any, shape: tuple[int, ...] | None = None) -> None:
         """Raise unless `grad_output` looks like the output of the last forward pass.
 
         RuntimeError when there was none.
@@ -343,16 +356,19 @@ class Module:
             shape = self.output.shape
         self.check_array(grad_output, "grad_output", shape=shape)
 
-    def check_table(self, input, what="input", size=None):
+    def check_table(self, input: Any, what: str = "input", size: int | None = None) -> None:
         """Raise unless `input` is a table (list or tuple), of `size` entries when given."""
         if not isinstance(input, list | tuple):
             raise TypeError(f"{self.name}: {what} must be a list or tuple, got {type(input).__name__}")
         if size is not None and len(input) != size:
             raise ValueError(f"{self.name}: {what} must have {size} entries, got {len(input)}")
 
-    def describe(self):
+    def describe(self) -> str:
         """Return the constructor's arguments as `repr` shows them, for instance "(4 -> 3)"."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return self.name + self.describe()
+
+    def _repr_html_(self) -> str:
+        return rich.module_html(self)

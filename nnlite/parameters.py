@@ -10,7 +10,7 @@ from . import backend
 #: Weak references (flat parameters, flat gradients, module) to what `flatten` returned and is in use.
 _pairs = []
 #: Flat arrays, by id, that no longer hold the parameters or gradients of their module.
-_stale = weakref.WeakValueDictionary()
+_stale: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 def flatten(module):

@@ -13,8 +13,10 @@ without an open trace there is no overhead.
 import functools
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -38,10 +40,10 @@ class Signal:
     entries: the Signals of a table's entries, () for an array.
     """
 
-    shape: tuple | list
+    shape: tuple[int, ...] | list[Any]
     norm: float
-    array: object = None
-    entries: tuple = ()
+    array: Any = None
+    entries: tuple["Signal", ...] = ()
 
 
 @dataclass
@@ -67,7 +69,7 @@ class Call:
     grad_output: Signal | None = None
     grad_input: Signal | None = None
     scale: float | None = None
-    gradients: dict = field(default_factory=dict)
+    gradients: dict[str, Signal] = field(default_factory=dict)
 
 
 class Trace:
@@ -78,20 +80,27 @@ class Trace:
     container. calls: the list of `Call`s, in the order in which they began.
     """
 
-    def __init__(self, model, arrays=False):
+    def __init__(self, model: Module, arrays: bool | Callable[[Call], bool] = False) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"nn.trace takes a module, got {type(model).__name__}")
-        self.model, self.modules, self.calls = model, {}, []
+        self.model = model
+        self.modules: dict[str, Module] = {}
+        self.calls: list[Call] = []
         self._wants_arrays = arrays if callable(arrays) else lambda call: bool(arrays)
-        self._known, self._frames, self._replaced, self._gradients = {}, [], [], {}
+        self._known: dict[int, Any] = {}
+        self._frames: list[Any] = []
+        self._replaced: list[Any] = []
+        self._gradients: dict[int, Any] = {}
 
-    def select(self, path=None, method=None, step=None):
+    def select(
+        self, path: str | None = None, method: str | None = None, step: int | None = None
+    ) -> list[Call]:
         """Return the calls that agree with everything given, in order."""
         criteria = {"path": path, "method": method, "step": step}
         criteria = {name: value for name, value in criteria.items() if value is not None}
         return [c for c in self.calls if all(getattr(c, name) == value for name, value in criteria.items())]
 
-    def __enter__(self):
+    def __enter__(self) -> "Trace":
         if self._replaced:
             raise RuntimeError("this trace is open already; make another one with nn.trace(model)")
         self.modules = {path: module for path, module in _named(self.model, "", set())}
@@ -109,7 +118,7 @@ class Trace:
             setattr(cls, name, self._recorded(name, function))
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         for cls, name, own in reversed(self._replaced):
             if own is None:  # it was inherited
                 delattr(cls, name)
@@ -205,7 +214,7 @@ class Trace:
 
     # ---- the account ----------------------------------------------------------------------------------
 
-    def __str__(self):
+    def __str__(self) -> str:
         counts = Counter(call.method for call in self.calls)
         counted = ", ".join(f"{counts[method]} {method}" for method in METHODS if counts[method])
         lines = [f"trace of {self.model.name}: {counted or 'no calls'}"]
@@ -214,7 +223,7 @@ class Trace:
         lines += _table("forward: norm of each output", outputs)
 
         backward = [c for c in self.calls if c.grad_input]
-        entered = ", ".join(f"{c.grad_output.norm:.3g}" for c in backward if c.depth == 0)
+        entered = ", ".join(f"{c.grad_output.norm:.3g}" for c in backward if c.depth == 0 and c.grad_output)
         title = f"backward: norm of each grad_input, from a grad_output of {entered}"
         lines += _table(title, [(c.path, c.kind, c.step, c.grad_input) for c in backward])
 
@@ -223,7 +232,7 @@ class Trace:
         return "\n".join(lines)
 
 
-def trace(model, arrays=False):
+def trace(model: Module, arrays: bool | Callable[[Call], bool] = False) -> Trace:
     """Return a context that records every call of `model` and of the modules inside it, as a `Trace`.
 
     arrays: True copies all arrays that the calls receive and return (later calls may reuse them); a function

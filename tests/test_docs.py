@@ -5,6 +5,9 @@ import functools
 import importlib
 import io
 import re
+import runpy
+import shutil
+import types
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +148,48 @@ def test_the_checker_sees_every_wrong_gradient_of_the_tutorial():
     for cls in own:
         error = worst(check_module(cls(3), np.random.default_rng(0).standard_normal((2, 3)))).error
         assert (error > 1e-2) if cls.__name__.startswith("Wrong") else (error < 1e-6), cls.__name__
+
+
+def test_the_log_is_plotted_in_three_lines(tmp_path, monkeypatch):
+    page = ROOT / "docs" / "experiments.md"
+    (code,) = (found[1] for found in SNIPPET.finditer(text_of(page)))
+    (tmp_path / "runs").mkdir()
+    shutil.copytree(ROOT / "tests" / "old_runs" / "moving_mnist", tmp_path / "runs" / "mine")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, str(page), "exec"), names)
+    (line,) = names["plt"].gca().lines
+    names["plt"].close()
+    assert len(code.splitlines()) == 3
+    assert list(line.get_xdata()) == [16] and 0.6 < line.get_ydata()[0] < 0.8  # one such line there
+
+
+@pytest.mark.parametrize("name", ["experiments", "lab-notes"])
+def test_pages_of_experiments_name_what_exists(name):
+    page = ROOT / "docs" / f"{name}.md"
+    named = re.findall(r"`((?:nnlite|train|data|docs|tests|results|examples)/[\w./]*)`", prose(page))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists() and (not anchor or anchor in anchors(target)), link
+
+
+def test_names_in_docstrings_exist():
+    """As `python docs/api.py` demands it, which also looks for them in the pages that it makes."""
+    names = runpy.run_path(str(ROOT / "docs" / "api.py"))
+    found = names["modules"]()
+    assert {"nnlite.layers.linear", "nnlite.models", "nnlite.data.clips"} <= set(found)
+    assert names["unresolved"](found) == []
+    wrong = types.ModuleType("nnlite.wrong", "As `Linear.no_bias` and `Sequentail`, see `nnlite.ops.gem`.")
+    wrong.__package__ = "nnlite"
+    assert [name.split(": ")[1] for name in names["unresolved"](found | {"nnlite.wrong": wrong})] == [
+        "Sequentail",
+        "nnlite.ops.gem",
+    ]
+
+
+def test_docstrings_become_html_line_by_line():
+    as_html = runpy.run_path(str(ROOT / "docs" / "api.py"))["as_html"]
+    text = as_html("One.\n\nShapes: input (N,)\nor <N>.\nForward:\n    y = `x`.\n")
+    assert "<b>Shapes</b>: input (N,) or &lt;N&gt;.\n<b>Forward</b>:\n    y = <code>x</code>." in text

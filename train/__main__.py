@@ -11,6 +11,7 @@ import sys
 
 import nnlite
 from nnlite import train
+from nnlite.spelling import did_you_mean
 
 
 def main(argv=None):
@@ -25,7 +26,8 @@ def main(argv=None):
         print(describe(known))
         return 0
     if (name := first.replace("-", "_")) not in known:
-        print(f"error: there is no command {first!r}\n\n{describe(known)}", file=sys.stderr)
+        near = did_you_mean(first, (known_name.replace("_", "-") for known_name in known))
+        print(f"error: there is no command {first!r}{near}\n\n{describe(known)}", file=sys.stderr)
         return 2
     return known[name].main(rest)
 

@@ -216,7 +216,7 @@ class SoftMax(Module):
     Source: nn.SoftMax.
     """
 
-    allowed_ndim = (1, 2, 3, 4)
+    allowed_ndim: tuple[int, ...] = (1, 2, 3, 4)
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)
@@ -248,7 +248,7 @@ class LogSoftMax(Module):
     Source: nn.LogSoftMax.
     """
 
-    allowed_ndim = (1, 2, 3, 4)
+    allowed_ndim: tuple[int, ...] = (1, 2, 3, 4)
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)

@@ -34,13 +34,14 @@ _workers = None
 _turn, _turn_of, _next = threading.RLock(), None, threading.Lock()
 
 #: The tasks for the other workers, and how many of those there are.
-_tasks, _helpers = SimpleQueue(), 0
+_tasks: SimpleQueue = SimpleQueue()
+_helpers = 0
 
 #: Has the attribute `helper` in the threads that run tasks from the queue.
 _this_thread = threading.local()
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Return how many threads a parallel loop uses at most, the calling one included."""
     global _workers
     if _workers is None:
@@ -51,7 +52,7 @@ def get_num_threads():
     return _workers
 
 
-def set_num_threads(count):
+def set_num_threads(count: int) -> None:
     """Let parallel loops use `count` threads from now on, in all threads; ValueError unless at least 1."""
     global _workers
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:

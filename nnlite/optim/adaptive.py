@@ -1,12 +1,14 @@
 """Optimisers with a step size of its own for every parameter."""
 
 import math
+from typing import Any
 
 from ..ops import get_ops
+from ..typing import Array, Feval, Options
 from .step import Step, decay_weights
 
 
-def rmsprop(feval, x, config, state=None):
+def rmsprop(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Divide the gradient by its moving root mean square.
 
     m ← α m + (1 - α) g²,  x ← x - η g / (√m + ε).
@@ -36,7 +38,7 @@ def rmsprop(feval, x, config, state=None):
     return x, [f]
 
 
-def adam(feval, x, config, state=None):
+def adam(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Divide the bias-corrected moving mean of the gradient by the root of that of its square.
 
     t ← t + 1,  m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,
@@ -72,7 +74,7 @@ def adam_step(x, g, m, v, earlier, rate, options):
     get_ops(x).adam_update(x, g, m, v, rate, o)
 
 
-def adamax(feval, x, config, state=None):
+def adamax(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Adam with a decaying maximum of |g| in place of the root mean square.
 
     t ← t + 1,  m ← β₁ m + (1 - β₁) g,  u ← max(β₂ u, |g| + ε),  x ← x - η / (1 - β₁ᵗ) · m / u.
@@ -97,7 +99,7 @@ def adamax(feval, x, config, state=None):
     return x, [f]
 
 
-def adagrad(feval, x, config, state=None):
+def adagrad(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Divide the gradient by the root of the sum of all its squares so far.
 
     v ← v + g²,  x ← x - η / (1 + k decay) · g / (√v + 1e-10), k the number of earlier steps.
@@ -121,7 +123,9 @@ def adagrad(feval, x, config, state=None):
     return x, [f]
 
 
-def adadelta(feval, x, config, state=None):
+def adadelta(
+    feval: Feval, x: Array, config: Options, state: Options | None = None
+) -> tuple[Array, list[Any]]:
     """Scale the gradient by the moving root mean square of past steps over that of past gradients.
 
     v ← ρ v + (1 - ρ) g²,  Δ = √(d + ε) / √(v + ε) · g,  x ← x - Δ,  d ← ρ d + (1 - ρ) Δ².

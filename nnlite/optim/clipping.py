@@ -5,9 +5,10 @@ import math
 from .. import backend
 from ..ops import get_ops, threads
 from ..ops.blas import single_blas_thread
+from ..typing import Array
 
 
-def clip_by_value(grad, bound):
+def clip_by_value(grad: Array, bound: float) -> None:
     """Clip every entry of the array `grad` to -bound..bound, in place.
 
     NaN stays NaN. ValueError unless bound >= 0. Source: torch.clamp as in the published main-mnist.lua.
@@ -22,7 +23,7 @@ def clip_by_value(grad, bound):
         clip(grad, -bound, bound, out=grad)
 
 
-def clip_by_norm(grad, max_norm):
+def clip_by_norm(grad: Array, max_norm: float) -> float:
     """Scale the array `grad` by max_norm / ‖grad‖₂ where that is below 1, in place.
 
     Returns ‖grad‖₂ before clipping as a float (which waits for the GPU). It is summed in float64, so that a

@@ -1,10 +1,13 @@
 """Gradient descent with classical and with Nesterov momentum."""
 
+from typing import Any
+
 from ..ops import get_ops
+from ..typing import Array, Feval, Options
 from .step import Step, decay_weights
 
 
-def sgd(feval, x, config, state=None):
+def sgd(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Gradient descent with momentum, Nesterov momentum, weight decay and a learning rate per parameter.
 
     v ← μ v + (1 - d) g (v = g at the first step),  x ← x - η / (1 + k decay) · v, k the number of earlier
@@ -50,7 +53,7 @@ def sgd(feval, x, config, state=None):
     return x, [f]
 
 
-def nag(feval, x, config, state=None):
+def nag(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Nesterov's accelerated gradient: step along the momentum and evaluate the gradient there.
 
     x ← x + μ v,  g = ∂f/∂x at that point,  v ← μ v - η / (1 + k decay) · g,  x ← x - η / (1 + k decay) · g,

@@ -1,10 +1,12 @@
 """Muon, which updates every weight matrix as a matrix: no direction in it gets a longer step than another."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..ops import get_ops
+from ..typing import Array, Feval, Options
 from .adaptive import adam_step
 from .step import Step
 
@@ -13,7 +15,7 @@ QUINTIC = 3.4445, -4.7750, 2.0315
 ROUNDS = 5
 
 
-def muon(feval, x, config, state=None):
+def muon(feval: Feval, x: Array, config: Options, state: Options | None = None) -> tuple[Array, list[Any]]:
     """Step along the Nesterov momentum of every matrix, its singular values brought near 1.
 
     For a parameter W of two axes or more, read as a matrix of r rows (its first axis) and c columns:
@@ -60,7 +62,7 @@ def muon(feval, x, config, state=None):
     return x, [f]
 
 
-def orthogonalise(matrix):
+def orthogonalise(matrix: Array) -> Array:
     """Return approximately U Vᵀ for a matrix U Σ Vᵀ: the same directions, all singular values brought near 1.
 
     X₀ = matrix / ‖matrix‖ (Frobenius), so that no singular value exceeds 1; then five times

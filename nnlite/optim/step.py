@@ -6,6 +6,7 @@ import operator
 from types import SimpleNamespace
 
 from .. import backend, parameters
+from ..spelling import did_you_mean
 
 #: Options that hold one number for every parameter.
 ARRAYS = ("learning_rates", "weight_decays")
@@ -36,7 +37,10 @@ class Step:
             for key in entries:
                 if key not in options and key not in keeps:
                     known = ", ".join(sorted(options) if where == "config" else sorted(keeps))
-                    raise ValueError(f"optim.{method}: unknown key {key!r} in {where}; it knows {known}")
+                    near = did_you_mean(key, options if where == "config" else keeps)
+                    raise ValueError(
+                        f"optim.{method}: unknown key {key!r} in {where}; it knows {known}{near}"
+                    )
         given = {key: self._option(key, options[key], config.get(key)) for key in options}
         self.options = SimpleNamespace(**given)
 

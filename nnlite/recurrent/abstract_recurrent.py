@@ -34,8 +34,8 @@ class AbstractRecurrent(Module):
     """
 
     parameter_names = ()
-    part_names = ()
-    per_step = ("outputs", "grad_inputs")
+    part_names: tuple[str, ...] = ()
+    per_step: tuple[str, ...] = ("outputs", "grad_inputs")
 
     def __init__(self, rho):
         super().__init__()

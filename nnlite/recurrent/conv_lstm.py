@@ -24,7 +24,7 @@ class ConvLSTM(LSTM):
     Source: nn.ConvLSTM (viorik/ConvLSTM); eq. 1.
     """
 
-    part_names = ("forget_gate", "input_gate", "cell_gate", "output_gate")
+    part_names: tuple[str, ...] = ("forget_gate", "input_gate", "cell_gate", "output_gate")
 
     def __init__(self, n_in, n_out, rho, kc, km, stride=1, batch_size=None):
         if km % 2 == 0:

@@ -67,7 +67,7 @@ class LSTM(AbstractRecurrent):
     """
 
     # The forget branch comes first, as in Torch7's flat parameters.
-    part_names = ("forget_gate", "input_gate", "hidden_layer", "output_gate")
+    part_names: tuple[str, ...] = ("forget_gate", "input_gate", "hidden_layer", "output_gate")
     per_step = ("outputs", "cells", "grad_inputs", "grad_states", "grad_from_later")
 
     def __init__(self, n_in, n_out, rho=9999, cell2gate=True):

@@ -1,6 +1,7 @@
 """Converts `nn` criteria of .t7 files to those here and back."""
 
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from .objects import from_module
 from .types import Storage, Torch7Error, TorchObject, as_list
 
 
-def to_criterion(obj):
+def to_criterion(obj: Any) -> Any:
     """Return the criterion of an nn object that `load` read.
 
     Torch7Error, naming the class, for one without a counterpart and for fields that are missing or wrong.
@@ -29,7 +30,7 @@ def to_criterion(obj):
         raise Torch7Error(f"torch7.to_criterion: the {obj.class_name} cannot be built: {error}") from error
 
 
-def from_criterion(criterion):
+def from_criterion(criterion: nn.Criterion) -> TorchObject:
     """Return `criterion` as an nn object that `save` writes and Torch7 can load.
 
     Torch7Error for a class that .t7 files do not have.
@@ -37,9 +38,9 @@ def from_criterion(criterion):
     name = type(criterion).__name__
     if name not in CRITERIA:
         raise Torch7Error(f"torch7.from_criterion: {criterion.name} has no counterpart in a .t7 file")
-    fields = {"_type": "torch.DoubleTensor", "output": 0, "gradInput": np.empty(0)}
+    fields: dict[str, Any] = {"_type": "torch.DoubleTensor", "output": 0, "gradInput": np.empty(0)}
     fields |= EXTRA.get(name, dict)()
-    if name == "ClassSimplexCriterion":
+    if isinstance(criterion, nn.ClassSimplexCriterion):
         fields |= {"simplex": criterion.simplex, "_target": np.zeros(criterion.n_classes)}
     for argument in CRITERIA[name]:
         value = argument.write(criterion)

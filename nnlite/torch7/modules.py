@@ -2,6 +2,7 @@
 
 import math
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ MAX_PLACES = 100_000
 _UNDER_WAY = object()
 
 
-def to_module(obj):
+def to_module(obj: Any) -> Any:
     """Return the nnlite module of an nn (or cudnn) object that `load` read.
 
     It has the dtype, the mode and the parameters of the object; modules and parameters that are shared

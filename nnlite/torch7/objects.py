@@ -13,7 +13,7 @@ from .types import Torch7Error, TorchObject
 WRITTEN_AS = {nn.Gate: "Sequential"}
 
 
-def from_module(module):
+def from_module(module: nn.Module) -> TorchObject:
     """Return `module` as an nn object that `save` writes and Torch7 can load.
 
     Its arrays are those of the module, not copies (on the GPU: copies). Torch7Error for a class

@@ -2,10 +2,12 @@
 
 import math
 import mmap
+from typing import Any
 
 import numpy as np
 
 from ..limits import refusal
+from ..typing import File
 from .foreign import refuse_foreign
 from .streams import AsciiStream, BinaryStream
 from .types import (
@@ -35,7 +37,7 @@ _KINDS = {NUMBER: "number", STRING: "string", BOOLEAN: "boolean", TORCH: "tensor
 _NO_KEY, _ENTRY = object(), object()
 
 
-def load(path, mode="auto"):
+def load(path: File, mode: str = "auto") -> Any:
     """Return the object in the .t7 file `path`; mode is "binary", "ascii" or "auto" (look and see).
 
     Tensors saved on a GPU (torch.CudaTensor) are read as ordinary ones. Torch7Error for a file that is
@@ -45,7 +47,7 @@ def load(path, mode="auto"):
     return _read(path, mode, _first)
 
 
-def load_all(path, mode="auto"):
+def load_all(path: File, mode: str = "auto") -> list[Any]:
     """Return a list of all objects in the .t7 file `path`, which were written one after the other.
 
     As in Torch7 they share references: what occurs in several of them is one object here.

@@ -24,7 +24,11 @@ A class may write a body of its own in place of a table. Those of tensors, stora
 another class can be read by Torch7 alone, and so can what follows it.
 """
 
+from typing import Any
+
 import numpy as np
+
+from ..typing import Array
 
 NIL, NUMBER, STRING, TABLE, TORCH, BOOLEAN, FUNCTION, OLD_RECURSIVE_FUNCTION, RECURSIVE_FUNCTION = range(9)
 INDEXED = (TABLE, TORCH, OLD_RECURSIVE_FUNCTION, RECURSIVE_FUNCTION)
@@ -59,42 +63,42 @@ class Torch7Error(ValueError):
 class Storage:
     """A torch storage: a flat array that stands for itself rather than for a tensor."""
 
-    def __init__(self, array):
+    def __init__(self, array: Array) -> None:
         self.array = array
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Storage({self.array!r})"
 
 
 class TorchObject:
     """An instance of a Torch class, inert: its class name, the table in the file, its version."""
 
-    def __init__(self, class_name, contents, version=1):
+    def __init__(self, class_name: str, contents: Any, version: int = 1) -> None:
         self.class_name, self.contents, self.version = class_name, contents, version
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"TorchObject({self.class_name!r})"
 
 
 class Key:
     """A table, list or tensor as the key of a table, equal only to the key that is the same object."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return id(self.value)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Key) and self.value is other.value
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Key(a {type(self.value).__name__})"  # its value may hold the table that it is a key of
 
 
-def as_list(table):
+def as_list(table: dict[Any, Any]) -> list[Any]:
     """Return entries 1, 2, ... of a table (a dict) as a list, up to the first that is missing."""
-    entries = []
+    entries: list[Any] = []
     while len(entries) + 1 in table:
         entries.append(table[len(entries) + 1])
     return entries

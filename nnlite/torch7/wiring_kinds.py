@@ -45,7 +45,7 @@ _PADDING_VALUE = Argument(
 )
 _NORMS = same("maxNorm", "max_norm", None), same("normType", "norm_type", None)
 _BY_FREQUENCY = same("shouldScaleGradByFreq", "should_scale_grad_by_freq", False)
-_NO_WINNER = {"gradInput": {}}
+_NO_WINNER: dict[str, dict] = {"gradInput": {}}
 
 WIRING_KINDS = {
     # dimensions

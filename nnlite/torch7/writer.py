@@ -1,10 +1,12 @@
 """Writes .t7 files; `types.py` describes the format."""
 
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from ..files import write_bytes
+from ..typing import File
 from .types import (
     BOOLEAN,
     CHAR,
@@ -24,7 +26,7 @@ from .types import (
 )
 
 
-def save(path, obj, mode="binary"):
+def save(path: File, obj: Any, mode: str = "binary") -> None:
     """Write `obj` (`types.py` says what can be) to the file `path`; mode is "binary" or "ascii".
 
     Arrays of `obj` that share memory share a storage in the file too, with the strides that they have. Any

@@ -142,12 +142,12 @@ def gone_meanwhile(folder):
         (
             label_of_another_size,
             ValueError,
-            r"annot/0016E5_07961\.png: 8 x 6 .*val/0016E5_07961\.png has 16 x 12",
+            r"annot/0016E5_07961\.png: 6 x 8 .*val/0016E5_07961\.png has 12 x 16",
         ),
         (
             picture_of_another_size,
             ValueError,
-            r"val/0016E5_07961\.png: 16 x 12 pixels, but .*07959\.png has 8 x 6",
+            r"val/0016E5_07961\.png: 12 x 16 pixels, but .*07959\.png has 6 x 8",
         ),
         (truncated("val"), ValueError, r"val/0016E5_07961\.png: not a picture, or a damaged one"),
         (truncated("valannot"), ValueError, r"valannot/0016E5_07961\.png: not a picture, or a damaged one"),

@@ -59,7 +59,7 @@ def test_flo_bytes(tmp_path):
         (b"", "not a .flo file"),
         (struct.pack("<fii", 1.0, 3, 2), "not a .flo file"),
         (b"PIEH\1\0\0", "ends after 7 of 12 bytes"),
-        (struct.pack("<fii", 202021.25, 3, 2) + bytes(47), "47 bytes of flow, but 3 x 2 pixels need 48"),
+        (struct.pack("<fii", 202021.25, 3, 2) + bytes(47), "47 bytes of flow, but 2 x 3 pixels need 48"),
         (struct.pack("<fii", 202021.25, 3, 2) + bytes(49), "49 bytes of flow"),
         (struct.pack("<fii", 202021.25, 0, 2), "width 0 and height 2"),
         (struct.pack("<fii", 202021.25, 3, -2), "height -2"),

@@ -190,7 +190,7 @@ def test_sizes_that_differ_are_named(sintel, file):
     make = flow if file.endswith(".flo") else picture
     make(sintel / "training" / file, size=(5, 7))
     with pytest.raises(
-        ValueError, match=rf"{file}: 5 x 7 pixels, but .*clean/alley_1/frame_0002\.png has 7 x 5"
+        ValueError, match=rf"{file}: 7 x 5 pixels, but .*clean/alley_1/frame_0002\.png has 5 x 7"
     ):
         sintel_pairs(find_sintel(sintel))[0][1].read()
 

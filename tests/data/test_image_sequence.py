@@ -121,7 +121,7 @@ def test_no_pictures(tmp_path):
 def test_two_sizes(tmp_path, later):
     folder = make_folder(tmp_path / "a", pictures(4))
     make_picture(folder / "3.png", pictures(1, 50, 60)[0])
-    message = r"3\.png: is 60 x 50 pixels, but 0\.png in the same folder is 64 x 48"
+    message = r"3\.png: is 50 x 60 pixels, but 0\.png in the same folder is 48 x 64"
     with pytest.raises(ValueError, match=message):
         list(decode_images(folder, (8, 8), first=3 if later else 0))
 

@@ -232,7 +232,7 @@ def test_changing_size(tmp_path):
     path = change_size(tmp_path / "grows.h264")
     read = read_frames(path, size=(8, 8))
     assert [number_of(frame) for frame in islice(read, 5)] == list(range(5))
-    message = r"grows\.h264: frame 5 is 96 x 64 pixels, those before it 64 x 48; split the file"
+    message = r"grows\.h264: frame 5 is 64 x 96 pixels, those before it 48 x 64; split the file"
     with pytest.raises(ValueError, match=message):
         next(read)
 

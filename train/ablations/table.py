@@ -12,8 +12,8 @@ COLUMNS = ("variant", "error at t+1", "mean of steps", "flow error", "mean of st
 def build(results, titles):
     """Return the table of {variant: result of its run} and {variant: title}, ready for JSON.
 
-    Errors are in nats a pixel, flow errors in pixels a frame where digits arrive; roughness is the mean of
-    |grad T| over the last flow, in pixels of motion a pixel. Each is {"last": ..., "all": mean of steps}.
+    Errors are in nats a pixel, flow errors in pixels a frame on arriving digit pixels; roughness is the mean
+    of |grad T| over the last flow, in pixels of motion a pixel. Each is {"last": ..., "all": mean of steps}.
     """
     results = {name: anonymised_result(result) for name, result in results.items()}
     first = next(iter(results.values()))
@@ -71,7 +71,7 @@ def format_table(table):
         f"Data: {table['data']}; {first['sequences_seen']:,} sequences each, "
         f"seed {first['experiment']['seed']}, {format_hardware(first['hardware'])}, "
         f"commit {format_commits(first['commits'])}.",
-        "Errors in nats a pixel; flow errors in pixels a frame where digits arrive; roughness is the mean of "
-        "|grad T| over the last flow, in pixels of motion a pixel.",
+        "Errors in nats a pixel; flow errors in pixels a frame on arriving digit pixels; roughness is the "
+        "mean of |grad T| over the last flow, in pixels of motion a pixel.",
     ]
     return "\n".join([format_markdown(COLUMNS, rows), "", *notes])

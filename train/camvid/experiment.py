@@ -115,7 +115,7 @@ class LabelledVideo(Experiment):
         height, width = self.settings.size
         return (
             f"{TITLES[self.settings.model]} ({models.count_parameters(model):,} parameters) on the "
-            f"{model.device}, {width}x{height} pixels.\n{describe_data(self.settings, self.data)}"
+            f"{model.device}, {height}x{width} pixels.\n{describe_data(self.settings, self.data)}"
         )
 
     def make_batch(self, step, indices):

@@ -2,8 +2,8 @@
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from nnlite.data.flow_colour import flow_colours
@@ -101,7 +101,8 @@ def draw_curves(path, log):
     training = [line for line in log if "loss" in line]
     checks = [line for line in log if "evaluation" in line]
     trained_on = [line["sequences"] for line in checks]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left.plot([line["sequences"] for line in training], [line["loss"] for line in training], color="0.5")
     left.set(title="Training", xlabel="training sequences", ylabel="loss a value", ylim=(0, None))
     for number, kind in enumerate(("labelled", "unlabelled")):
@@ -128,7 +129,7 @@ def _grid(rows, columns, size, width, data):
     wide = left + (width + gap) * columns
     across = max(1, int(wide / 1.1))  # inches that a name of the legend takes
     high = top + (height + gap) * rows + 0.2 + 0.15 * math.ceil(len(patches) / across)
-    figure = plt.figure(figsize=(wide, high))
+    figure = Figure(figsize=(wide, high))
     axes = np.empty((rows, columns), object)
     for row, column in np.ndindex(rows, columns):
         x, y = left + (width + gap) * column, high - top - (height + gap) * row - height

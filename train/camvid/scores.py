@@ -11,8 +11,8 @@ Means are over the classes that occur in the target; one that does not has no ac
 Pixels labelled -1 are not counted. All scores are from 0 to 1; tables print per cent, as the paper does.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from nnlite.data.label_colours import CLASSES
 from nnlite.train.report.figures import save_figure
@@ -111,7 +111,8 @@ def draw_confusion(path, scores, title):
     classes, counts = scores["classes"], np.array(scores["counts"])
     shares = _ratio(counts, counts.sum(axis=1, keepdims=True))
     side = 2.2 + 0.5 * len(classes)
-    figure, axis = plt.subplots(figsize=(side, side), layout="constrained")
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axis = figure.subplots()
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(shares.shape):
         if shares[i, j] >= 0.005:  # NaN isn't

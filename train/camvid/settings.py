@@ -1,14 +1,12 @@
 """What can be set of training on labelled video: options, presets, and the two runs of `--model both`."""
 
-import argparse
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlite import models
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, number, option
+from nnlite.train.runs.options import DATA, MODEL, Preset, number, option, whole
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -18,14 +16,6 @@ SHAPES = "moving shapes"
 #: The labelled frames to learn from. With "val" the test is on its later frames.
 SPLITS = ("train", "train+val", "val")
 TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
-
-
-def frame_size(text):
-    """Return (H, W) of the text WxH."""
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found or "0" in found.groups():
-        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, such as 240x180, got {text}")
-    return int(found[2]), int(found[1])
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,13 @@ class Settings(RunOptions):
         choices=SPLITS,
     )
     size: tuple = option(
-        (64, 64), "resize frames to this, such as 240x180", DATA, type=frame_size, metavar="WxH", memory=True
+        (64, 64),
+        "of the frames after resizing",
+        DATA,
+        type=whole(1),
+        metavar=("HEIGHT", "WIDTH"),
+        nargs=2,
+        memory=True,
     )
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
     shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
@@ -101,7 +97,7 @@ _SMALL_VIDEO = {"n_features": 8, "n_memory": 24, "kernel": 5, "flow_kernel": 9}
 _ADAM = {"learning_rate": 2e-3, "lr_decay_fraction": 0.5, "clip": 1e4, "batch": 4}
 PRESETS = {
     "default": Preset(
-        "moving shapes in {size[1]}x{size[0]}, {frames} frames of which the last is labelled. Small "
+        "moving shapes in {size[0]}x{size[1]}, {frames} frames of which the last is labelled. Small "
         "networks: SegNet with {model_options[n_features]} features of 5x5 (the paper's: 64 of 7x7), and a "
         "video autoencoder with 8 features of 5x5, a memory of 24 maps and a 9x9 flow regressor (the "
         "paper's: 16 of 7x7, 64 and 15x15). SegNet on {by_model[segnet][sequences]:,} labelled frames, then "
@@ -120,7 +116,7 @@ PRESETS = {
         },
     ),
     "camvid-cpu": Preset(
-        "CamVid at half the paper's resolution, {size[1]}x{size[0]}, with the small networks of default, "
+        "CamVid at half the paper's resolution, {size[0]}x{size[1]}, with the small networks of default, "
         "for two processor cores: SegNet on {by_model[segnet][sequences]:,} labelled frames, some 14 epochs, "
         "then SegNet-flow on {by_model[segnet_flow][sequences]} sequences.",
         _ADAM | {"size": (90, 120), "evaluations": 3, "weights": SEGNET, "model_options": _SMALL},
@@ -132,7 +128,7 @@ PRESETS = {
     # The paper says neither how long it trains nor to which range it clips: 128 epochs are a choice, the
     # range that of the published code. Optimiser and decay are those of its section 4.
     "paper": Preset(
-        "section 5.2, for a GPU: CamVid in {size[1]}x{size[0]}, the full networks, the 468 labelled frames "
+        "section 5.2, for a GPU: CamVid in {size[0]}x{size[1]}, the full networks, the 468 labelled frames "
         "of train and val, rmsprop at {learning_rate:g} x {decay:g} every {decay_epochs} epochs, one "
         "sequence at a time. The paper leaves open how long it trains (here 128 epochs), the optimiser of "
         "this experiment (here that of section 4) and to which range it clips gradients (here {clip:g}).",
@@ -147,7 +143,7 @@ PRESETS = {
         },
     ),
     "tiny": Preset(
-        "toy networks on {size[1]}x{size[0]}, to see in seconds that everything runs. Learns next to "
+        "toy networks on {size[0]}x{size[1]}, to see in seconds that everything runs. Learns next to "
         "nothing.",
         _ADAM
         | {

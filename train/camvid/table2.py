@@ -45,7 +45,7 @@ def format_page(results):
         lines += [f"## {TITLES[name]}", ""]
         lines += [
             f"- {result['parameters']:,} parameters ({_options(experiment['model_options'])}), "
-            f"{width}x{height} pixels.",
+            f"{height}x{width} pixels.",
             f"- {result['description']}".replace("\n", "\n- "),
             f"- {options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}, seed "
             f"{experiment['seed']}: {result['sequences_seen']:,} sequences in "

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from nnlite import models
 from nnlite.train.inspect import checks, page

@@ -8,6 +8,7 @@ import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.files import as_text
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
+from nnlite.spelling import did_you_mean
 from nnlite.train.runs.experiment import Experiment, experiment_type, kind_of, load_run, reopen
 from nnlite.train.runs.loop import CHECKPOINT
 
@@ -66,7 +67,8 @@ def load(source=None, name=None):
         return _from_checkpoint(Path(source), name)
     known = [*models.names(), *models.segmenter_names()]
     if name is not None and name not in known:
-        raise ValueError(f"--model: unknown model {name!r}; choose from {', '.join(known)}")
+        near = did_you_mean(name, known)
+        raise ValueError(f"--model: unknown model {name!r}; choose from {', '.join(known)}{near}")
     name = name or DEFAULT
     if name in models.pretrained_names():
         saved = load_run(models.pretrained_path(name))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend

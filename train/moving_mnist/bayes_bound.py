@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.signal import convolve2d
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from nnlite.data.drawn_digits import SIZE as DIGIT
 from nnlite.data.moving_mnist import MovingMNIST, move

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sized
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend
@@ -18,8 +18,8 @@ CALIBRATION = 2000
 #: Test sequences scored now and then during training, for the curves, at most.
 VALIDATION_SUBSET = 100
 
-#: Where the end-point error is taken: on the pixels of digits that have arrived (in frame t + 1, whose pixels
-#: the model's flow belongs to) and on those about to leave (in frame t, the convention of flow files).
+#: Where the end-point error is taken: on arriving digit pixels (those of digits in frame t + 1, whose pixels
+#: the model's flow belongs to) and on leaving ones (those in frame t, the convention of flow files).
 PLACES = {"arriving": "target", "leaving": "source"}
 
 
@@ -136,11 +136,11 @@ def format_scores(name, scores, reference, frames):
             ],
         )
     ]
-    for place, words in (("arriving", "where digits arrive"), ("leaving", "where digits leave")):
+    for place in PLACES:
         if f"flow_{place}" in scores:
             blocks.append(
                 format_table(
-                    f"End-point error of the flow, pixels a frame, on the pixels {words}",
+                    f"End-point error of the flow, pixels a frame, on {place} digit pixels",
                     columns,
                     [
                         row(name, scores[f"flow_{place}"]),
@@ -184,7 +184,7 @@ def draw_curves(path, log, reference):
     if checks and "flow_arriving" in checks[-1]["evaluation"]:
         panels.append(
             {
-                "title": "Flow on digit pixels, mean of all steps",
+                "title": "Flow on arriving digit pixels, mean of all steps",
                 "label": "end-point error, pixels a frame",
                 "training": ((), ()),
                 "unseen": unseen("flow_arriving"),

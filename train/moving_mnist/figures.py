@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from nnlite import backend
 from nnlite.files import make_folder
@@ -109,9 +109,8 @@ def _load(experiment, given):
 def draw_samples(path, frames):
     """Draw sequences (T, N, H, W), a row each."""
     length, rows = frames.shape[:2]
-    figure, axes = plt.subplots(
-        rows, length, figsize=(0.9 * length, 0.9 * rows), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(0.9 * length, 0.9 * rows), layout="constrained")
+    axes = figure.subplots(rows, length, squeeze=False)
     for row, sequence in zip(axes, frames.swapaxes(0, 1)):
         for axis, frame in zip(row, sequence):
             axis.imshow(frame, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

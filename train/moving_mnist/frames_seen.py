@@ -1,7 +1,7 @@
 """What a memory is used for: the error of the next frame by how many frames were seen before it."""
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from nnlite import backend, models
+from nnlite.spelling import did_you_mean
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.runs.options import Preset
 
@@ -151,7 +152,8 @@ def settings_for_all(preset, given):
     known = {name: models.option_names(name) for name in models.names()}
     for name in options:
         if not any(name in names for names in known.values()):
-            raise ValueError(f"--model-option {name}: none of {', '.join(known)} has such an option")
+            near = did_you_mean(name, {option for names in known.values() for option in names})
+            raise ValueError(f"--model-option {name}: none of {', '.join(known)} has such an option{near}")
     found = {}
     for name, own in runs.items():
         model = own.get("model", name)

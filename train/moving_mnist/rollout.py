@@ -5,8 +5,8 @@ models are trained on, but every pixel in doubt would become a certain error: a 
 ablation) had cross-entropies of 0.32 and 0.59 two and three frames ahead that way, 0.15 and 0.19 without.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 import nnlite as nn
 from nnlite import backend
@@ -68,21 +68,17 @@ def draw_frames(path, frames, predictions, seen):
     """
     shown = min(3, seen)
     steps = len(frames) - seen
-    figure, axes = plt.subplots(
-        1 + len(predictions),
-        shown + steps,
-        figsize=(0.8 * (shown + steps) + 1.2, 0.85 * (1 + len(predictions)) + 0.25),
-        squeeze=False,
-        layout="constrained",
-    )
+    rows, columns = 1 + len(predictions), shown + steps
+    figure = Figure(figsize=(0.8 * columns + 1.2, 0.85 * rows + 0.25), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    for k in range(shown + steps):
+    for k in range(columns):
         offset = k - shown + 1
         axes[0, k].set_title(f"t{offset:+d}" if offset else "t", fontsize=8)
     for row, (name, pictures) in enumerate({"truth": frames[seen - shown :], **predictions}.items()):
         axes[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
-        skipped = shown + steps - len(pictures)
+        skipped = columns - len(pictures)
         for axis in axes[row, :skipped]:
             axis.spines[:].set_visible(False)
         for axis, picture in zip(axes[row, skipped:], pictures):

@@ -56,7 +56,7 @@ def _architecture(experiment):
 def build(results):
     """Return the table of {name: result of a run}, ready for JSON; ValueError when their data differ.
 
-    Errors are in nats a pixel, flow errors in pixels a frame on pixels of digits, times in seconds.
+    Errors are in nats a pixel, flow errors in pixels a frame on arriving digit pixels, times in seconds.
     """
     results = {name: anonymised_result(result) for name, result in results.items()}
     first = next(iter(results.values()))
@@ -114,8 +114,8 @@ def format_page(table):
         f"on {table['test_sequences']:,} test sequences; bits are nats / ln 2; mean of steps: over the "
         f"predictions of frames 2 to {table['frames']}.",
         "- Paper: the figures printed there, of its own sequences.",
-        "- Flow error: of the flow into that frame, pixels a frame on the pixels of digits; in brackets that "
-        "of no motion.",
+        "- Flow error: of the flow into that frame, pixels a frame on arriving digit pixels; in brackets "
+        "that of no motion.",
         "- Sequences: those seen in training, repetitions counted.",
         "",
     ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.data.video_writer import write_video

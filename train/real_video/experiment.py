@@ -161,12 +161,12 @@ class RealVideo(Experiment):
     def describe(self, model):
         settings = self.settings
         height, width = settings.size
-        crop = f", from crops of {settings.crop[1]}x{settings.crop[0]}" if settings.crop else ""
+        crop = f", from crops of {settings.crop[0]}x{settings.crop[1]}" if settings.crop else ""
         rate = f"{settings.rate:g} frames a second" if settings.rate else "each frame of the files"
         drawn = f", {settings.drawn_share:.0%} of them drawn" if settings.drawn_share else ""
         return (
             f"{MODEL_NAME} ({models.count_parameters(model):,} parameters) on the {model.device}: "
-            f"{settings.colour} frames of {width}x{height} pixels{crop}, {rate}, "
+            f"{settings.colour} frames of {height}x{width} pixels{crop}, {rate}, "
             f"clips of {settings.frames}{drawn}"
         )
 

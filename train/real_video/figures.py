@@ -1,6 +1,6 @@
 """Pictures of a run on real video: Figure 6 and the curves."""
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
@@ -24,13 +24,9 @@ def draw_figure6(path, model, clips, chosen, titles):
     given = min(3, len(frames) - 1)
     names = [*["t - 2", "t - 1", "t"][-given:], "t + 1: truth", "prediction", "flow"]
     height, width = clips.size
-    figure, axes = plt.subplots(
-        len(chosen),
-        len(names),
-        figsize=(1.7 * len(names), (1.7 * height / width + 0.22) * len(chosen) + 0.2),
-        squeeze=False,
-        layout="constrained",
-    )
+    high = (1.7 * height / width + 0.22) * len(chosen) + 0.2
+    figure = Figure(figsize=(1.7 * len(names), high), layout="constrained")
+    axes = figure.subplots(len(chosen), len(names), squeeze=False)
     for axis, name in zip(axes[0], names):
         axis.set_title(name, fontsize=9)
     for n, row in enumerate(axes):
@@ -72,7 +68,8 @@ def draw_curves(path, log, scores, loss="square"):
 
 def draw_ahead(path, result):
     """Draw PSNR and SSIM at each step ahead, the model's as a line and those without training dashed."""
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
     for name, values in result.items():
         measures = {"PSNR, dB": [psnr(error) for error in values["squared"]], "SSIM": values["ssim"]}
         for axis, (label, measure) in zip(axes, measures.items()):
@@ -82,4 +79,3 @@ def draw_ahead(path, result):
     axes[0].set_title("Predictions fed back")
     axes[1].legend()
     figure.savefig(path, dpi=110)
-    plt.close(figure)

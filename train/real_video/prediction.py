@@ -6,7 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend
@@ -128,8 +128,8 @@ def render(model, settings, video, out, save_flow=None):
     ):
         write_video(out, pictures, rate)
     print(
-        f"{Path(video).name}, {errors.count + 1} frames of {info.size[1]}x{info.size[0]}, resized to "
-        f"{width}x{height} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
+        f"{Path(video).name}, {errors.count + 1} frames of {info.size[0]}x{info.size[1]}, resized to "
+        f"{height}x{width} pixels: PSNR {psnr(errors.model):.1f} dB, of the last frame copied "
         f"{psnr(errors.copy):.1f} dB"
     )
     if further:

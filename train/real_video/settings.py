@@ -175,10 +175,10 @@ class Settings(RunOptions):
 
 PRESETS = {
     "default": Preset(
-        "the paper's model on {colour} frames of {size[1]}x{size[0]} pixels, {rate:g} a second, so that "
+        "the paper's model on {colour} frames of {size[0]}x{size[1]} pixels, {rate:g} a second, so that "
         "things move by some pixels from one to the next. It learns from {sequences:,} clips of {frames} "
         "frames, one every {stride} frames, those there are several times, each time another crop of "
-        "{crop[1]}x{crop[0]}; Adam at {learning_rate:g}, falling to a tenth over the second half, batches of "
+        "{crop[0]}x{crop[1]}; Adam at {learning_rate:g}, falling to a tenth over the second half, batches of "
         "{batch}, and a flow held at zero for the first {flow_warmup}. About ten minutes on two processor "
         "cores.",
         {
@@ -194,7 +194,7 @@ PRESETS = {
     "paper": Preset(
         "section 4 and Figure 6: clips of 12 frames and the one to predict, each frame of the file, rmsprop "
         "at {learning_rate:g} x {decay:g} every {decay_epochs} epochs, one clip at a time. For a GPU and "
-        "HMDB-51. The paper leaves open the size of the frames (here {size[1]}x{size[0]}), how long it "
+        "HMDB-51. The paper leaves open the size of the frames (here {size[0]}x{size[1]}), how long it "
         "trains (here {sequences:,} clips, about 30 epochs of its 107,000 frames) and to which range it "
         "clips gradients (here {clip:g}, as in the published code).",
         {

@@ -3,21 +3,17 @@
 import io
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.files import write_bytes
 
 
 def save_figure(path, figure, dpi):
-    """Write a figure to a file, whose name says in which format, and close it."""
+    """Write a figure to a file, whose name says in which format."""
     image = io.BytesIO()
     figure.savefig(image, format=Path(path).suffix[1:], dpi=dpi)
-    plt.close(figure)
     write_bytes(path, image.getbuffer())
 
 
@@ -28,9 +24,8 @@ def draw_curves(path, panels, smooth=0.02):
     batches and on unseen data, and `levels` {name: value}, drawn as horizontal lines. smooth: the share of
     the run over which the former is averaged.
     """
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(6 * len(panels), 4), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(6 * len(panels), 4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)
     for axis, panel in zip(axes[0], panels, strict=True):
         x, y = panel["training"]
         if len(y):
@@ -57,7 +52,8 @@ def draw_errors(path, curves, references, title, label, unit="nats a pixel"):
 
     label: of the axis of steps. The shorter ones are of the last steps.
     """
-    figure, axis = plt.subplots(figsize=(8.5, 4), layout="constrained")
+    figure = Figure(figsize=(8.5, 4), layout="constrained")
+    axis = figure.subplots()
     steps = max(map(len, [*curves.values(), *references.values()]))
     for names, style in ((curves, "o-"), (references, "k--")):
         for number, (name, values) in enumerate(names.items()):
@@ -88,13 +84,8 @@ def draw_predictions(path, frames, predictions, flows):
         wheel_rows = 1
 
     rows = frames.shape[1]
-    figure, axes = plt.subplots(
-        rows + wheel_rows,
-        len(names),
-        figsize=(1.1 * len(names), 1.1 * (rows + wheel_rows) + 0.25),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(1.1 * len(names), 1.1 * (rows + wheel_rows) + 0.25), layout="constrained")
+    axes = figure.subplots(rows + wheel_rows, len(names), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for name, column, cells in zip(names, columns, axes.T, strict=True):

@@ -15,7 +15,7 @@ from itertools import tee
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
@@ -74,6 +74,12 @@ class Trainer:
     def sequences_seen(self):
         """The number of sequences trained on so far."""
         return self.step * self.options.batch
+
+    @property
+    def sequences_held(self):
+        """The number of those during which the flow was held at zero."""
+        has_flow = hasattr(self.predictor, "hold_flow")
+        return min(self.sequences_seen, self.options.flow_warmup) if has_flow else 0
 
     def restore(self, saved):
         """Continue from a loaded checkpoint; lines of the log that were written after it are dropped."""

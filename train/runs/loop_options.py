@@ -23,10 +23,17 @@ class LoopOptions(Options):
     minutes: float | None = option(None, "end training after X minutes in all", TRAINING, modes=("resume",))
     batch: int = option(8, "sequences in a step", TRAINING, memory=True)
     optimiser: str = option(
-        "adam", "update rule", TRAINING, choices=("rmsprop", "adam", "sgd", "adagrad", "muon")
+        "adam",
+        "update rule",
+        TRAINING,
+        choices=("rmsprop", "adam", "sgd", "adagrad", "muon"),
+        flags=("--optimiser", "--optimizer"),
     )
     optimiser_options: dict = option(
-        {}, "option of the optimiser, such as momentum=0.98 for muon; may be repeated", TRAINING
+        {},
+        "option of the optimiser, such as momentum=0.98 for muon; may be repeated",
+        TRAINING,
+        flags=("--optimiser-option", "--optimizer-option"),
     )
     learning_rate: float = option(1e-3, "learning rate at the start", TRAINING, flags=("--lr",))
     decay: float = option(1.0, "factor on the learning rate every --decay-epochs", TRAINING)

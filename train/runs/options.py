@@ -11,6 +11,8 @@ import sys
 import textwrap
 from dataclasses import MISSING, dataclass, field, fields
 
+from nnlite.spelling import did_you_mean
+
 RUN, DATA, MODEL, TRAINING = GROUPS = ("the run", "the data", "the model", "training")
 #: The largest whole number of an option: beyond it floats have gaps.
 LARGEST = 2**53
@@ -152,7 +154,11 @@ def parse_options(
             section = parser.add_argument_group(group)
             for one in members:
                 _add_argument(section, one, defaults.get(one.name), presets, declared)
-    given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+    values, unknown = parser.parse_known_args(argv)
+    if unknown:
+        flags = [flag for one in declared for flag in flags_of(one)]
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(unknown[0], flags)}")
+    given = {name: value for name, value in vars(values).items() if value is not None}
     by_name = {one.name: one for one in declared}
     for name, value in given.items():
         if isinstance(value, list):
@@ -169,8 +175,11 @@ def parse_options(
 def _add_argument(section, one, default, presets, declared):
     """Add an option to a group of the parser."""
     about, kind = one.metadata, _kind(one)
-    argument = {"choices": presets} if one.name == "preset" else {}
-    if kind is bool:
+    choices = presets if one.name == "preset" else about["argument"].get("choices")
+    argument = {}
+    if choices:
+        argument |= {"type": one_of(choices), "metavar": f"{{{','.join(choices)}}}"}
+    elif kind is bool:
         argument |= {"action": "store_const", "const": True}
     elif kind is dict:
         argument |= {"type": assignment, "action": "append", "metavar": "NAME=VALUE"}
@@ -193,7 +202,8 @@ def _add_argument(section, one, default, presets, declared):
         words += f"; of the other options only {', '.join(flags)} can be given with it"
     if flags_of(one)[0].startswith("-"):
         argument["dest"] = one.name
-    section.add_argument(*flags_of(one), help=words.replace("%", "%%"), **argument | about["argument"])
+    argument |= {name: value for name, value in about["argument"].items() if name != "choices"}
+    section.add_argument(*flags_of(one), help=words.replace("%", "%%"), **argument)
 
 
 def _kind(one):
@@ -250,6 +260,20 @@ def _in_range(kind, name, least, most):
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(f"must be a {name}, {bounds}, got {text}")
         return value
+
+    return parse
+
+
+def one_of(choices):
+    """Return the type of a word that is one of some; another is answered with the nearest one."""
+
+    def parse(text):
+        if text not in choices:
+            known = ", ".join(choices)
+            raise argparse.ArgumentTypeError(
+                f"invalid choice: {text!r} (choose from {known}){did_you_mean(text, choices)}"
+            )
+        return text
 
     return parse
 

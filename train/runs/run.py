@@ -86,7 +86,7 @@ class Run:
                     f"{experiment.unit}; the run is saved. Continue with\n  {resume_command}"
                 )
                 return 128 + stopped
-            self._finish(began)
+            self._finish(began, resume_command)
         except CannotWrite:  # nor could what comes after this run
             raise
         except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
@@ -102,7 +102,7 @@ class Run:
             self.lock.close()
         return 0
 
-    def _finish(self, began):
+    def _finish(self, began, resume_command):
         """Score the trained model; print the tables, write result.json and the pictures."""
         trainer, experiment, log = self.trainer, self.experiment, read_log(self.folder)
         model = experiment.evaluated_model(trainer.model)
@@ -126,7 +126,20 @@ class Run:
             f"{result['command_seconds']:.0f} s in all. Tables, curves and pictures are in {self.folder}\n"
             f"Every gradient of a test sequence, to open in a browser: {self.folder / PAGE}"
         )
+        print(early_end(trainer, experiment.unit, resume_command), end="")
         experiment.after(self.folder, model, result)
+
+
+def early_end(trainer, unit, resume_command):
+    """Return what to know of a run that `minutes` ended before its last sequence, "" for any other."""
+    options, seen, held = trainer.options, trainer.sequences_seen, trainer.sequences_held
+    if seen >= options.sequences:
+        return ""
+    flow = f"; during {held} of these {seen} the flow was held at zero (--flow-warmup)" if held else ""
+    return (
+        f"--minutes {options.minutes:g} ended it after {seen} of {options.sequences} {unit}{flow}. "
+        f"Continue with\n  {resume_command} --minutes {2 * options.minutes or 1:g}\n"
+    )
 
 
 def _trainer(experiment, model, options, folder, metadata):

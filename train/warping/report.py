@@ -1,7 +1,7 @@
 """Tables and figures of the warping experiment."""
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.report.figures import save_figure
@@ -118,9 +118,8 @@ def draw(path, title, pair, warped):
         ("its error (orange: not inside)", _marked_error(pair, *warped["next"], False)),
     ]
     side = 4.2
-    figure, axes = plt.subplots(
-        4, 2, figsize=(2 * side, 4 * (side * height / width + 0.28) + 0.3), layout="constrained"
-    )
+    figure = Figure(figsize=(2 * side, 4 * (side * height / width + 0.28) + 0.3), layout="constrained")
+    axes = figure.subplots(4, 2)
     for (name, picture), axis in zip(cells, axes.flat):
         axis.imshow(np.clip(picture, 0, 1) if picture.dtype != np.uint8 else picture)
         axis.set_title(name, fontsize=8)

@@ -114,8 +114,8 @@ def test_paper_preset_is_the_papers():
     "arguments, message",
     [
         (["--preset", "huge"], "invalid choice: 'huge'"),
-        (["--size", "240"], "must be WIDTHxHEIGHT, such as 240x180, got 240"),
-        (["--size", "0x180"], "got 0x180"),
+        (["--size", "240"], "argument --size: expected 2 arguments"),
+        (["--size", "180", "0"], "must be at least 1, got 0"),
         (["--loss-at", "last"], "unrecognized arguments: --loss-at last"),
         (["--cuda-graph"], "unrecognized arguments: --cuda-graph"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
@@ -149,10 +149,10 @@ def test_options_that_do_not_go_together(arguments, message, tmp_path, monkeypat
     [
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
         (["--camvid", str(ROOT / "docs")], f"--camvid: no CamVid in {ROOT / 'docs'}: train/ and trainannot/"),
-        (["--size", "17x16"], "height and width must be even, got 16x17"),
-        (["--size", "8x8"], "size must be at least 16 x 16, got 8 x 8"),
+        (["--size", "16", "17"], "height and width must be even, got 16x17"),
+        (["--size", "8", "8"], "size must be at least 16 x 16, got 8 x 8"),
         (["--speed", "3", "1"], "speed must be 0 <= min <= max"),
-        (["--model-option", "n_feature=3"], "n_feature"),
+        (["--model-option", "n_feature=3"], "did you mean 'n_features'?"),
         (["--tf32"], "TF32 is a mode of GPUs"),
     ],
 )
@@ -168,7 +168,7 @@ def test_settings_that_cannot_be(arguments, message, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--size", "17x16"], "height and width must be even, got 16x17"),
+        (["--size", "16", "17"], "height and width must be even, got 16x17"),
         (["--weights", "/no/such/file"], "there is no checkpoint /no/such/file"),
         (["--camvid", "/no/such/folder"], "--camvid: there is no folder /no/such/folder"),
     ],

@@ -256,6 +256,31 @@ def test_a_phone_never_scrolls_sideways(browser, page, theme):
     assert browser.execute_script(wide) == 0
 
 
+def test_a_phone_shows_class_names_and_the_chosen_step(browser, page):
+    show(browser, page[0], 320, "light")
+    widths = "return [...document.querySelectorAll('.row-head .type')].map((e) => e.offsetWidth)"
+    assert min(browser.execute_script(widths)) > 20
+    clipped = """
+      const names = [...document.querySelectorAll(".row-head .type")];
+      const right = (e) => e.getBoundingClientRect().right;
+      const beyond = (e) => right(e) > right(e.parentElement) + 1 || e.scrollWidth > e.clientWidth;
+      return names.filter(beyond).length;
+    """
+    assert browser.execute_script(clipped) == 0
+    shown = """
+      const sides = (selector) => document.querySelector(selector).getBoundingClientRect();
+      const inView = (box, head, cell) => {
+        const [view, staying, chosen] = [box, `${box} ${head}`, `${box} ${cell}`].map(sides);
+        return chosen.left > staying.right - 1 && chosen.right < view.right + 1;
+      };
+      return [inView("#grid-box", ".row-head", ".cell.chosen"),
+              inView("#frame-strip-table", "th[scope=row]", "td.chosen")];
+    """
+    for step in [*range(STEPS), 0]:
+        browser.execute_script("choose({ step: arguments[0] })", str(step))
+        assert browser.execute_script(shown) == [True, True], step
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_is_readable_in_both_themes(browser, page, theme):
     show(browser, page[0], 1300, theme)

@@ -308,7 +308,7 @@ def test_model_options_reach_those_that_have_them():
     [
         (["--figures", "run", "--lr", "1"], "--figures takes its settings from the run; leave out --lr"),
         (["--export", "run", "--data", "x"], "leave out --data"),
-        (["--model", "ae"], "invalid choice: 'ae'"),
+        (["--model", "ae_convlst"], "invalid choice: 'ae_convlst' (choose from ae_conv, "),
     ],
 )
 def test_bad_options(arguments, message, capsys):

@@ -215,7 +215,9 @@ def test_paper_preset_is_the_papers():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--preset", "huge"], "invalid choice: 'huge'"),
+        (["--preset", "quik"], "invalid choice: 'quik' (choose from default, "),
+        (["--preset", "quik"], "did you mean 'quick'?"),
+        (["--sequences", "9", "--test-sequnces", "9"], "; did you mean '--test-sequences'?"),
         (["--batch", "0"], "--batch: must be a whole number, at least 1, got 0"),
         (["--batch", "many"], "--batch: must be a whole number, at least 1, got many"),
         (["--speed", "-1"], "--speed"),
@@ -245,7 +247,7 @@ def test_bad_options(arguments, message, capsys):
         (["--model-option", "n_memories=3"], "n_memories"),
         (["--model-option", "n_memory=0"], "nn.SeqConvLSTM: n_out must be an integer >= 1, got 0"),
         (["--model-option", "untied=off"], "untied must be True or False, got 'off'"),
-        (["--optimiser-option", "momentun=0.9"], "optim.adam: unknown key 'momentun' in config; it knows "),
+        (["--optimizer", "muon", "--optimizer-option", "momentun=0.9"], "did you mean 'momentum'?"),
         (["--optimiser-option", "beta1=fast"], "optim.adam: beta1 must be a number, got 'fast'"),
         (["--optimiser-option", "learning_rate=1"], "--optimiser-option learning_rate comes from --lr"),
         (["--model", "all", "--optimiser-option", "momentum=0.98"], "unknown key 'momentum' in config"),

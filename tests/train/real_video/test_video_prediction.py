@@ -35,7 +35,7 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
     arguments = ["--predict", str(finished / "checkpoint.h5"), str(video), "--out", str(out)]
     assert real_video.main([*arguments, "--save-flow", str(flow)]) == 0
     printed = capsys.readouterr().out
-    assert f"{as_text(name)}, 16 frames of 64x48, resized to 24x16 pixels: PSNR" in printed
+    assert f"{as_text(name)}, 16 frames of 48x64, resized to 16x24 pixels: PSNR" in printed
     assert len(list(read_frames(out))) == 15
     _, model, _ = load_trained(RealVideo, finished / "checkpoint.h5", {"device": "cpu"})
     model.evaluate()

@@ -9,6 +9,7 @@ import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
 from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.run import early_end
 from tests.toy_training import Toy, toy_batch, trainer
 
 
@@ -67,6 +68,7 @@ def test_learning_rate_decays_by_epochs(tmp_path):
 def test_minutes_end_the_training(tmp_path):
     run = trainer(tmp_path, minutes=0.0)
     assert run.run() is None and run.step == 1
+    assert "--minutes 0 ended it after 3 of 30 clips. Continue" in early_end(run, "clips", "resume it")
     assert checkpoint.load(tmp_path / CHECKPOINT).position["step"] == 1
 
 
@@ -201,10 +203,15 @@ def test_flow_keeps_still_at_first(tmp_path):
             self.noted.append(self.hold_flow)
             return super().update_output(input)
 
-    run = trainer(tmp_path, model=WithFlow(), sequences=15, flow_warmup=9)
+    run = trainer(tmp_path, model=WithFlow(), sequences=15, flow_warmup=9, minutes=1.0)
+    said = []
     for _ in range(5):
         run.train_step()
         assert run.model.hold_flow is False  # whoever looks at it sees the whole model
+        said.append(early_end(run, "clips", "resume it"))
+    assert "after 6 of 15 clips; during 6 of these 6 the flow was held at zero" in said[1]
+    assert "after 12 of 15 clips; during 9 of these 12 the flow" in said[3]
+    assert "with\n  resume it --minutes 2\n" in said[3] and said[4] == ""
     assert run.model.noted == [True] * 3 + [False] * 2
 
 

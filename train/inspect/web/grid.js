@@ -27,6 +27,7 @@ function drawGrid() {
   box.replaceChildren(grid);
   box.scrollLeft = scrolled;
   const chosen = grid.querySelector(".cell.chosen");
+  keepInView(box, chosen, grid.querySelector(".row-head"));
   if (hadFocus) chosen?.focus();
 }
 

@@ -32,7 +32,11 @@ function drawFrameStrip() {
     });
     table.append(h("tr", {}, head, ...cells));
   }
-  document.getElementById("frame-strip-table").replaceChildren(table);
+  const box = document.getElementById("frame-strip-table");
+  const scrolled = box.scrollLeft;
+  box.replaceChildren(table);
+  box.scrollLeft = scrolled;
+  keepInView(box, table.querySelector("td.chosen"), table.querySelector("th[scope=row]"));
 }
 
 function drawCurves() {

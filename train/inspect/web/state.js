@@ -68,6 +68,15 @@ function choose(change) {
   refresh();
 }
 
+/** Scroll a box sideways until what is chosen in it is in view beside the column that stays; nothing else moves. */
+function keepInView(box, chosen, staying) {
+  if (!chosen) return;
+  const [view, cell] = [box.getBoundingClientRect(), chosen.getBoundingClientRect()];
+  const left = view.left + (staying ? staying.getBoundingClientRect().width : 0);
+  if (cell.left < left) box.scrollLeft -= left - cell.left;
+  else if (cell.right > view.right) box.scrollLeft += cell.right - view.right;
+}
+
 /** Draw a row of buttons of which one is chosen. */
 function choiceOf(id, entries, current, onchoose) {
   const box = document.getElementById(id);
