@@ -78,4 +78,4 @@ def draw_ahead(path, result):
             axis.set(xlabel="frames ahead", ylabel=label, xticks=range(1, len(measure) + 1))
     axes[0].set_title("Predictions fed back")
     axes[1].legend()
-    figure.savefig(path, dpi=110)
+    save_figure(path, figure, dpi=110)
