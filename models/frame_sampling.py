@@ -6,8 +6,8 @@ from nnlite.layers.activation import sigmoid
 from .flow_regressor import UpSamplingFlow
 from .parts import ModuleGraph
 
-#: Initial bias of the gate: σ(-4) = 0.018 of the residual is added.
-GATE_BIAS = -4.0
+#: Initial bias of the gate: σ(-7) = 0.0009 of the residual is added.
+GATE_BIAS = -7.0
 
 
 class FrameSampling(ModuleGraph):
@@ -82,9 +82,9 @@ def shut(convolution):
     """Set the last layer of a decoder so that at first nothing is added, and then little.
 
     All weights are zero, so the prediction begins as the moved frame alone. They learn all the same: their
-    gradient is σ(a) times the error. The bias of the gate makes σ(a) small. The first steps of optimisers
-    like Adam are as long as the learning rate, however small the gradient, and so is their noise later; over
-    hundreds of weights it would show on pixels that stand still, had it not to pass the gate.
+    gradient is σ(a) times the error. The bias of the gate makes σ(a) small. The steps of optimisers like Adam
+    and Muon are as long as the learning rate says, however small the gradient, and so is their noise; over
+    hundreds of weights it shows on pixels that stand still. Behind σ(-4) = 0.018 it still did.
     """
     convolution.weight.fill(0)
     convolution.bias.fill(0)
