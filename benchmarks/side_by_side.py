@@ -116,7 +116,7 @@ def profile(run, options, model, batch, length):
 
 
 def write_start(folder, name, batch, length, smooth=False):
-    """Write what both frameworks start from, frames.npy and parameters.npz.
+    """Write what both frameworks start from, frames.npz and parameters.npz.
 
     smooth: avoid the points where derivatives jump and rounding would decide: equal values in a pooling
     window, as in black areas (therefore the frames are noise), and sampling at whole pixels (therefore there

@@ -79,7 +79,7 @@ def test_joined_with_another_size(tmp_path):
     ]
     read = read_frames(joined(tmp_path, *parts), size=(8, 8))
     assert [number_of(next(read)) for _ in range(5)] == list(range(5))
-    with pytest.raises(ValueError, match=r"joined\.ts: frame 5 is 96 x 64 pixels, those before it 64 x 48"):
+    with pytest.raises(ValueError, match=r"joined\.ts: frame 5 is 64 x 96 pixels, those before it 48 x 64"):
         next(read)
 
 

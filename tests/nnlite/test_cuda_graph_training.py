@@ -122,7 +122,7 @@ def test_benchmark(tmp_path, monkeypatch):
     model = small("ae_convlstm_flow")
     monkeypatch.setattr("nnlite.models.build", lambda *_, **__: model.clone())
     np.savez(tmp_path / "parameters.npz", **{path: weight for path, weight, _ in model.named_parameters()})
-    np.save(tmp_path / "frames.npy", frames(4))
+    np.savez(tmp_path / "frames.npz", frames=frames(4))
     came_to, memory = [], []
     for graph in (False, True):
         contestant = NnliteContestant("train", "ae_convlstm_flow", "cuda", tmp_path, {"cuda_graph": graph})

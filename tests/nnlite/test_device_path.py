@@ -279,7 +279,7 @@ def test_benchmark(tmp_path, monkeypatch, job):
     model = small("ae_convlstm_flow")
     monkeypatch.setattr(models, "build", lambda *_, **__: model.clone())
     np.savez(tmp_path / "parameters.npz", **{path: weight for path, weight, _ in model.named_parameters()})
-    np.save(tmp_path / "frames.npy", frames(4))
+    np.savez(tmp_path / "frames.npz", frames=frames(4))
     came_to = []
     for device in ("cpu", "cuda"):
         contestant = NnliteContestant(job, "ae_convlstm_flow", device, tmp_path, {})

@@ -13,7 +13,7 @@ FLOAT = 4
 def check_batch(experiment, device):
     """Raise ValueError unless the frames of a batch and their predictions, the least of it, would fit."""
     shape = frames, batch, _, height, width = experiment.batch_shape
-    what = f"a batch of {batch} {experiment.unit} of {frames} frames of {width}x{height}"
+    what = f"a batch of {batch} {experiment.unit} of {frames} frames of {height}x{width}"
     _require(2 * FLOAT * math.prod(shape), device, what, experiment.settings.memory_flags())
 
 

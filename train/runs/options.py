@@ -178,7 +178,7 @@ def _add_argument(section, one, default, presets, declared):
     choices = presets if one.name == "preset" else about["argument"].get("choices")
     argument = {}
     if choices:
-        argument |= {"type": one_of(choices), "metavar": f"{{{','.join(choices)}}}"}
+        argument |= {"type": one_of(choices), "metavar": f"{{{','.join(map(str, choices))}}}"}
     elif kind is bool:
         argument |= {"action": "store_const", "const": True}
     elif kind is dict:
@@ -265,15 +265,16 @@ def _in_range(kind, name, least, most):
 
 
 def one_of(choices):
-    """Return the type of a word that is one of some; another is answered with the nearest one."""
+    """Return the type of a word that is one of some values; another is answered with the nearest one."""
+    values = {str(value): value for value in choices}
 
     def parse(text):
-        if text not in choices:
-            known = ", ".join(choices)
+        if text not in values:
+            known = ", ".join(values)
             raise argparse.ArgumentTypeError(
-                f"invalid choice: {text!r} (choose from {known}){did_you_mean(text, choices)}"
+                f"invalid choice: {text!r} (choose from {known}){did_you_mean(text, values)}"
             )
-        return text
+        return values[text]
 
     return parse
 

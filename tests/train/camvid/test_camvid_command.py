@@ -115,7 +115,7 @@ def test_paper_preset_is_the_papers():
     [
         (["--preset", "huge"], "invalid choice: 'huge'"),
         (["--size", "240"], "argument --size: expected 2 arguments"),
-        (["--size", "180", "0"], "must be at least 1, got 0"),
+        (["--size", "180", "0"], "must be a whole number, at least 1, got 0"),
         (["--loss-at", "last"], "unrecognized arguments: --loss-at last"),
         (["--cuda-graph"], "unrecognized arguments: --cuda-graph"),
         (["--resume", "somewhere", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),

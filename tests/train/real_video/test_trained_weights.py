@@ -66,7 +66,7 @@ def test_pretrained_weights_are_packed_and_found(finished, videos, pretrained, t
     out = tmp_path / "out.mp4"
     video = str(videos / "clip 0.mp4")
     assert real_video.main(["--predict", "pretrained", video, "--out", str(out)]) == 0
-    assert "clip 0.mp4, 16 frames of 64x48, resized to 24x16" in capsys.readouterr().out and out.exists()
+    assert "clip 0.mp4, 16 frames of 48x64, resized to 16x24" in capsys.readouterr().out and out.exists()
     assert real_video.main(["--predict", NAME, video, "--size", "24", "32", "--out", str(out)]) == 0
     assert "resized to 32x24" in capsys.readouterr().out
 
