@@ -175,12 +175,29 @@ class Settings(RunOptions):
 
 PRESETS = {
     "default": Preset(
-        "the paper's model on {colour} frames of {size[0]}x{size[1]} pixels, {rate:g} a second, so that "
-        "things move by some pixels from one to the next. It learns from {sequences:,} clips of {frames} "
-        "frames, one every {stride} frames, those there are several times, each time another crop of "
-        "{crop[0]}x{crop[1]}; Adam at {learning_rate:g}, falling to a tenth over the second half, batches of "
-        "{batch}, and a flow held at zero for the first {flow_warmup}. About ten minutes on two processor "
-        "cores.",
+        "the model that moves the last frame itself (sample=frame), on {colour} frames of "
+        "{size[0]}x{size[1]} pixels, {rate:g} a second, so that things move by some pixels from one to the "
+        "next. It learns from {sequences:,} sequences of {frames} frames, half of them crops of "
+        "{crop[0]}x{crop[1]} of the clips, one every {stride} frames, half of them drawn motion of the "
+        "clips' textures; Muon at {learning_rate:g}, falling to a tenth over the second half, batches of "
+        "{batch}. About ten minutes on two processor cores.",
+        {
+            "crop": (48, 64),
+            "rate": 12.5,
+            "drawn_share": 0.5,
+            "model_options": {"sample": "frame", "shrink": 0.1},
+            "sequences": 2600,
+            "batch": 4,
+            "optimiser": "muon",
+            "learning_rate": 2e-3,
+            "lr_decay_fraction": 0.5,
+            "evaluations": 6,
+        },
+    ),
+    "features": Preset(
+        "the paper's model, which moves features, otherwise likewise: {sequences:,} clips, Adam at "
+        "{learning_rate:g}, falling to a tenth over the second half, batches of {batch}, and a flow held at "
+        "zero for the first {flow_warmup}. About ten minutes too.",
         {
             "crop": (48, 64),
             "rate": 12.5,

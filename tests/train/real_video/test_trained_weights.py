@@ -68,7 +68,7 @@ def test_pretrained_weights_are_packed_and_found(finished, videos, pretrained, t
     assert real_video.main(["--predict", "pretrained", video, "--out", str(out)]) == 0
     assert "clip 0.mp4, 16 frames of 48x64, resized to 16x24" in capsys.readouterr().out and out.exists()
     assert real_video.main(["--predict", NAME, video, "--size", "24", "32", "--out", str(out)]) == 0
-    assert "resized to 32x24" in capsys.readouterr().out
+    assert "resized to 24x32" in capsys.readouterr().out
 
     monkeypatch.setenv("NNLITE_DATA", str(tmp_path))
     assert real_video.main(["--evaluate", "pretrained"]) == 2
