@@ -87,7 +87,7 @@ class Options:
         for layer in layers:
             for name, value in layer.items():
                 values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
-        return cls.from_dict(values)
+        return cls(**values)  # not from a file, so not checked; None may stand for what is decided later
 
     @classmethod
     def path_flags(cls):
