@@ -9,7 +9,7 @@ from itertools import pairwise
 import nnlite as nn
 from nnlite import backend
 
-from .parts import ModuleGraph, running_memories, sequence_memories
+from .parts import AroundVideo, running_memories, sequence_memories
 
 
 def roll_out(model, frames, steps):
@@ -56,11 +56,9 @@ class LookAhead:
         return self._model.xp.concatenate(predictions)
 
 
-class Feedback(ModuleGraph):
+class Feedback(AroundVideo):
     """Base of the two ways to train a model on what it is fed back: `video`, and how many predictions are.
 
-    Parameters have the paths that they have in `video`, and `config` is that of `video`: a checkpoint of one
-    fits the other.
     Errors: ValueError for a model without memory, or fewer than one prediction to feed back.
     """
 
@@ -71,20 +69,8 @@ class Feedback(ModuleGraph):
         self.check_counts(fed_back=fed_back)
         if not any(hasattr(module, "remember") for module in video.list_modules()):
             raise ValueError(f"{self.name}: {type(video).__name__} has no memory to go on from")
-        self.video, self.fed_back = video, fed_back
+        self.fed_back = fed_back
         self._copies = None
-
-    @property
-    def config(self):
-        """The {"name", "options"} that `video` was built from."""
-        return self.video.config
-
-    def children(self):
-        return [("video", self.video)]
-
-    def named_parameters(self, prefix=""):
-        """Yield (path, weight, grad) under the paths in `video`."""
-        return self.video.named_parameters(prefix)
 
     def drop_clones(self):
         self._copies = None

@@ -83,6 +83,30 @@ class ModuleGraph(nn.Container):
         return self.backpropagate(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
 
 
+class AroundVideo(ModuleGraph):
+    """Base of what runs one video model, `video`, in another way than by one pass over a sequence.
+
+    Parameters have the paths that they have in `video`, and `config` is that of `video`: a checkpoint of one
+    fits the other.
+    """
+
+    def __init__(self, video):
+        super().__init__(video)
+        self.video = video
+
+    @property
+    def config(self):
+        """The {"name", "options"} that `video` was built from."""
+        return self.video.config
+
+    def children(self):
+        return [("video", self.video)]
+
+    def named_parameters(self, prefix=""):
+        """Yield (path, weight, grad) under the paths in `video`."""
+        return self.video.named_parameters(prefix)
+
+
 class Predictor(nn.Sequential):
     """Named parts in series, from frames to the frames that follow.
 

@@ -4,10 +4,10 @@ import math
 from itertools import pairwise
 
 from .ae_convlstm_flow import AEConvLSTMFlow
-from .parts import ModuleGraph, Predictor, running_memories, sequence_memories
+from .parts import AroundVideo, Predictor, running_memories, sequence_memories
 
 
-class Recomputation(ModuleGraph):
+class Recomputation(AroundVideo):
     """Train a video model in the memory of a few steps: run it piece by piece, and in backward once more.
 
     Usually a pass over T steps keeps T times what the backward pass needs of one. Here the forward pass keeps
@@ -25,11 +25,10 @@ class Recomputation(ModuleGraph):
     Source: Chen et al. 2016, arXiv:1604.06174, and for recurrent networks Gruslys et al. 2016,
     arXiv:1606.03401.
 
-    video: the model; parameter paths and `config` are its own, so that a checkpoint of one fits the other.
     steps: most steps in a piece, by default the square root of T, rounded up.
     """
 
-    state_names = (*ModuleGraph.state_names, "_starts", "_penalty", "_at")
+    state_names = (*AroundVideo.state_names, "_starts", "_penalty", "_at")
 
     def __init__(self, video, steps=None):
         super().__init__(video)
@@ -43,21 +42,9 @@ class Recomputation(ModuleGraph):
                 f"{self.name}: {type(video).__name__} as it is built cannot be run in pieces: that takes a "
                 "predictor of frames whose memories all take gradients of their state (untied ones do not)"
             )
-        self.video, self.steps = video, steps
+        self.steps = steps
         self.type(video.dtype, video.device)
         self._starts = self._penalty = self._at = None
-
-    @property
-    def config(self):
-        """The {"name", "options"} that `video` was built from."""
-        return self.video.config
-
-    def children(self):
-        return [("video", self.video)]
-
-    def named_parameters(self, prefix=""):
-        """Yield (path, weight, grad) under the paths in `video`."""
-        return self.video.named_parameters(prefix)
 
     def sum_penalties(self):
         """Return the sum of the penalties of all pieces."""

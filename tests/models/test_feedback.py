@@ -3,30 +3,18 @@
 import numpy as np
 import pytest
 
-import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.models.feedback import FeedbackAsData, FeedbackWithGradient, roll_out
+from tests import toy_video_models
+from tests.toy_video_models import MODELS, SMALL
 
-SMALL = {"height": 8, "width": 8, "n_features": 3, "n_memory": 4, "kernel": 3}
 FRAMES = np.random.default_rng(0).random((4, 2, 1, 8, 8)).astype(np.float32)
 KINDS = [FeedbackAsData, FeedbackWithGradient]
-MODELS = {
-    "ae_convlstm": {},
-    "ae_fclstm": {},
-    "ae_convlstm_flow": {"flow_kernel": 3},
-}
 
 
 def lively(name, **options):
-    """Return a small model that does not predict the same grey everywhere, in float64."""
-    nn.manual_seed(1)
-    model = models.build(name, **SMALL, **(MODELS[name] | options))
-    for _, weight, _ in model.named_parameters():
-        weight *= 3
-    if name == "ae_convlstm_flow":
-        model.regressor[2].weight[...] = 0.3
-        model.regressor[2].bias[...] = (0.2, -0.1)
-    return model.double()
+    """Return the small model in float64."""
+    return toy_video_models.lively(name, **options).double()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,21 +6,7 @@ import pytest
 import nnlite as nn
 from nnlite import models
 from nnlite.models.recomputation import Recomputation
-
-SMALL = {"height": 8, "width": 8, "n_features": 3, "n_memory": 4, "kernel": 3}
-MODELS = {"ae_convlstm": {}, "ae_fclstm": {}, "ae_convlstm_flow": {"flow_kernel": 3}}
-
-
-def lively(name, **options):
-    """Return a small model in which everything matters."""
-    nn.manual_seed(1)
-    model = models.build(name, **SMALL, **(MODELS[name] | options))
-    for _, weight, _ in model.named_parameters():
-        weight *= 3
-    if name == "ae_convlstm_flow":
-        model.regressor[2].weight[...] = 0.3
-        model.regressor[2].bias[...] = (0.2, -0.1)
-    return model
+from tests.toy_video_models import MODELS, SMALL, lively
 
 
 def passes(model, x, g):

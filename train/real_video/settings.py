@@ -180,7 +180,7 @@ PRESETS = {
         "next. It learns from {sequences:,} sequences of {frames} frames, half of them crops of "
         "{crop[0]}x{crop[1]} of the clips, one every {stride} frames, half of them drawn motion of the "
         "clips' textures; Muon at {learning_rate:g}, falling to a tenth over the second half, batches of "
-        "{batch}. About ten minutes on two processor cores.",
+        "{batch}. A quarter of an hour on one processor core.",
         {
             "crop": (48, 64),
             "rate": 12.5,
@@ -197,7 +197,7 @@ PRESETS = {
     "features": Preset(
         "the paper's model, which moves features, otherwise likewise: {sequences:,} clips, Adam at "
         "{learning_rate:g}, falling to a tenth over the second half, batches of {batch}, and a flow held at "
-        "zero for the first {flow_warmup}. About ten minutes too.",
+        "zero for the first {flow_warmup}. About ten minutes on two processor cores.",
         {
             "crop": (48, 64),
             "rate": 12.5,
