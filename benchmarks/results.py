@@ -7,15 +7,11 @@ earlier one of the same command on the same type of machine.
 import json
 from statistics import median
 
+from nnlite import models
 from nnlite.files import make_folder, write_text
 from nnlite.train.report.files import write_json
 
 JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
-MODELS = {
-    "ae_convlstm_flow": "AE-ConvLSTM-flow",
-    "ae_convlstm": "AE-ConvLSTM",
-    "ae_fclstm": "AE-fcLSTM",
-}
 INTRODUCTION = """\
 # nnlite and PyTorch side by side
 
@@ -42,7 +38,7 @@ def save(folder, run):
 
 def title(job, model):
     """Return for instance "AE-ConvLSTM, training step"."""
-    return f"{MODELS[model]}, {JOBS[job]}"
+    return f"{models.TITLES[model]}, {JOBS[job]}"
 
 
 def compare(measurement):
@@ -110,7 +106,7 @@ def format_run(run):
     lines += _libraries(run["measurements"])
     for check in run["checks"]:
         lines.append(
-            f"- {MODELS[check['model']]}: loss and all gradients agree within {check['error']:.1e} "
+            f"- {models.TITLES[check['model']]}: loss and all gradients agree within {check['error']:.1e} "
             f"(relative, float32; largest at {check['worst']})"
         )
     sizes = {}
@@ -148,7 +144,7 @@ def format_profile(profile):
         rows.append([f"{len(small)} more", *(sum(row[i] for row in small) for i in (1, 2, 3))])
     step = sum(row[1] + row[2] for row in profile["rows"])
     lines = [
-        f"### {MODELS[profile['model']]}, profile of nnlite's step: batch {profile['batch']}, "
+        f"### {models.TITLES[profile['model']]}, profile of nnlite's step: batch {profile['batch']}, "
         f"{profile['length']} frames, {step * 1e3:.0f} ms",
         "",
         "| module | forward, ms | backward, ms | share |",

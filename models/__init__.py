@@ -28,6 +28,15 @@ _PREDICTORS = {
 }
 _SEGMENTERS = {"segnet": SegNet, "segnet_flow": SegNetFlow}
 _ARCHITECTURES = _PREDICTORS | _SEGMENTERS
+#: The paper's names of the architectures, for people.
+TITLES = {
+    "ae_conv": "AE-Conv",
+    "ae_fclstm": "AE-fcLSTM",
+    "ae_convlstm": "AE-ConvLSTM",
+    "ae_convlstm_flow": "AE-ConvLSTM-flow",
+    "segnet": "SegNet",
+    "segnet_flow": "SegNet-flow",
+}
 #: Parts that two architectures share, (one, another): {path in one: path in the other}.
 _SHARED_PARTS = {
     ("ae_convlstm", "ae_convlstm_flow"): {

@@ -24,7 +24,6 @@ from nnlite.train.camvid.settings import (
     SEGNET,
     SHAPES,
     SHAPES_OPTIONS,
-    TITLES,
     Settings,
     settings_for,
     settings_for_both,
@@ -114,7 +113,7 @@ class LabelledVideo(Experiment):
     def describe(self, model):
         height, width = self.settings.size
         return (
-            f"{TITLES[self.settings.model]} ({models.count_parameters(model):,} parameters) on the "
+            f"{models.TITLES[self.settings.model]} ({models.count_parameters(model):,} parameters) on the "
             f"{model.device}, {height}x{width} pixels.\n{describe_data(self.settings, self.data)}"
         )
 
@@ -145,7 +144,7 @@ class LabelledVideo(Experiment):
 
     def draw(self, folder, model, result):
         draw_confusions(folder, {self.settings.model: result})
-        networks = {TITLES[self.settings.model]: model}
+        networks = {models.TITLES[self.settings.model]: model}
         draw_results(folder, networks, self.data, self.settings.test_sequences)
 
     def draw_run(self, folder, model, result, log):
@@ -195,7 +194,7 @@ class LabelledVideo(Experiment):
         trained = {
             name: load_trained(LabelledVideo, Path(folder) / name / CHECKPOINT)[:2] for name in results
         }
-        networks = {TITLES[name]: model for name, (_, model) in trained.items()}
+        networks = {models.TITLES[name]: model for name, (_, model) in trained.items()}
         opened, _ = trained["segnet_flow"]  # whose data are video where there is any
         opened.load(training=False)
         draw_results(folder, networks, opened.data, opened.settings.test_sequences)

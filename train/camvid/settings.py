@@ -6,7 +6,7 @@ from pathlib import Path
 from nnlite import models
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, number, option, whole
+from nnlite.train.runs.options import DATA, MODEL, Preset, number, option, size_option
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -15,7 +15,6 @@ NONE, SEGNET = "none", "segnet"
 SHAPES = "moving shapes"
 #: The labelled frames to learn from. With "val" the test is on its later frames.
 SPLITS = ("train", "train+val", "val")
-TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,7 @@ class Settings(RunOptions):
         DATA,
         choices=SPLITS,
     )
-    size: tuple = option(
-        (64, 64),
-        "of the frames after resizing",
-        DATA,
-        type=whole(1),
-        metavar=("HEIGHT", "WIDTH"),
-        nargs=2,
-        memory=True,
-    )
+    size: tuple = size_option((64, 64), "of the frames after resizing", least=1)
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
     shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
     speed: tuple = option(

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from nnlite import models
 from nnlite.files import write_text
 from nnlite.train.camvid.scores import format_table2, per_cent
-from nnlite.train.camvid.settings import SHAPES, TITLES, Settings
+from nnlite.train.camvid.settings import SHAPES, Settings
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, format_hardware
@@ -12,9 +13,9 @@ from nnlite.train.report.tables import format_markdown, format_time
 
 #: What is scored of each model, and its name.
 _ROWS = {
-    "segnet": {"labels": "SegNet"},
+    "segnet": {"labels": models.TITLES["segnet"]},
     "segnet_flow": {
-        "labels": "SegNet-flow",
+        "labels": models.TITLES["segnet_flow"],
         "basic": "SegNet within it, nothing propagated",
         "no_flow": "SegNet-flow, propagated without motion",
         "true_flow": "SegNet-flow, propagated along the true flow",
@@ -42,7 +43,7 @@ def format_page(results):
     for name, result in results.items():
         experiment, options = result["experiment"], result["options"]
         height, width = experiment["size"]
-        lines += [f"## {TITLES[name]}", ""]
+        lines += [f"## {models.TITLES[name]}", ""]
         lines += [
             f"- {result['parameters']:,} parameters ({_options(experiment['model_options'])}), "
             f"{height}x{width} pixels.",

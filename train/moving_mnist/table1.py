@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from nnlite import models
 from nnlite.files import write_text
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data, frames_scored
 from nnlite.train.moving_mnist.evaluation import validation_subset
@@ -12,11 +13,11 @@ from nnlite.train.report.tables import format_markdown, format_time
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {
-    "ae_conv": ("AE-Conv", 0.0948),
-    "ae_fclstm cells": ("AE-fcLSTM in cells", None),
-    "ae_fclstm": ("AE-fcLSTM", 0.0650),
-    "ae_convlstm": ("AE-ConvLSTM", 0.0197),
-    "ae_convlstm_flow": ("AE-ConvLSTM-flow", 0.0439),
+    "ae_conv": (models.TITLES["ae_conv"], 0.0948),
+    "ae_fclstm cells": (f"{models.TITLES['ae_fclstm']} in cells", None),
+    "ae_fclstm": (models.TITLES["ae_fclstm"], 0.0650),
+    "ae_convlstm": (models.TITLES["ae_convlstm"], 0.0197),
+    "ae_convlstm_flow": (models.TITLES["ae_convlstm_flow"], 0.0439),
 }
 BASELINES = {
     "copy": "copy of the last frame, calibrated",

@@ -4,7 +4,7 @@ import math
 from contextlib import contextmanager
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite.train.real_video import ahead, by_motion

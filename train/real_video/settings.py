@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nnlite.data.clips import USUAL_MAX_JUMP
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, option, whole
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, option, size_option
 
 #: In place of the video to render after training.
 NO_VIDEO = "none"
@@ -76,25 +76,17 @@ class Settings(RunOptions):
         modes=("resume", "evaluate"),
     )
     split: int = option(1, "the number of the split", DATA, modes=("resume", "evaluate"))
-    size: tuple = option(
+    size: tuple = size_option(
         (96, 128),
         "of the frames after resizing, both even; pictures are stretched to it",
-        DATA,
-        type=whole(2),
-        metavar=("HEIGHT", "WIDTH"),
-        nargs=2,
+        least=2,
         modes=("predict", "evaluate"),
-        memory=True,
     )
-    crop: tuple | None = option(
+    crop: tuple | None = size_option(
         None,
         "train on random parts of the frames of this size, preferably where something moves, half of "
         "them mirrored",
-        DATA,
-        type=whole(2),
-        metavar=("HEIGHT", "WIDTH"),
-        nargs=2,
-        memory=True,
+        least=2,
     )
     drawn_share: float = option(
         0.0,

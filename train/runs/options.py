@@ -57,6 +57,12 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def size_option(default, help, least, **more):
+    """Return the field of an option that is a size in pixels: height before width, as everywhere."""
+    pair = {"type": whole(least), "metavar": ("HEIGHT", "WIDTH"), "nargs": 2}
+    return option(default, help, DATA, memory=True, **pair, **more)
+
+
 @dataclass(frozen=True)
 class Options:
     """Values for a set of options; a subclass declares these, one field each."""
