@@ -1,6 +1,9 @@
 """AE-ConvLSTM-flow, the paper's spatio-temporal video autoencoder (Figure 1)."""
 
+from typing import Any
+
 import nnlite as nn
+from nnlite.typing import Array, Backprop, Number
 
 from .flow_regressor import flow_regressor
 from .frame_sampling import FrameSampling, channels_last, shut
@@ -44,22 +47,22 @@ class AEConvLSTMFlow(ModuleGraph):
 
     def __init__(
         self,
-        height=64,
-        width=64,
-        n_channels=1,
-        n_features=16,
-        n_memory=64,
-        kernel=7,
-        flow_kernel=15,
-        penalty="paper",
-        penalty_weight=0.01,
-        output="sigmoid",
-        forget_bias=1.0,
-        untied=False,
-        flow_output=False,
-        sample="features",
-        shrink=0.0,
-    ):
+        height: int = 64,
+        width: int = 64,
+        n_channels: int = 1,
+        n_features: int = 16,
+        n_memory: int = 64,
+        kernel: int = 7,
+        flow_kernel: int = 15,
+        penalty: str = "paper",
+        penalty_weight: Number = 0.01,
+        output: str = "sigmoid",
+        forget_bias: Number = 1.0,
+        untied: bool = False,
+        flow_output: bool = False,
+        sample: str = "features",
+        shrink: Number = 0.0,
+    ) -> None:
         super().__init__()
         check_size(self, height, width)
         if sample not in ("features", "frame"):
@@ -107,7 +110,7 @@ class AEConvLSTMFlow(ModuleGraph):
         return self.output
 
     @property
-    def flow(self):
+    def flow(self) -> Array:
         """The motion (u, v) of the last forward pass in input pixels, (T, N, 2, H, W).
 
         Entry t is, for every pixel of the predicted frame t + 1, the motion of its content since frame t.
@@ -121,7 +124,7 @@ class AEConvLSTMFlow(ModuleGraph):
         return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), frames)
 
     @property
-    def has_flow(self):
+    def has_flow(self) -> bool:
         """Whether T can differ from zero: the last layer of Θ, with `shrink` from the start, is not zero."""
         return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
 
@@ -132,7 +135,7 @@ class AEConvLSTMFlow(ModuleGraph):
             return self.xp.zeros((t * n, 2, h, w), x.dtype)
         return self.regressor.forward(_fold(self.memory.forward(x)))
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient from D to E; `backprop(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
         g_decoded, g_flows = _fold(g_frames), [] if g_flow_output is None else [_fold(g_flow_output)]

@@ -2,6 +2,7 @@
 
 import nnlite as nn
 from nnlite.ops import pooling
+from nnlite.typing import Number
 
 from .parts import convolution, initialise_layers
 
@@ -17,7 +18,7 @@ class PixelsToGrid(nn.Module):
     Source: flow.lua of the published code.
     """
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
 
@@ -55,7 +56,7 @@ class UpSamplingFlow(nn.Module):
     Source: section 5.2; the paper does not specify how the flow is brought to the size of the labels.
     """
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
         self.factors = [2 * (n - 1) / (2 * n - 1) for n in (height, width)]
@@ -80,7 +81,9 @@ class UpSamplingFlow(nn.Module):
         return flow
 
 
-def flow_regressor(n_memory, height, width, kernel=15, limit=0.5, shrink=0.0):
+def flow_regressor(
+    n_memory: int, height: int, width: int, kernel: int = 15, limit: Number = 0.5, shrink: Number = 0.0
+) -> nn.Sequential:
     """Return Θ: (B, n_memory, h, w) to a flow map T (B, 2, h, w) in grid units, within ±limit.
 
     Two large convolutions without bias (their range limits the flow) and a 1x1 convolution with bias that

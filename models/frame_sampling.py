@@ -1,7 +1,10 @@
 """The frame itself as what S moves, in place of its features: zero flow is then a copy of the last frame."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.layers.activation import sigmoid
+from nnlite.typing import Backprop
 
 from .flow_regressor import UpSamplingFlow
 from .parts import ModuleGraph
@@ -27,7 +30,7 @@ class FrameSampling(ModuleGraph):
 
     state_names = (*ModuleGraph.state_names, "gate")
 
-    def __init__(self, height, width, n_channels):
+    def __init__(self, height: int, width: int, n_channels: int) -> None:
         super().__init__()
         self.height, self.width, self.n_channels = height, width, n_channels
         self.upsampling = UpSamplingFlow(height // 2, width // 2)
@@ -37,7 +40,7 @@ class FrameSampling(ModuleGraph):
         self.image = channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
         self.modules = [module for _, module in self.children()]
-        self.gate = None
+        self.gate: Any = None
 
     def children(self):
         return [(name, getattr(self, name)) for name in ("upsampling", "grid", "image", "sampler")]
@@ -50,7 +53,7 @@ class FrameSampling(ModuleGraph):
         self.output = moved + self.gate * decoded[:, :-1]
         return self.output
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient to frames, flow and decoder; `backprop` does one module."""
         frames, flow, decoded = self._checked(input)
         self.check_grad_output(grad_output)
@@ -78,7 +81,7 @@ class FrameSampling(ModuleGraph):
         return input
 
 
-def shut(convolution):
+def shut(convolution: Any) -> None:
     """Set the last layer of a decoder so that at first nothing is added, and then little.
 
     All weights are zero, so the prediction begins as the moved frame alone. They learn all the same: their
@@ -91,6 +94,6 @@ def shut(convolution):
     convolution.bias[-1] = GATE_BIAS
 
 
-def channels_last():
+def channels_last() -> nn.Transpose:
     """Return the module from (B, C, H, W) to the sampler's (B, H, W, C)."""
     return nn.Transpose((1, 3), (1, 2))

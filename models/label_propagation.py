@@ -37,7 +37,7 @@ class LabelPropagation(nn.Container):
 
     state_names = (*nn.Module.state_names, "warped", "gates", "positions", "_dz")
 
-    def __init__(self, n_classes, height, width, kernel=3):
+    def __init__(self, n_classes: int, height: int, width: int, kernel: int = 3) -> None:
         super().__init__()
         self.n_classes, self.height, self.width = n_classes, height, width
         self.upsampling = UpSamplingFlow(height // 2, width // 2)

@@ -1,9 +1,12 @@
 """Convolutions as matrices: an AE-fcLSTM with cells as one with all its parameters."""
 
 import math
+from typing import Any
+
+from nnlite.typing import Array
 
 
-def matrix_of(convolution, shape):
+def matrix_of(convolution: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Return W (n, m) and b (n,) with which `nn.Linear` computes a convolution, maps flattened to vectors.
 
         y = W x + b;  since dL/dx = Wᵀ dL/dy, row j of W is the gradient of output j with respect to x.
@@ -27,7 +30,7 @@ def matrix_of(convolution, shape):
     return weight, bias
 
 
-def full_matrices(model):
+def full_matrices(model: Any) -> dict[str, Array]:
     """Return {path: array}, parameters for an `AEFcLSTM` without `cell` equal to one with it.
 
     model: the one with `cell`. Parameters that need no change are its own arrays.

@@ -37,7 +37,15 @@ class SegNet(nn.Container):
     level. kernel: of all convolutions but the last. 1,416,075 parameters with the defaults.
     """
 
-    def __init__(self, height=180, width=240, n_channels=3, n_classes=11, n_features=64, kernel=7):
+    def __init__(
+        self,
+        height: int = 180,
+        width: int = 240,
+        n_channels: int = 3,
+        n_classes: int = 11,
+        n_features: int = 64,
+        kernel: int = 7,
+    ) -> None:
         super().__init__()
         if height < 1 or width < 1:
             raise ValueError(f"{self.name}: height and width must be positive, got {height}x{width}")

@@ -6,6 +6,7 @@ from . import backend
 from .criterion import Criterion, number
 from .layers.activation import LogSoftMax
 from .ops import cross_entropy
+from .typing import Array
 
 
 class ClassNLLCriterion(Criterion):
@@ -22,7 +23,9 @@ class ClassNLLCriterion(Criterion):
 
     image_dims = 0
 
-    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+    def __init__(
+        self, weights: Array | None = None, size_average: bool = True, ignore_index: int = -1
+    ) -> None:
         super().__init__()
         self.weights = None if weights is None else backend.as_numpy(weights)
         self.size_average, self.ignore_index = size_average, ignore_index
@@ -111,7 +114,9 @@ class CrossEntropyCriterion(ClassNLLCriterion):
     Source: nn.CrossEntropyCriterion.
     """
 
-    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+    def __init__(
+        self, weights: Array | None = None, size_average: bool = True, ignore_index: int = -1
+    ) -> None:
         super().__init__(weights, size_average, ignore_index)
         self.log_soft_max = LogSoftMax()
 

@@ -181,7 +181,7 @@ class Concat(_Branches):
     Source: nn.Concat.
     """
 
-    def __init__(self, dimension, *modules):
+    def __init__(self, dimension: int, *modules: Module) -> None:
         super().__init__(*modules)
         self.dimension = dimension
 
@@ -264,7 +264,7 @@ class Bottle(Container):
     Source: nn.Bottle.
     """
 
-    def __init__(self, module, n_input_dims=2, n_output_dims=None):
+    def __init__(self, module: Module, n_input_dims: int = 2, n_output_dims: int | None = None) -> None:
         super().__init__(module)
         self.n_input_dims = n_input_dims
         self.n_output_dims = n_input_dims if n_output_dims is None else n_output_dims

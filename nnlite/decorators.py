@@ -1,5 +1,7 @@
 """Decorators: modules around one other module."""
 
+from typing import Any
+
 from . import backend, table
 from .module import Module
 
@@ -14,7 +16,7 @@ class Decorator(Module):
 
     parameter_names = ()
 
-    def __init__(self, module):
+    def __init__(self, module: Module) -> None:
         super().__init__()
         if not isinstance(module, Module):
             raise TypeError(f"{self.name} takes a module, got {type(module).__name__}")
@@ -49,7 +51,7 @@ class Serial(Decorator):
     Source: nn.Serial (dpnn).
     """
 
-    def __init__(self, module, tensortype=None):
+    def __init__(self, module: Module, tensortype: Any = None) -> None:
         super().__init__(module)
 
 
@@ -62,7 +64,9 @@ class DontCast(Decorator):
     Source: nn.DontCast.
     """
 
-    def __init__(self, module, castin=False, castout=None, module_type=None):
+    def __init__(
+        self, module: Module, castin: bool = False, castout: Any = None, module_type: Any = None
+    ) -> None:
         super().__init__(module)
 
 
@@ -75,7 +79,7 @@ class NaN(Decorator):
     Source: nn.NaN (dpnn).
     """
 
-    def __init__(self, module, id=None):
+    def __init__(self, module: Module, id: Any = None) -> None:
         super().__init__(module)
         self.id = id
 
@@ -120,7 +124,9 @@ class MaskZero(Decorator):
 
     state_names = (*Module.state_names, "zero_mask")
 
-    def __init__(self, module, n_input_dim, silent=False, *, published=False):
+    def __init__(
+        self, module: Module, n_input_dim: int, silent: bool = False, *, published: bool = False
+    ) -> None:
         super().__init__(module)
         self.check_counts(n_input_dim=n_input_dim)
         self.n_input_dim, self.published = n_input_dim, published

@@ -7,6 +7,7 @@ net = nn.gModule([x], [nn.Node(nn.CAddTable(), h, nn.Node(nn.Linear(3, 2), x))])
 
 import functools
 import operator
+from collections.abc import Sequence
 
 from . import table
 from .exclusive import exclusive
@@ -22,14 +23,14 @@ class Node:
     Without sources it is an input of the graph.
     """
 
-    def __init__(self, module=None, *sources, entry=None):
+    def __init__(self, module: Module | None = None, *sources: "Node", entry: int | None = None) -> None:
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"nn.Node takes a module first, got {type(module).__name__}")
         if module is not None and not sources:
             raise ValueError(f"nn.Node: {module!r} reads nothing; nn.Node() is an input, to be given to it")
         self.module, self.sources, self.entry = module, list(sources), entry
 
-    def split(self, count):
+    def split(self, count: int) -> list["Node"]:
         """Return nodes for the `count` entries of the table that this node computes."""
         return [Node(None, self, entry=k) for k in range(count)]
 
@@ -48,7 +49,7 @@ class gModule(Module):
     parameter_names = ()
     state_names = ("output", "grad_input", "_values", "_grads")
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:
         super().__init__()
         nodes = _sorted(outputs)
         self._check(inputs, outputs, nodes)

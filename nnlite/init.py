@@ -10,24 +10,26 @@ Source: the weight-init.lua that is published with viorik/ConvLSTM.
 import math
 
 from .layers import Linear, SpatialConvolution, SpatialFullConvolution
+from .module import Module
+from .typing import Number
 
 
-def heuristic(fan_in, fan_out):
+def heuristic(fan_in: Number, fan_out: Number) -> float:
     """Return σ = √(1 / (3 fan_in)). Source: LeCun, Bottou, Orr & Müller 1998, section 4.6."""
     return math.sqrt(1.0 / (3.0 * fan_in))
 
 
-def xavier(fan_in, fan_out):
+def xavier(fan_in: Number, fan_out: Number) -> float:
     """Return σ = √(2 / (fan_in + fan_out)). Source: Glorot & Bengio 2010, eq. 12."""
     return math.sqrt(2.0 / (fan_in + fan_out))
 
 
-def xavier_caffe(fan_in, fan_out):
+def xavier_caffe(fan_in: Number, fan_out: Number) -> float:
     """Return σ = √(1 / fan_in). Source: Caffe's "xavier" filler."""
     return math.sqrt(1.0 / fan_in)
 
 
-def kaiming(fan_in, fan_out):
+def kaiming(fan_in: Number, fan_out: Number) -> float:
     """Return σ = √(4 / (fan_in + fan_out)). Source: He, Zhang, Ren & Sun 2015, with the mean of both fans."""
     return math.sqrt(4.0 / (fan_in + fan_out))
 
@@ -35,7 +37,7 @@ def kaiming(fan_in, fan_out):
 RULES = {rule.__name__: rule for rule in (heuristic, xavier, xavier_caffe, kaiming)}
 
 
-def initialise(module, rule):
+def initialise(module: Module, rule: str) -> Module:
     """Draw the weights of every convolution and linear layer in `module` by `rule`; return the module.
 
     rule: "heuristic", "xavier", "xavier_caffe" or "kaiming". The walk reaches layers at any depth, also

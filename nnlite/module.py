@@ -48,6 +48,10 @@ class Module:
     mode_names: ClassVar[tuple[str, ...]] = ("train",)
     penalises = False
     value: Any  # only where `penalises`
+    weight: Any  # these four where `add_parameter` has made them, None without bias
+    bias: Any
+    grad_weight: Any
+    grad_bias: Any
 
     def __init__(self) -> None:
         self.dtype: np.dtype[Any] = np.dtype(np.float32)

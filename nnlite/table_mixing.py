@@ -1,7 +1,10 @@
 """Modules that choose or mix between the arrays of a table."""
 
+from typing import Any
+
 from .layers.axes import at
 from .module import Module
+from .typing import Array
 
 
 class CMaxTable(Module):
@@ -16,9 +19,9 @@ class CMaxTable(Module):
 
     state_names = (*Module.state_names, "winner")
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.winner = None
+        self.winner: Any = None
 
     def update_output(self, input):
         self.check_table(input)
@@ -39,7 +42,7 @@ class CMaxTable(Module):
         self.grad_input = [self.xp.where(self.winner == k, grad_output, zero) for k in range(len(input))]
         return self.grad_input
 
-    def is_better(self, x, best):
+    def is_better(self, x: Array, best: Array) -> Array:
         """Return where `x` wins over the best of the arrays before."""
         return x > best
 
@@ -72,7 +75,7 @@ class MixtureTable(Module):
     Source: nn.MixtureTable.
     """
 
-    def __init__(self, dim=None):
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 

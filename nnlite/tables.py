@@ -19,7 +19,7 @@ class JoinTable(Module):
     Source: nn.JoinTable.
     """
 
-    def __init__(self, dimension, n_input_dims=None):
+    def __init__(self, dimension: int, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
 
@@ -53,7 +53,7 @@ class SplitTable(Module):
     Source: nn.SplitTable.
     """
 
-    def __init__(self, dimension, n_input_dims=None):
+    def __init__(self, dimension: int, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
 
@@ -82,7 +82,7 @@ class SelectTable(Module):
     Source: nn.SelectTable.
     """
 
-    def __init__(self, index):
+    def __init__(self, index: int) -> None:
         super().__init__()
         self.index = index
 
@@ -112,7 +112,7 @@ class NarrowTable(Module):
     Source: nn.NarrowTable.
     """
 
-    def __init__(self, offset, length=1):
+    def __init__(self, offset: int, length: int = 1) -> None:
         super().__init__()
         self.offset, self.length = offset, length
         if offset < 0 or length < 1:

@@ -5,6 +5,7 @@ import numpy as np
 from ..backend import get_array_module
 from ..module import Module
 from ..ops import get_ops
+from ..typing import Number
 
 
 class Tanh(Module):
@@ -85,7 +86,7 @@ class ReLU(Module):
     Source: nn.ReLU.
     """
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
     def update_output(self, input):
@@ -110,7 +111,7 @@ class HardTanh(Module):
     Source: nn.HardTanh.
     """
 
-    def __init__(self, min_val=-1.0, max_val=1.0):
+    def __init__(self, min_val: Number = -1.0, max_val: Number = 1.0) -> None:
         super().__init__()
         if not min_val < max_val:
             raise ValueError(f"{self.name}: min_val must be below max_val, got {min_val} and {max_val}")
@@ -131,7 +132,7 @@ class HardTanh(Module):
 class Clamp(HardTanh):
     """`HardTanh` whose bounds have no default. Source: nn.Clamp."""
 
-    def __init__(self, min_val, max_val):
+    def __init__(self, min_val: Number, max_val: Number) -> None:
         super().__init__(min_val, max_val)
 
 
@@ -190,7 +191,7 @@ class Sqrt(Module):
     Source: nn.Sqrt.
     """
 
-    def __init__(self, b=0, ip=False):
+    def __init__(self, b: Number = 0, ip: bool = False) -> None:
         super().__init__()
 
     def update_output(self, input):

@@ -3,6 +3,7 @@
 import math
 
 from ..module import Module
+from ..typing import Number
 
 
 class Mul(Module):
@@ -15,7 +16,7 @@ class Mul(Module):
     Source: nn.Mul.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.add_parameter("weight", (1,))
         self.reset()
@@ -50,7 +51,7 @@ class CMul(Module):
     Source: nn.CMul.
     """
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.add_parameter("weight", sizes)
         self.reset()
@@ -87,7 +88,7 @@ class CAdd(Module):
 
     parameter_names = ("bias",)
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.add_parameter("bias", sizes)
         self.reset()
@@ -123,7 +124,7 @@ class Add(Module):
 
     parameter_names = ("bias",)
 
-    def __init__(self, n, scalar=False):
+    def __init__(self, n: int, scalar: bool = False) -> None:
         super().__init__()
         self.scalar = scalar
         self.add_parameter("bias", (1 if scalar else n,))
@@ -170,7 +171,7 @@ class AddConstant(Module):
     Source: nn.AddConstant.
     """
 
-    def __init__(self, constant):
+    def __init__(self, constant: Number) -> None:
         super().__init__()
         self.constant = float(constant)
 
@@ -195,7 +196,7 @@ class MulConstant(Module):
     Source: nn.MulConstant.
     """
 
-    def __init__(self, constant):
+    def __init__(self, constant: Number) -> None:
         super().__init__()
         self.constant = float(constant)
 

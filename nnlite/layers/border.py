@@ -15,7 +15,9 @@ class SpatialReplicationPadding(Module):
     Source: nn.SpatialReplicationPadding.
     """
 
-    def __init__(self, pad_l, pad_r=None, pad_t=None, pad_b=None):
+    def __init__(
+        self, pad_l: int, pad_r: int | None = None, pad_t: int | None = None, pad_b: int | None = None
+    ) -> None:
         super().__init__()
         self.pad_l = pad_l
         self.pad_r = pad_l if pad_r is None else pad_r
@@ -43,7 +45,7 @@ class SpatialReplicationPadding(Module):
         self.grad_input = grad
         return self.grad_input
 
-    def source(self, place, size):
+    def source(self, place: int, size: int) -> int:
         """Return which of 0..size-1 is shown at a place inside or outside of it."""
         return min(max(place, 0), size - 1)
 

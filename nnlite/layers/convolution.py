@@ -71,7 +71,19 @@ class SpatialConvolution(_Kernels):
     Source: nn.SpatialConvolution.
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         padh = padw if padh is None else padh
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_out, n_in, kh, kw), algorithm)
 
@@ -99,7 +111,19 @@ class SpatialConvolution(_Kernels):
 class SpatialConvolutionNoBias(SpatialConvolution):
     """`SpatialConvolution` without a bias. Source: nn.SpatialConvolutionNoBias (extracunn)."""
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
         self.no_bias()
 
@@ -119,19 +143,19 @@ class SpatialDilatedConvolution(SpatialConvolution):
 
     def __init__(
         self,
-        n_in,
-        n_out,
-        kw,
-        kh,
-        dw=1,
-        dh=1,
-        padw=0,
-        padh=None,
-        dilationw=1,
-        dilationh=1,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        dilationw: int = 1,
+        dilationh: int = 1,
         *,
-        algorithm="auto",
-    ):
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
         self.check_counts(dilationw=dilationw, dilationh=dilationh)
         self.dilationw, self.dilationh = dilationw, dilationh
@@ -188,7 +212,21 @@ class SpatialFullConvolution(_Kernels):
     Source: nn.SpatialFullConvolution (with a single array as input).
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=0, adjw=0, adjh=0, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int = 0,
+        adjw: int = 0,
+        adjh: int = 0,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_in, n_out, kh, kw), algorithm)
         if not (0 <= adjw < dw and 0 <= adjh < dh):
             raise ValueError(

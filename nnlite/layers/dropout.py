@@ -3,6 +3,7 @@
 from .. import backend
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 
 
 class Dropout(Module):
@@ -18,7 +19,7 @@ class Dropout(Module):
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5, v1=False):
+    def __init__(self, p: Number = 0.5, v1: Number = False) -> None:
         super().__init__()
         self.p, self.v1 = checked_probability(self.name, p), v1
         self.noise = None
@@ -56,7 +57,7 @@ class SpatialDropout(Module):
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5):
+    def __init__(self, p: Number = 0.5) -> None:
         super().__init__()
         self.p = checked_probability(self.name, p)
         self.noise = None
@@ -93,7 +94,7 @@ class WhiteNoise(Module):
     Source: nn.WhiteNoise.
     """
 
-    def __init__(self, mean=0.0, std=0.1):
+    def __init__(self, mean: Number = 0.0, std: Number = 0.1) -> None:
         super().__init__()
         self.mean, self.std = float(mean), float(std)
 

@@ -1,6 +1,7 @@
 """Smooth functions of one element, and two that look further: `SoftMin` and `GatedLinearUnit`."""
 
 from ..module import Module
+from ..typing import Number
 from .activation import SoftMax, sigmoid
 from .axes import halves
 
@@ -57,7 +58,7 @@ class Power(Module):
     Source: nn.Power.
     """
 
-    def __init__(self, p):
+    def __init__(self, p: Number) -> None:
         super().__init__()
         self.pow = float(p)
 
@@ -84,7 +85,7 @@ class SoftPlus(Module):
 
     threshold = 20.0
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: Number = 1.0) -> None:
         super().__init__()
         if beta == 0:
             raise ValueError(f"{self.name}: beta must not be 0")
@@ -156,7 +157,7 @@ class GatedLinearUnit(Module):
     Source: nn.GatedLinearUnit; Dauphin et al. 2016, arXiv:1612.08083.
     """
 
-    def __init__(self, dim=-1):
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
 

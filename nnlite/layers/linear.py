@@ -17,7 +17,7 @@ class Linear(Module):
     Source: nn.Linear.
     """
 
-    def __init__(self, n_in, n_out, bias=True):
+    def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None:
         super().__init__()
         self.check_counts(n_in=n_in, n_out=n_out)
         self.n_in, self.n_out = n_in, n_out
@@ -52,7 +52,7 @@ class Linear(Module):
         if self.bias is not None:
             self.grad_bias += scale * g.sum(axis=0)
 
-    def no_bias(self):
+    def no_bias(self) -> "Linear":
         """Remove the bias and return self."""
         self.bias = self.grad_bias = None
         return self
@@ -64,5 +64,5 @@ class Linear(Module):
 class LinearNoBias(Linear):
     """Linear map of a vector: y = W x. Everything else as in `Linear`. Source: nn.LinearNoBias (dpnn)."""
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)

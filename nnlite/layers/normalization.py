@@ -6,6 +6,7 @@ from ..ops import get_ops
 from ..ops.stencils import channel_window_sum
 from ..ops.threads import cache_items
 from ..random import default_generator
+from ..typing import Number
 
 
 class BatchNormalization(Module):
@@ -28,7 +29,7 @@ class BatchNormalization(Module):
     state_names = ("output", "grad_input", "save_mean", "save_std")
     batch_ndim = 2
 
-    def __init__(self, n, eps=1e-5, momentum=0.1, affine=True):
+    def __init__(self, n: int, eps: Number = 1e-5, momentum: Number = 0.1, affine: bool = True) -> None:
         super().__init__()
         self.n, self.eps, self.momentum = n, eps, momentum
         self.running_mean = self.xp.zeros(n, self.dtype)
@@ -190,7 +191,7 @@ class SpatialCrossMapLRN(Module):
 
     state_names = ("output", "grad_input", "scale")
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
+    def __init__(self, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> None:
         super().__init__()
         if size < 1 or size % 2 == 0:
             raise ValueError(f"{self.name}: size must be odd and positive, got {size}")

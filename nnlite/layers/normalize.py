@@ -3,6 +3,7 @@
 import math
 
 from ..module import Module
+from ..typing import Number
 
 
 class Normalize(Module):
@@ -17,7 +18,7 @@ class Normalize(Module):
     Source: nn.Normalize.
     """
 
-    def __init__(self, p, eps=1e-10):
+    def __init__(self, p: Number, eps: Number = 1e-10) -> None:
         super().__init__()
         if not p > 0:
             raise ValueError(f"{self.name}: p must be above 0, got {p}")

@@ -5,6 +5,7 @@ import numpy as np
 from ..backend import asarray, device_of
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 
 
 class MM(Module):
@@ -18,7 +19,7 @@ class MM(Module):
     Source: nn.MM.
     """
 
-    def __init__(self, trans_a=False, trans_b=False):
+    def __init__(self, trans_a: bool = False, trans_b: bool = False) -> None:
         super().__init__()
         self.trans_a, self.trans_b = trans_a, trans_b
 
@@ -63,7 +64,7 @@ class MV(Module):
     Source: nn.MV.
     """
 
-    def __init__(self, trans=False):
+    def __init__(self, trans: bool = False) -> None:
         super().__init__()
         self.trans = trans
 
@@ -153,7 +154,7 @@ class PairwiseDistance(Module):
     Source: nn.PairwiseDistance.
     """
 
-    def __init__(self, p=2, *, published=False):
+    def __init__(self, p: Number = 2, *, published: bool = False) -> None:
         super().__init__()
         if p < 1:
             raise ValueError(f"{self.name}: p must be at least 1, got {p}")

@@ -6,6 +6,7 @@ Torch7 has no arrays without dimensions.
 """
 
 from ..module import Module
+from ..typing import Array
 from .axes import at, axis_of
 
 
@@ -19,7 +20,13 @@ class Sum(Module):
     Source: nn.Sum.
     """
 
-    def __init__(self, dimension=0, n_input_dims=None, size_average=False, squeeze=True):
+    def __init__(
+        self,
+        dimension: int = 0,
+        n_input_dims: int | None = None,
+        size_average: bool = False,
+        squeeze: bool = True,
+    ) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
         self.size_average, self.squeeze = size_average, squeeze
@@ -44,7 +51,7 @@ class Sum(Module):
 class Mean(Sum):
     """The mean over a dimension: `Sum` with `size_average`. Source: nn.Mean."""
 
-    def __init__(self, dimension=0, n_input_dims=None, squeeze=True):
+    def __init__(self, dimension: int = 0, n_input_dims: int | None = None, squeeze: bool = True) -> None:
         super().__init__(dimension, n_input_dims, True, squeeze)
 
 
@@ -60,7 +67,7 @@ class Max(Module):
 
     state_names = (*Module.state_names, "indices")
 
-    def __init__(self, dimension=0, n_input_dims=None):
+    def __init__(self, dimension: int = 0, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
         self.indices = None
@@ -83,7 +90,7 @@ class Max(Module):
         self.grad_input = self.xp.where(places == self.indices, g, self.dtype.type(0))
         return self.grad_input
 
-    def find(self, input, axis):
+    def find(self, input: Array, axis: int) -> Array:
         """Return the places of the maxima."""
         return self.xp.argmax(input, axis)
 

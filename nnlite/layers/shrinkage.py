@@ -1,6 +1,7 @@
 """Shrinkage: functions of one element that pull it towards zero."""
 
 from ..module import Module
+from ..typing import Number
 
 
 class HardShrink(Module):
@@ -13,7 +14,7 @@ class HardShrink(Module):
     Source: nn.HardShrink.
     """
 
-    def __init__(self, lambda_=0.5):
+    def __init__(self, lambda_: Number = 0.5) -> None:
         super().__init__()
         self.lambda_ = float(lambda_)
 
@@ -41,7 +42,7 @@ class SoftShrink(Module):
     Source: nn.SoftShrink.
     """
 
-    def __init__(self, lambda_=0.5):
+    def __init__(self, lambda_: Number = 0.5) -> None:
         super().__init__()
         self.lambda_ = float(lambda_)
 

@@ -21,7 +21,7 @@ class TemporalConvolution(Module):
     Source: nn.TemporalConvolution.
     """
 
-    def __init__(self, n_in, n_out, kw, dw=1):
+    def __init__(self, n_in: int, n_out: int, kw: int, dw: int = 1) -> None:
         super().__init__()
         self.check_counts(n_in=n_in, n_out=n_out, kw=kw, dw=dw)
         self.n_in, self.n_out, self.kw, self.dw = n_in, n_out, kw, dw
@@ -79,7 +79,7 @@ class TemporalMaxPooling(Module):
     parameter_names = ()
     state_names = (*Module.state_names, "indices")
 
-    def __init__(self, kw, dw=None):
+    def __init__(self, kw: int, dw: int | None = None) -> None:
         super().__init__()
         dw = kw if dw is None else dw
         self.check_counts(kw=kw, dw=dw)

@@ -1,5 +1,7 @@
 """Two modules over a sequence, one from each end."""
 
+from typing import Any
+
 from ..containers import ConcatTable, Sequential
 from ..decorators import Decorator
 from ..module import Module
@@ -24,7 +26,7 @@ class BiSequencer(Decorator):
     Source: nn.BiSequencer (rnn).
     """
 
-    def __init__(self, forward, backward=None, merge=1):
+    def __init__(self, forward: Module, backward: Module | None = None, merge: Any = 1) -> None:
         if not isinstance(forward, Module):
             raise TypeError(f"{self.name} takes a module, got {type(forward).__name__}")
         if backward is None:

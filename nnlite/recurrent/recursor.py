@@ -1,5 +1,6 @@
 """Any module as a recurrent one."""
 
+from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
 
 
@@ -18,7 +19,7 @@ class Recursor(AbstractRecurrent):
 
     part_names = ("module",)
 
-    def __init__(self, module, rho=9999999):
+    def __init__(self, module: Module, rho: int = 9999999) -> None:
         super().__init__(rho)
         self.module = self.recurrent_module = module
 

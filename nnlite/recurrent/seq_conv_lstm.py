@@ -38,7 +38,9 @@ class SeqConvLSTM(LSTMSequence):
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_implementation", "_weight_grads")
 
-    def __init__(self, n_in, n_out, kc, km=None, *, algorithm="auto"):
+    def __init__(
+        self, n_in: int, n_out: int, kc: int, km: int | None = None, *, algorithm: str = "auto"
+    ) -> None:
         self.check_counts(n_in=n_in, n_out=n_out)
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:

@@ -20,7 +20,7 @@ class AffineGridGeneratorOpticalFlow2D(Module):
 
     state_names = (*Module.state_names, "base_grid")
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
         # Not a buffer: for each dtype it must be rounded from float64, never converted back and forth.

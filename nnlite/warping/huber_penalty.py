@@ -1,9 +1,12 @@
 """The smoothness penalty H on the flow map (eq. 2 and eq. 4)."""
 
+from typing import Any
+
 from ..backend import get_array_module
 from ..module import Module
 from ..ops.differences import central_difference, central_difference_adjoint
 from ..ops.huber import huber, huber_derivative
+from ..typing import Number
 
 FORMS = ("paper", "isotropic", "published")
 
@@ -32,7 +35,13 @@ class SmoothHuberPenalty(Module):
     penalises = True
     state_names = (*Module.state_names, "_value")
 
-    def __init__(self, weight=0.01, delta=0.001, form="paper", size_average=None):
+    def __init__(
+        self,
+        weight: Number = 0.01,
+        delta: Number = 0.001,
+        form: str = "paper",
+        size_average: bool | None = None,
+    ) -> None:
         super().__init__()
         if form not in FORMS:
             raise ValueError(f"{self.name}: form must be one of {', '.join(FORMS)}, got {form!r}")
@@ -58,7 +67,7 @@ class SmoothHuberPenalty(Module):
         return self.grad_input
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """P(T) of the last forward pass, a scalar on the module's device (0 before the first)."""
         return 0.0 if self._value is None else self._value
 
