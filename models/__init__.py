@@ -78,6 +78,15 @@ def build(name: str, **options: Any) -> Any:
     """Return a new model with the paper's initialisation; its `config` holds name and options.
 
     Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
+
+        >>> from nnlite import models
+        >>> model = models.build("ae_convlstm_flow", height=16, width=24)
+        >>> model.forward(np.zeros((10, 1, 1, 16, 24), np.float32)).shape, model.flow.shape
+        ((10, 1, 1, 16, 24), (10, 1, 2, 16, 24))
+        >>> models.count_parameters(model)
+        1035067
+        >>> models.names()
+        ['ae_conv', 'ae_fclstm', 'ae_convlstm', 'ae_convlstm_flow']
     """
     if name not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
@@ -111,6 +120,12 @@ def load(where: File, **options: Any) -> Any:
     of its run, others with `height` and `width` among the `options`, see `load_pretrained`; what it subtracts
     from frames, if anything, it does itself (`UnitRange`). Raises FileNotFoundError or ValueError when there
     is no such model or its file is damaged.
+
+        >>> from nnlite import models
+        >>> model = models.load("ae_convlstm_flow", height=16, width=24)
+        >>> following = model.forward(np.zeros((3, 1, 1, 16, 24), np.float32))[-1]
+        >>> following.shape, bool(following.max() < 0.5)
+        ((1, 1, 16, 24), True)
     """
     packed = where in pretrained_names() and not Path(where).exists()
     if not packed and not Path(where).exists():

@@ -19,6 +19,12 @@ def roll_out(model: nn.Module, frames: Array, steps: int) -> Array:
 
     In evaluation mode. A model with a memory sees one frame at a time and goes on from its state; AE-Conv
     sees the last T frames.
+
+        >>> from nnlite import models
+        >>> from nnlite.models.feedback import roll_out
+        >>> model = models.build("ae_convlstm", height=16, width=16)
+        >>> roll_out(model, np.zeros((4, 1, 1, 16, 16), np.float32), steps=3).shape
+        (3, 1, 1, 16, 16)
     """
     xp = backend.get_array_module(frames)
     predictions, window = [], frames

@@ -14,6 +14,11 @@ def matrix_of(convolution: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     convolution: a `SpatialConvolution` or `SpatialFullConvolution`, with or without bias. shape: (C, H, W) of
     its input, m = C H W. Most of W is zero, the rest copies of the kernel. ValueError unless an input of this
     shape fits.
+
+        >>> from nnlite.models.matrices import matrix_of
+        >>> weight, bias = matrix_of(nn.SpatialConvolution(1, 1, 3, 3), (1, 4, 5))
+        >>> weight.shape, bias.shape
+        ((6, 20), (6,))
     """
     module = convolution.clone()
     module.algorithm = "gemm"  # in the frequency domain zeros come out as rounding errors

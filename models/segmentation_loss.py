@@ -17,6 +17,11 @@ class PixelCrossEntropy(nn.Criterion):
     `total_weight` is Σ w_l of the last forward pass: L / total_weight is the weighted mean.
     Errors: ValueError for a label that is neither in 0..K-1 nor -1, or for other shapes.
     Source: section 5.2; the weights are median-frequency balancing's (Eigen and Fergus 2015).
+
+        >>> from nnlite.models.segmentation_loss import PixelCrossEntropy
+        >>> scores, labels = np.zeros((1, 2, 1, 2), np.float32), np.array([[[1, -1]]])
+        >>> round(float(PixelCrossEntropy().forward(scores, labels)), 4)  # of one pixel; the other is void
+        0.6931
     """
 
     def __init__(self, weights: Array | None = None) -> None:

@@ -35,6 +35,11 @@ class SegNet(nn.Container):
 
     height, width: of the frames. n_channels: 1 grey, 3 RGB. n_classes: of labels. n_features: maps at every
     level. kernel: of all convolutions but the last. 1,416,075 parameters with the defaults.
+
+        >>> from nnlite import models
+        >>> net = models.build("segnet", height=32, width=48, n_features=8, kernel=3)
+        >>> net.forward(np.zeros((1, 3, 32, 48), np.float32)).shape
+        (1, 11, 32, 48)
     """
 
     def __init__(

@@ -112,6 +112,12 @@ class CrossEntropyCriterion(ClassNLLCriterion):
     Backward: grad_input = g - p Σₖ gₖ, g the gradient of the NLL with respect to log p.
     Errors: as in `ClassNLLCriterion`.
     Source: nn.CrossEntropyCriterion.
+
+        >>> loss = nn.CrossEntropyCriterion()
+        >>> round(loss.forward(np.float32([[0, 0]]), np.array([1])), 4)  # log 2
+        0.6931
+        >>> loss.backward(np.float32([[0, 0]]), np.array([1])).tolist()
+        [[0.5, -0.5]]
     """
 
     def __init__(

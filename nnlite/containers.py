@@ -94,6 +94,16 @@ class Sequential(Container):
     Forward: x₀ = input, xₖ = fₖ(xₖ₋₁), output = x_K.
     Backward: g_K = grad_output, gₖ₋₁ = (∂fₖ/∂xₖ₋₁)ᵀ gₖ, grad_input = g₀.
     Source: nn.Sequential.
+
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        >>> print(net)
+        nn.Sequential {
+          [input -> (1) -> (2) -> output]
+          (1): nn.Linear(3 -> 2)
+          (2): nn.Tanh
+        }
+        >>> [(path, weight.shape) for path, weight, grad in net.named_parameters()]
+        [('0.weight', (2, 3)), ('0.bias', (2,))]
     """
 
     def update_output(self, input):
@@ -217,6 +227,10 @@ class ConcatTable(_Branches):
     Backward: grad_input = Σₖ (∂fₖ/∂x)ᵀ gₖ, gₖ the k-th entry of grad_output; over tables entry by entry.
     Errors: ValueError unless grad_output has one entry per module.
     Source: nn.ConcatTable.
+
+        >>> both = nn.ConcatTable(nn.Identity(), nn.Square())
+        >>> [y.tolist() for y in both.forward(np.float32([1, 2, 3]))]
+        [[1.0, 2.0, 3.0], [1.0, 4.0, 9.0]]
     """
 
     def update_output(self, input):
@@ -262,6 +276,9 @@ class Bottle(Container):
     Forward and backward: those of the module on the folded arrays.
     Errors: ValueError unless the module's output has `n_output_dims` dimensions.
     Source: nn.Bottle.
+
+        >>> nn.Bottle(nn.Linear(3, 2)).forward(np.ones((4, 5, 3), np.float32)).shape
+        (4, 5, 2)
     """
 
     def __init__(self, module: Module, n_input_dims: int = 2, n_output_dims: int | None = None) -> None:

@@ -18,6 +18,10 @@ class MultiCriterion(Criterion):
     Backward: grad_input = Σₖ wₖ ∂Lₖ/∂x.
     Errors: TypeError when something else than a criterion is added; ValueError when none was.
     Source: nn.MultiCriterion.
+
+        >>> loss = nn.MultiCriterion().add(nn.MSECriterion()).add(nn.AbsCriterion(), 10)
+        >>> print(loss.forward(np.float32([2]), np.float32([0])))
+        24.0
     """
 
     def __init__(self) -> None:

@@ -77,6 +77,11 @@ class NaN(Decorator):
     Errors: ValueError for NaN in the output, saying whether it was in the input or in a parameter before, in
     grad_input or in the gradient of a parameter.
     Source: nn.NaN (dpnn).
+
+        >>> nn.NaN(nn.Sqrt()).forward(np.float32([np.nan]))
+        Traceback (most recent call last):
+            ...
+        ValueError: nn.NaN @ nn.Sqrt: NaN in input
     """
 
     def __init__(self, module: Module, id: Any = None) -> None:
@@ -120,6 +125,10 @@ class MaskZero(Decorator):
     rows, so that a layer's bias learns from rows that were masked; `published` does the same.)
     Errors: ValueError when the first array has another number of dimensions.
     Source: nn.MaskZero (rnn).
+
+        >>> net = nn.MaskZero(nn.AddConstant(1), 1)
+        >>> net.forward(np.float32([[1, 2], [0, 0]])).tolist()
+        [[2.0, 3.0], [0.0, 0.0]]
     """
 
     state_names = (*Module.state_names, "zero_mask")

@@ -69,6 +69,9 @@ class MarginCriterion(ElementwiseCriterion):
     Backward: grad_inputᵢ = -tᵢ / n where xᵢ tᵢ < margin, else 0.
     Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
     Source: nn.MarginCriterion.
+
+        >>> print(nn.MarginCriterion().forward(np.float32([0.5, 2]), np.float32([1, 1])))
+        0.25
     """
 
     def __init__(self, margin: Number = 1.0, size_average: bool = True) -> None:

@@ -95,6 +95,10 @@ class CosineEmbeddingCriterion(Criterion):
     Errors: TypeError, ValueError when the two inputs are unlike, for labels other than 1 and -1, or
     another number of them.
     Source: nn.CosineEmbeddingCriterion.
+
+        >>> loss, pair = nn.CosineEmbeddingCriterion(), [np.float32([1, 0]), np.float32([1, 0])]
+        >>> [round(loss.forward(pair, similar), 4) for similar in (1, -1)]
+        [0.0, 1.0]
     """
 
     def __init__(self, margin: Number = 0.0, size_average: bool = True) -> None:

@@ -44,6 +44,13 @@ class gModule(Module):
     sends (∂f/∂zₖ)ᵀ ḡ to the k-th that it reads. An input that nothing reads gets zeros.
     Errors: ValueError for an output that reads an unlisted input and for a module at two nodes.
     Source: nn.gModule (nngraph). `modules` are in the order in which they run.
+
+        >>> x = nn.Node()
+        >>> sum_and_square = nn.gModule([x], [nn.Node(nn.CAddTable(), x, nn.Node(nn.Square(), x))])
+        >>> sum_and_square.forward(np.float32([1, 2, 3])).tolist()
+        [2.0, 6.0, 12.0]
+        >>> sum_and_square.backward(np.float32([1, 2, 3]), np.float32([1, 1, 1])).tolist()
+        [3.0, 5.0, 7.0]
     """
 
     parameter_names = ()

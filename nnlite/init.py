@@ -43,6 +43,12 @@ def initialise(module: Module, rule: str) -> Module:
     rule: "heuristic", "xavier", "xavier_caffe" or "kaiming". The walk reaches layers at any depth, also
     the gates of a recurrent module, whose biases it sets to zero too: set those afterwards.
     ValueError for an unknown rule.
+
+        >>> from nnlite import init
+        >>> net = init.initialise(nn.SpatialConvolution(1, 16, 7, 7), "xavier")
+        >>> bound = np.sqrt(3) * init.xavier(1 * 49, 16 * 49)
+        >>> bool(abs(net.weight).max() <= bound), bool(net.bias.any())
+        (True, False)
     """
     if rule not in RULES:
         raise ValueError(f"init.initialise: rule must be one of {', '.join(RULES)}, got {rule!r}")

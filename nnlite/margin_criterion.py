@@ -18,6 +18,9 @@ class MultiMarginCriterion(Criterion):
     Errors: ValueError for a p other than 1 and 2, another number of weights, or a label that is not in
     0..K-1.
     Source: nn.MultiMarginCriterion, whose labels count from 1.
+
+        >>> print(nn.MultiMarginCriterion().forward(np.float32([[1, 0.5]]), np.array([0])))
+        0.25
     """
 
     def __init__(

@@ -39,6 +39,19 @@ class Module:
 
     Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
     `device`.
+
+        >>> net = nn.Linear(2, 1)
+        >>> net.weight[...], net.bias[...] = [[3, 4]], 5
+        >>> x = np.float32([[1, 2]])
+        >>> net.forward(x).tolist()
+        [[16.0]]
+        >>> net.backward(x, np.float32([[10]])).tolist()
+        [[30.0, 40.0]]
+        >>> net.grad_weight.tolist(), net.grad_bias.tolist()
+        ([[10.0, 20.0]], [10.0])
+        >>> flat, flat_grad = net.get_parameters()
+        >>> flat.tolist(), flat_grad.tolist()
+        ([3.0, 4.0, 5.0], [10.0, 20.0, 10.0])
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("weight", "bias")

@@ -15,6 +15,9 @@ class CMaxTable(Module):
     Backward: grad_inputₖ = g where xₖ is the maximum, of equal ones the first; 0 elsewhere.
     Errors: TypeError when the input is no table; ValueError when it is empty or the shapes differ.
     Source: nn.CMaxTable.
+
+        >>> nn.CMaxTable().forward([np.float32([1, 20]), np.float32([10, 2])]).tolist()
+        [10.0, 20.0]
     """
 
     state_names = (*Module.state_names, "winner")

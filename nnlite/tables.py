@@ -17,6 +17,9 @@ class JoinTable(Module):
     Backward: grad_inputₖ = the part of g that belongs to xₖ (a view of g).
     Errors: ValueError for entries that do not fit together.
     Source: nn.JoinTable.
+
+        >>> nn.JoinTable(0).forward([np.float32([1, 2]), np.float32([3])]).tolist()
+        [1.0, 2.0, 3.0]
     """
 
     def __init__(self, dimension: int, n_input_dims: int | None = None) -> None:
@@ -191,6 +194,9 @@ class CAddTable(_Elementwise):
     Backward: grad_inputₖ = g (every entry is g itself).
     Errors: ValueError when the shapes differ.
     Source: nn.CAddTable.
+
+        >>> nn.CAddTable().forward([np.float32([1, 2]), np.float32([10, 20])]).tolist()
+        [11.0, 22.0]
     """
 
     def combine(self, *x):

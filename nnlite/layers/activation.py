@@ -84,6 +84,12 @@ class ReLU(Module):
     Backward: grad_input = g where x > 0, else 0 (also at exactly 0).
     Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.ReLU.
+
+        >>> net = nn.ReLU()
+        >>> net.forward(np.float32([-1, 0, 2])).tolist()
+        [0.0, 0.0, 2.0]
+        >>> net.backward(np.float32([-1, 0, 2]), np.float32([10, 10, 10])).tolist()
+        [0.0, 0.0, 10.0]
     """
 
     def __init__(self, inplace: bool = False) -> None:
@@ -215,6 +221,9 @@ class SoftMax(Module):
     Backward: grad_input_k = y_k (g_k - Σ_j g_j y_j).
     Errors: ValueError when the input has more than 4 dimensions or none.
     Source: nn.SoftMax.
+
+        >>> nn.SoftMax().forward(np.float32([[0, 0], [np.log(3), 0]])).round(4).tolist()
+        [[0.5, 0.5], [0.75, 0.25]]
     """
 
     allowed_ndim: tuple[int, ...] = (1, 2, 3, 4)

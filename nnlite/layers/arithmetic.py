@@ -49,6 +49,11 @@ class CMul(Module):
     Backward: grad_input_i = w_i g_i; grad_weight_i += scale · g_i x_i, summed over all that w_i was used for.
     Errors: ValueError when the shapes do not fit.
     Source: nn.CMul.
+
+        >>> net = nn.CMul(3)
+        >>> net.weight[...] = [1, 2, 3]
+        >>> net.forward(np.float32([[10, 10, 10]])).tolist()
+        [[10.0, 20.0, 30.0]]
     """
 
     def __init__(self, *sizes: int) -> None:

@@ -13,6 +13,9 @@ class SpatialReplicationPadding(Module):
     Backward: grad_input[r, s] = Σ of g over all places that (r, s) was copied to.
     Errors: ValueError when cropping leaves nothing.
     Source: nn.SpatialReplicationPadding.
+
+        >>> nn.SpatialReplicationPadding(1, 2, 0, 1).forward(np.float32([[[1, 2]]])).tolist()
+        [[[1.0, 1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0, 2.0]]]
     """
 
     def __init__(

@@ -69,6 +69,13 @@ class SpatialConvolution(_Kernels):
     Errors: ValueError unless n_in and n_out are integers of at least 1 and the input has n_in maps that are,
     padded, at least as large as the kernel.
     Source: nn.SpatialConvolution.
+
+        >>> mean = nn.SpatialConvolution(1, 1, 3, 3, 1, 1, 1, 1).no_bias()
+        >>> mean.weight.fill(1)
+        >>> mean.forward(np.ones((1, 3, 4), np.float32)).round().tolist()
+        [[[4.0, 6.0, 6.0, 4.0], [6.0, 9.0, 9.0, 6.0], [4.0, 6.0, 6.0, 4.0]]]
+        >>> nn.SpatialConvolution(1, 16, 7, 5).weight.shape
+        (16, 1, 5, 7)
     """
 
     def __init__(
@@ -210,6 +217,9 @@ class SpatialFullConvolution(_Kernels):
     Errors: ValueError unless n_in and n_out are integers of at least 1, adj is below the stride, the input
     has n_in maps and the output is not empty.
     Source: nn.SpatialFullConvolution (with a single array as input).
+
+        >>> nn.SpatialFullConvolution(8, 3, 4, 4, 2, 2, 1, 1).forward(np.ones((1, 8, 5, 6), np.float32)).shape
+        (1, 3, 10, 12)
     """
 
     def __init__(

@@ -195,6 +195,9 @@ class Narrow(Module):
     Backward: grad_input[..., offset + k, ...] = g[..., k, ...], zero elsewhere.
     Errors: ValueError when the input has no such entries.
     Source: nn.Narrow.
+
+        >>> nn.Narrow(1, 1, 2).forward(np.float32([[1, 2, 3], [4, 5, 6]])).tolist()
+        [[2.0, 3.0], [5.0, 6.0]]
     """
 
     def __init__(self, dimension: int, offset: int, length: int = 1) -> None:
@@ -234,6 +237,9 @@ class Select(Module):
     Backward: grad_input[..., index, ...] = g, zero elsewhere.
     Errors: ValueError when the input has no such entry.
     Source: nn.Select.
+
+        >>> nn.Select(1, 0).forward(np.float32([[1, 2], [3, 4]])).tolist()
+        [1.0, 3.0]
     """
 
     def __init__(self, dimension: int, index: int) -> None:

@@ -15,6 +15,13 @@ class Dropout(Module):
     Backward: grad_input = g ⊙ m; evaluating g, with `v1` (1 - p) g.
     Errors: ValueError unless 0 <= p < 1.
     Source: nn.Dropout, whose first version (`v1`) is that of old files. The mask is `noise`.
+
+        >>> net = nn.Dropout(0.5)
+        >>> sorted(set(net.forward(np.ones(100, np.float32)).tolist()))
+        [0.0, 2.0]
+        >>> net.evaluate()
+        >>> set(net.forward(np.ones(100, np.float32)).tolist())
+        {1.0}
     """
 
     state_names = ("output", "grad_input", "noise")

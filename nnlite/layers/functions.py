@@ -56,6 +56,9 @@ class Power(Module):
     Backward: grad_input = p g xᵖ⁻¹.
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.Power.
+
+        >>> nn.Power(3).forward(np.float32([1, 2, 3])).tolist()
+        [1.0, 8.0, 27.0]
     """
 
     def __init__(self, p: Number) -> None:

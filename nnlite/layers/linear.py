@@ -15,6 +15,18 @@ class Linear(Module):
     Errors: ValueError unless n_in and n_out are integers of at least 1 and the last dimension of the input is
     n_in.
     Source: nn.Linear.
+
+        >>> net = nn.Linear(3, 2)
+        >>> net.forward(np.ones((4, 3), np.float32)).shape
+        (4, 2)
+        >>> net.backward(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)).shape
+        (4, 3)
+        >>> net.grad_bias.tolist()
+        [4.0, 4.0]
+        >>> net.forward(np.ones((4, 5), np.float32))
+        Traceback (most recent call last):
+            ...
+        ValueError: nn.Linear: input must have size 3 in dimension -1, got shape (4, 5)
     """
 
     def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None:

@@ -23,6 +23,10 @@ class SpatialSubtractiveNormalization(Module):
     Backward: grad_input = g - Mᵀ(g / c).
     Errors: ValueError when the kernel is neither 1-D nor 2-D, or has an even size.
     Source: nn.SpatialSubtractiveNormalization. c is `coef`.
+
+        >>> y = nn.SpatialSubtractiveNormalization(1).forward(np.ones((1, 12, 12), np.float32))
+        >>> bool(abs(y).max() < 1e-6)
+        True
     """
 
     state_names = ("output", "grad_input", "coef")

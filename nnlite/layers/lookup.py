@@ -23,6 +23,11 @@ class LookupTable(Module):
     nothing (-1: no such row).
     Errors: TypeError, ValueError for what is no index of the table.
     Source: nn.LookupTable, whose indices, and paddingValue with them, count from 1.
+
+        >>> net = nn.LookupTable(3, 2)
+        >>> net.weight[...] = [[0, 1], [2, 3], [4, 5]]
+        >>> net.forward(np.array([2, 0])).tolist()
+        [[4.0, 5.0], [0.0, 1.0]]
     """
 
     parameter_names = ("weight",)

@@ -23,6 +23,13 @@ class BatchNormalization(Module):
     Errors: ValueError for a single input, or one value a feature, while training.
     Source: nn.BatchNormalization; Ioffe and Szegedy 2015, algorithm 1. `save_mean` is μ, `save_std` is
     1 / √(v + eps).
+
+        >>> net = nn.BatchNormalization(1)
+        >>> net.weight.fill(1)
+        >>> net.forward(np.float32([[1], [3]])).round(3).tolist()
+        [[-1.0], [1.0]]
+        >>> print(net.running_mean.round(3))  # a tenth of the way from 0 to 2
+        [0.2]
     """
 
     buffer_names = ("running_mean", "running_var")

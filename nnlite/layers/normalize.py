@@ -16,6 +16,9 @@ class Normalize(Module):
     maximum and 0 elsewhere.
     Errors: ValueError when p is not above 0, or when the input is no vector and no batch of vectors.
     Source: nn.Normalize.
+
+        >>> print(nn.Normalize(2).forward(np.float32([[3, 4]])).round(4))
+        [[0.6 0.8]]
     """
 
     def __init__(self, p: Number, eps: Number = 1e-10) -> None:

@@ -17,6 +17,12 @@ class MM(Module):
     Backward: grad_input = [g Bᵀ, Aᵀ g], each transposed when its matrix is.
     Errors: ValueError when the shapes do not go together.
     Source: nn.MM.
+
+        >>> net, factors = nn.MM(), [np.float32([[1, 2]]), np.float32([[3], [4]])]
+        >>> net.forward(factors).tolist()
+        [[11.0]]
+        >>> [g.tolist() for g in net.backward(factors, np.float32([[1]]))]
+        [[[3.0, 4.0]], [[1.0], [2.0]]]
     """
 
     def __init__(self, trans_a: bool = False, trans_b: bool = False) -> None:

@@ -16,6 +16,12 @@ class GradientReversal(Module):
     Backward: grad_input = -λ g, which is no derivative of y.
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.GradientReversal; Ganin and Lempitsky 2014, arXiv:1409.7495, eq. 9-10.
+
+        >>> net = nn.GradientReversal(0.5)
+        >>> net.forward(np.float32([1, 2])).tolist()
+        [1.0, 2.0]
+        >>> net.backward(np.float32([1, 2]), np.float32([1, 1])).tolist()
+        [-0.5, -0.5]
     """
 
     def __init__(self, lambda_: Number = 1.0) -> None:

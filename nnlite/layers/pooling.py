@@ -52,6 +52,13 @@ class SpatialMaxPooling(_Pooling):
     Backward: grad_input = Σ of g over the windows that an entry has won.
     Errors: ValueError when padding exceeds half the window or no window fits.
     Source: nn.SpatialMaxPooling.
+
+        >>> net = nn.SpatialMaxPooling(2, 2)
+        >>> x = np.float32([[[1, 2, 5, 6], [4, 3, 8, 7]]])
+        >>> net.forward(x).tolist()
+        [[[4.0, 8.0]]]
+        >>> net.backward(x, np.float32([[[1, 1]]])).tolist()
+        [[[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]]]
     """
 
     state_names = ("output", "grad_input", "indices", "input_size")

@@ -54,6 +54,9 @@ class LeakyReLU(Module):
     Backward: grad_input = g where x > 0, else a g (also at exactly 0).
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.LeakyReLU, whose only argument may also be `inplace`.
+
+        >>> nn.LeakyReLU(0.5).forward(np.float32([-2, 2])).tolist()
+        [-1.0, 2.0]
     """
 
     def __init__(self, negval: Number = 0.01, inplace: bool = False) -> None:

@@ -18,6 +18,9 @@ class Sum(Module):
     Backward: grad_inputᵢ = g, divided by n when `size_average`.
     Errors: ValueError when there is no such dimension.
     Source: nn.Sum.
+
+        >>> nn.Sum(1).forward(np.float32([[1, 2], [3, 4]])).tolist()
+        [3.0, 7.0]
     """
 
     def __init__(

@@ -56,6 +56,9 @@ class View(Module):
     Backward: grad_input = g in the shape of the input.
     Errors: ValueError when a size is neither positive nor -1, two are -1, or the element counts do not fit.
     Source: nn.View.
+
+        >>> nn.View(-1, 6).forward(np.ones((4, 2, 3), np.float32)).shape
+        (4, 6)
     """
 
     def __init__(self, *sizes: int) -> None:
@@ -101,6 +104,9 @@ class Transpose(Module):
     Backward: grad_input = g with the same swaps in reverse order.
     Errors: ValueError when a dimension does not exist.
     Source: nn.Transpose, whose dimensions are 1-based.
+
+        >>> nn.Transpose((0, 1)).forward(np.float32([[1, 2, 3]])).tolist()
+        [[1.0], [2.0], [3.0]]
     """
 
     def __init__(self, *swaps: tuple[int, int]) -> None:

@@ -19,6 +19,9 @@ class TemporalConvolution(Module):
     Errors: ValueError when a count is no integer of at least 1, when frames have another size or there
     are fewer than kw.
     Source: nn.TemporalConvolution.
+
+        >>> nn.TemporalConvolution(3, 5, 2).forward(np.ones((10, 3), np.float32)).shape
+        (9, 5)
     """
 
     def __init__(self, n_in: int, n_out: int, kw: int, dw: int = 1) -> None:

@@ -24,6 +24,9 @@ class BiSequencer(Decorator):
     Backward: the sum of what comes back through both, each in its own direction.
     Errors: TypeError when something else than a module is given; those of `Sequencer` and of the modules.
     Source: nn.BiSequencer (rnn).
+
+        >>> nn.BiSequencer(nn.LSTM(3, 2)).forward([np.ones((4, 3), np.float32)] * 5)[0].shape
+        (4, 4)
     """
 
     def __init__(self, forward: Module, backward: Module | None = None, merge: Any = 1) -> None:

@@ -22,6 +22,10 @@ class ConvLSTM(LSTM):
     Backward: as `LSTM`.
     Errors: ValueError for an even km, wrong shapes, or another shape in the middle of a sequence.
     Source: nn.ConvLSTM (viorik/ConvLSTM); eq. 1.
+
+        >>> memory = nn.ConvLSTM(1, 8, 10, 3, 3)  # n_in, n_out, rho, kc, km
+        >>> memory.forward(np.ones((2, 1, 16, 16), np.float32)).shape
+        (2, 8, 16, 16)
     """
 
     part_names: tuple[str, ...] = ("forget_gate", "input_gate", "cell_gate", "output_gate")

@@ -32,6 +32,9 @@ class GRU(AbstractRecurrent):
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.GRU (rnn), without its dropout; Cho et al. 2014, arXiv:1406.1078.
+
+        >>> nn.Sequencer(nn.GRU(3, 2)).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     part_names = ("i2g", "o2g", "i2h", "o2h")

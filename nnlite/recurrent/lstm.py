@@ -70,6 +70,15 @@ class LSTM(AbstractRecurrent):
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.LSTM (rnn); Graves 2013, arXiv:1303.5778, eqs. 7-11.
+
+        >>> net = nn.LSTM(3, 2)
+        >>> steps = [net.forward(np.ones((4, 3), np.float32)) for _ in range(5)]
+        >>> steps[-1].shape, net.step
+        ((4, 2), 5)
+        >>> net.forget().step
+        0
+        >>> net.init_bias(forget=1.0).forget_gate.input2gate.bias.tolist()
+        [1.0, 1.0]
     """
 
     # The forget branch comes first, as in Torch7's flat parameters.

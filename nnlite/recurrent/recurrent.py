@@ -25,6 +25,10 @@ class Recurrent(AbstractRecurrent):
     Errors: ValueError for an input of another shape within a sequence, and for a grad_output unlike the
     output; see also `AbstractRecurrent`.
     Source: nn.Recurrent (rnn).
+
+        >>> net = nn.Recurrent(2, nn.Linear(3, 2), nn.Linear(2, 2))
+        >>> net.forward(np.ones((4, 3), np.float32)).shape
+        (4, 2)
     """
 
     part_names = ("start_module", "input_module", "feedback_module", "transfer_module", "merge_module")

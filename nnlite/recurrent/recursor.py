@@ -15,6 +15,14 @@ class Recursor(AbstractRecurrent):
     Backward: grad_inputₜ = (∂f/∂xₜ)ᵀ gₜ, the last step first; parameter gradients sum over the steps.
     Errors: those of the module and of `AbstractRecurrent`.
     Source: nn.Recursor (rnn).
+
+        >>> net = nn.Recursor(nn.Square())
+        >>> [net.forward(np.float32([k])).tolist() for k in (1, 2, 3)]
+        [[1.0], [4.0], [9.0]]
+        >>> net.backward(np.float32([3]), np.float32([1])).tolist()  # the last step first
+        [6.0]
+        >>> net.backward(np.float32([2]), np.float32([1])).tolist()
+        [4.0]
     """
 
     part_names = ("module",)

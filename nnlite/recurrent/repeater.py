@@ -20,6 +20,9 @@ class Repeater(Decorator):
     Errors: ValueError when rho is no integer of at least 1 or grad_output has not rho entries; those of
     the module.
     Source: nn.Repeater (rnn).
+
+        >>> [y.tolist() for y in nn.Repeater(nn.Square(), 2).forward(np.float32([3]))]
+        [[9.0], [9.0]]
     """
 
     module: AbstractRecurrent

@@ -34,6 +34,14 @@ class SeqConvLSTM(LSTMSequence):
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward, or in evaluation
     mode.
     Source: eq. 1; nn.ConvLSTM for the parameters, nn.SeqLSTM (rnn) for the idea.
+
+        >>> memory = nn.SeqConvLSTM(1, 8, 3)
+        >>> frames = np.ones((5, 2, 1, 16, 16), np.float32)
+        >>> states = memory.forward(frames)
+        >>> states.shape
+        (5, 2, 8, 16, 16)
+        >>> memory.backward(frames, states).shape
+        (5, 2, 1, 16, 16)
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_implementation", "_weight_grads")

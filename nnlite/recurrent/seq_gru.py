@@ -33,6 +33,9 @@ class SeqGRU(SequenceModule):
     No gradient reaches into an earlier sequence.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.SeqGRU (rnn).
+
+        >>> nn.SeqGRU(3, 2).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     state_names = ("output", "grad_input", "last_output", "user_grad_prev_output", "_a", "_h", "_dz")

@@ -26,6 +26,9 @@ class SeqLSTM(LSTMSequence):
     xₜ is all zero, and what follows them starts anew.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.FastLSTM (rnn) for the parameters, nn.SeqLSTM (rnn) for the idea.
+
+        >>> nn.SeqLSTM(3, 2).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")

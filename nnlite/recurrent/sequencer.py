@@ -26,6 +26,12 @@ class Sequencer(Module):
     Errors: TypeError or ValueError when input is not a sequence or grad_output does not match it; those of
     the module.
     Source: nn.Sequencer (rnn).
+
+        >>> net = nn.Sequencer(nn.LSTM(3, 2))
+        >>> net.forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
+        >>> len(net.forward([np.ones((4, 3), np.float32)] * 5))
+        5
     """
 
     parameter_names = ()

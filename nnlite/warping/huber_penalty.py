@@ -30,6 +30,15 @@ class SmoothHuberPenalty(Module):
         "published"   a_y = g_y, a_x = g_x, with 1 in place of w
     Errors: ValueError for an input of another shape, an unknown form, weight < 0 or delta <= 0.
     Source: SmoothHuberPenalty of the published code; Pătrăucean et al. 2015, section 3.2.2.
+
+        >>> penalty = nn.SmoothHuberPenalty(1.0)
+        >>> flow = np.zeros((1, 2, 5, 5), np.float32)
+        >>> flow[:, :, 2, 2] = 1
+        >>> bool((penalty.forward(flow) == flow).all())
+        True
+        >>> grad = penalty.backward(flow, np.zeros_like(flow))  # draws the neighbours along
+        >>> bool(penalty.value > 0), grad[0, 0, 1:4, 1:4].any().item()
+        (True, True)
     """
 
     penalises = True
