@@ -108,7 +108,8 @@ def _take_turn():
     """Acquire `_turn` after those who came before; an interrupt leaves `_next` free.
 
     Without `_next`, who has just had its turn would mostly have the next as well. It is not taken by `with`:
-    in Python 3.14 an interrupt can strike when that has the lock and not yet its block (python/cpython#148874).
+    in Python 3.14 an interrupt can come when that has the lock but is not in its block yet
+    (python/cpython#148874).
     """
     try:
         _next.acquire()
