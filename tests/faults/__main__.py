@@ -1,6 +1,6 @@
 """Plants faults and counts what becomes of them.
 
-    python -m tests.faults --minutes M --seed S
+    python -m tests.faults --minutes 10 --seed 1
 
 - Files, two fifths of the time: good files of every format that is read (Torch7 objects and sequences,
   .npy, .flo, idx, checkpoints, PNG and JPEG, one by one and as folders, MP4, GIF, AVI and Matroska, results,
