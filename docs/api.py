@@ -1,7 +1,7 @@
 """Make the API reference from the docstrings, a folder of HTML pages: python docs/api.py [FOLDER]
 
 Needs the extra `docs`. Before any page is written, all names in backticks are looked up, and afterwards all
-public names in the pages; what is missing is printed, and the exit status is 1.
+public names in the pages, and where their links lead; what is missing is printed, and the exit status is 1.
 """
 
 import argparse
@@ -110,6 +110,21 @@ def write(folder, found):
     return [name for name in nnlite.__all__ if f'id="{name}"' not in page]
 
 
+def broken_links(folder):
+    """Return "page: link" of each link of the pages that leads to no page, or to no place in it."""
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.html"))}
+    places = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in pages.items()}
+    broken = []
+    for path, text in pages.items():
+        for link in re.findall(r'<a\b[^>]*\bhref="([^"]*)"', text):
+            name, _, place = html.unescape(link).partition("#")
+            target = (path.parent / name).resolve() if name else path.resolve()
+            outside = link.startswith(("https:", "http:"))
+            if not outside and (target not in places or (place and place not in places[target])):
+                broken.append(f"{path.relative_to(folder)}: {link}")
+    return broken
+
+
 def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python docs/api.py", description=__doc__.split("\n")[0])
@@ -120,6 +135,9 @@ def main(argv=None):
         return 1
     if missing := write(folder, found):
         print("public names without a place:", *missing, sep="\n  ", file=sys.stderr)
+        return 1
+    if broken := broken_links(folder):
+        print("links that lead nowhere:", *broken, sep="\n  ", file=sys.stderr)
         return 1
     print(f"{len(found)} modules: {folder / 'index.html'}")
     return 0
