@@ -85,6 +85,10 @@ def _reaches(thing, names):
 PART = r"(Shapes|Forward|Backward|Errors|Source|Attributes)\b"
 
 
+#: Links of pdoc to what it does not show: bases whose names begin with _, and members of OSError.
+HIDDEN = re.compile(r'<a href="[^"]*#(?:_\w+(?:\.\w+)?|CannotWrite\.(?:filename|strerror))">([^<]*)</a>')
+
+
 def as_html(docstring):
     """Return a docstring as HTML: indented lines as they are, since formulas stand in them; names as code."""
     text = html.escape(docstring, quote=False)
@@ -106,6 +110,8 @@ def write(folder, found):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The module specification")  # a package brings what is in it
         pdoc.pdoc(*found, *(f"!{package}" for package in APART), output_directory=folder)
+    for path in folder.rglob("*.html"):
+        path.write_text(HIDDEN.sub(r"\1", path.read_text(encoding="utf-8")), encoding="utf-8")
     page = (folder / "nnlite.html").read_text(encoding="utf-8")
     return [name for name in nnlite.__all__ if f'id="{name}"' not in page]
 
@@ -116,6 +122,7 @@ def broken_links(folder):
     places = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in pages.items()}
     broken = []
     for path, text in pages.items():
+        text = re.sub(r"<script\b.*?</script>", "", text, flags=re.DOTALL)  # those of the search
         for link in re.findall(r'<a\b[^>]*\bhref="([^"]*)"', text):
             name, _, place = html.unescape(link).partition("#")
             target = (path.parent / name).resolve() if name else path.resolve()
