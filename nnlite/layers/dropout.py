@@ -26,7 +26,7 @@ class Dropout(Module):
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p: Number = 0.5, v1: Number = False) -> None:
+    def __init__(self, p: Number = 0.5, v1: bool = False) -> None:
         super().__init__()
         self.p, self.v1 = checked_probability(self.name, p), v1
         self.noise = None
