@@ -1,4 +1,4 @@
-"""The mean of a run's parameters over its last steps: what it is scored with, while training goes on without it."""
+"""The mean of a run's parameters over its last steps: what is scored while training goes on without it."""
 
 from contextlib import contextmanager
 
@@ -28,7 +28,7 @@ class RunningMean:
 
     @contextmanager
     def in_place(self):
-        """Return a context in which the model has the mean as its parameters; its value is these themselves."""
+        """Return a context in which the model has the mean as its parameters; its value is their own."""
         own = self.parameters.copy()
         self.parameters[...] = self.values
         try:
