@@ -13,6 +13,7 @@ from nnlite.data.moving_mnist import MovingMNIST
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import conditions, evaluation
 from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.moving_mnist.presets import settings_for
 from nnlite.train.runs.experiment import load_trained
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -34,16 +35,14 @@ def write_idx(folder, images):
                 file.write(head + array.tobytes())
 
 
-def score(model, name, *options):
-    """Run a command on a model; return the page that it writes."""
-    out = model.parent / f"out_{name}_{model.name}"
-    command = [f"--{name}", str(model), "--test-sequences", "3", "--out", str(out), *options]
-    assert moving_mnist.main(command) == 0
+def score(model, name, out):
+    """Run a command on a model; return the page that it writes to the folder `out`."""
+    assert moving_mnist.main([f"--{name}", str(model), "--test-sequences", "3", "--out", str(out)]) == 0
     return json.loads((out / f"{name}.json").read_text()), (out / f"{name}.md").read_text()
 
 
-def test_speeds_command(runs, capsys):
-    page, text = score(runs / "ae_convlstm", "speeds")
+def test_speeds_command(runs, tmp_path, capsys):
+    page, text = score(runs / "ae_convlstm", "speeds", tmp_path)
     printed = capsys.readouterr().out
     assert "0 to 3.6" in printed and "Bayes bound" in printed and "frame 11 given" in printed
     assert "random direction at a fixed speed" in printed and text.startswith("# Several speeds")
@@ -58,7 +57,7 @@ def test_transfer_command(runs, tmp_path, monkeypatch):
     write_idx(tmp_path / "FashionMNIST" / "raw", images)
     monkeypatch.setenv("NNLITE_DATA", str(tmp_path))
     assert find_fashion_mnist() == tmp_path / "FashionMNIST" / "raw"
-    page, text = score(runs / "ae_convlstm", "transfer")
+    page, text = score(runs / "ae_convlstm", "transfer", tmp_path / "out")
     assert page["columns"] == ["as trained", "3 digits", "96x96", "drawn", "Fashion-MNIST"]
     errors = dict(zip(page["columns"], page["models"]["ae_convlstm"]["errors"], strict=True))
     opened, model, _ = load_trained(MovingDigits, runs / "ae_convlstm")
@@ -77,9 +76,11 @@ def test_transfer_command(runs, tmp_path, monkeypatch):
     assert "three digits in a frame" in text and str(tmp_path) not in json.dumps(page)
 
 
-def test_matrices_are_for_one_size(runs):
+def test_matrices_are_for_one_size():
     """AE-fcLSTM has no figure for larger frames."""
-    found = {"matrices": load_trained(MovingDigits, runs / "ae_fclstm")[:2]}
+    options = {"n_features": 2, "n_memory": 4, "kernel": 3}
+    opened = MovingDigits(settings_for("ae_fclstm", "tiny", {"data": "drawn", "model_options": options}))
+    found = {"matrices": (opened, opened.build_model("cpu"))}
     page = conditions.table(found, {"as trained": {}, "40x40": {"size": 40}}, 2)
     first, second = page["models"]["matrices"]["errors"]
     assert 0 < first < 1 and second is None
