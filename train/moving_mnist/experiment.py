@@ -12,7 +12,16 @@ from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import ahead, evaluation, figures, pretrained, rollout, speeds, table1
+from nnlite.train.moving_mnist import (
+    ahead,
+    evaluation,
+    figures,
+    pretrained,
+    rollout,
+    speeds,
+    table1,
+    transfer,
+)
 from nnlite.train.moving_mnist.description import (
     MNIST,
     anonymised_result,
@@ -43,6 +52,7 @@ class MovingDigits(Experiment):
         "figures": figures.draw,
         "rollout": ahead.show,
         "speeds": speeds.show,
+        "transfer": transfer.show,
         "export": export,
     }
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
@@ -225,7 +235,8 @@ class MovingDigits(Experiment):
         rows = min(6, self.settings.test_sequences)
         evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.scored[1], rows)
         if "ahead" in result:
-            ahead.draw(folder, {self.settings.model: (self, model)}, result["ahead"])
+            found = {self.settings.model: (self, model)}
+            ahead.draw(folder / "ahead.png", folder / "rollout.png", found, result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])

@@ -9,8 +9,7 @@ import json
 import math
 import sys
 import time
-from contextlib import contextmanager
-from functools import lru_cache
+from contextlib import contextmanager, nullcontext
 from itertools import tee
 from pathlib import Path
 
@@ -28,7 +27,9 @@ from nnlite.random import default_generator
 from nnlite.train.report.anonymise import CHECKPOINT
 from nnlite.train.runs.divergence import DivergenceCheck, check_batch
 from nnlite.train.runs.interruption import Interruption
+from nnlite.train.runs.order import batch_indices
 from nnlite.train.runs.previous import PreviousCheckpoint
+from nnlite.train.runs.running_mean import RunningMean
 
 LOG = "log.jsonl"
 #: What a line of the log may have; each has the step.
@@ -60,6 +61,7 @@ class Trainer:
         if options.tf32 or options.cuda_graph:
             cupy_ops.use_cublas()  # CuPy rounds some products only, and lets none into a graph
         self.parameters, self.gradients = model.get_parameters()
+        self.mean = RunningMean(self.parameters, options.mean_over) if options.mean_over else None
         self.predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
         self.optimiser, self.config = getattr(optim, options.optimiser), dict(options.optimiser_options)
         if options.optimiser == "muon":
@@ -84,6 +86,9 @@ class Trainer:
     def restore(self, saved):
         """Continue from a loaded checkpoint; lines of the log that were written after it are dropped."""
         checkpoint.load_parameters(self.model, saved)
+        if self.mean is not None:
+            own = saved.position["parameters"]
+            self.mean.restore(backend.asarray(own, self.model.dtype, self.model.device))
         self.state = saved.optimiser
         default_generator.set_state(saved.random["default"])
         position = saved.position
@@ -98,16 +103,22 @@ class Trainer:
         self._check_loss()
         self.divergence.check_parameters(self.parameters, self.step)
         self.previous.keep(self.step)
-        names = ("step", "seconds", "sums")
-        checkpoint.save(
-            self.folder / CHECKPOINT,
-            self.model,
-            architecture=self.model.config,
-            optimiser=self.state,
-            random={"default": default_generator.get_state()},
-            position={name: getattr(self, name) for name in names} | {"start": self.divergence.start},
-            metadata={**self.metadata, "loop": self.options.kept("loop")},
-        )
+        position = {name: getattr(self, name) for name in ("step", "seconds", "sums")}
+        position["start"] = self.divergence.start
+        with self.averaged() as own:
+            checkpoint.save(
+                self.folder / CHECKPOINT,
+                self.model,
+                architecture=self.model.config,
+                optimiser=self.state,
+                random={"default": default_generator.get_state()},
+                position=position if own is None else position | {"parameters": own},
+                metadata={**self.metadata, "loop": self.options.kept("loop")},
+            )
+
+    def averaged(self):
+        """Return a context in which the model is the one to score: that of the mean, where one is kept."""
+        return nullcontext() if self.mean is None else self.mean.in_place()
 
     def _check_loss(self):
         """Check the loss of the last step: that of the parameters from before it."""
@@ -164,6 +175,8 @@ class Trainer:
             loss, penalty = self.gradient(input, target)
             self.optimiser(lambda x: (loss, self.gradients), self.parameters, self.config, self.state)
         self.step, self.loss = self.step + 1, loss
+        if self.mean is not None:
+            self.mean.update(self.step)
         # On the GPU this would wait: there the first loss is noted, and log and checkpoints check.
         if not hasattr(loss, "get") or "loss" not in self.divergence.start:
             self._check_loss()
@@ -243,7 +256,9 @@ class Trainer:
     def _monitor(self, monitor):
         if monitor is not None:
             self.divergence.check_parameters(self.parameters, self.step)
-            self._log(evaluation=monitor())
+            with self.averaged():
+                evaluation = monitor()
+            self._log(evaluation=evaluation)
 
     def _log(self, **values):
         line = {
@@ -265,21 +280,6 @@ class Trainer:
             maxinterval=max(10.0, interval),
             dynamic_ncols=True,
         )
-
-
-def batch_indices(step, batch, epoch, seed):
-    """Return which training sequences (0 <= i < epoch) the batch of this step holds.
-
-    Each epoch goes through all sequences in an order of its own; where `epoch` is not a multiple of `batch`
-    a batch reaches into the next epoch. A function of its arguments alone.
-    """
-    places = range(step * batch, (step + 1) * batch)
-    return [int(_order(place // epoch, epoch, seed)[place % epoch]) for place in places]
-
-
-@lru_cache(maxsize=2)
-def _order(number, size, seed):
-    return np.random.Generator(np.random.PCG64([seed, number])).permutation(size)
 
 
 def loss_and_gradient(criterion, output, target, loss_at):

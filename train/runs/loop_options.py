@@ -46,6 +46,13 @@ class LoopOptions(Options):
         flags=("--lr-decay-fraction", "--cooldown"),
         formerly="cooldown",
     )
+    mean_over: int = option(
+        0,
+        "score, keep and export the mean of the weights over about the last N steps; training itself goes on "
+        "from the weights of the last one",
+        TRAINING,
+        least=0,
+    )
     flow_warmup: int = option(
         0,
         "hold the flow at zero for the first N sequences, until the decoder has learned to copy; not "

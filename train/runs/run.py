@@ -86,7 +86,8 @@ class Run:
                     f"{experiment.unit}; the run is saved. Continue with\n  {resume_command}"
                 )
                 return 128 + stopped
-            self._finish(began, resume_command)
+            with trainer.averaged():
+                self._finish(began, resume_command)
         except CannotWrite:  # nor could what comes after this run
             raise
         except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
