@@ -195,7 +195,8 @@ class FeedbackWithGradient(Feedback):
 
 def _check_state(video, name):
     """Raise ValueError unless the state of the memories of `video` can be handed on."""
-    if not sequence_memories(video):
+    memories = [module for module in video.list_modules() if hasattr(module, "remember")]
+    if not memories or memories != sequence_memories(video):
         raise ValueError(
             f"{name}: the memories of {type(video).__name__} do not hand on their state and its gradient "
             "(untied ones do not); train with predictions as data, or build it without untied"

@@ -108,3 +108,25 @@ def flow_regressor(
     if shrink:
         net.add(nn.SoftShrink(shrink))
     return net.add(PixelsToGrid(height, width)).add(nn.Clamp(-limit, limit))
+
+
+class CoarseFlow(nn.Sequential):
+    """Flow regressed from memories at half, a quarter, ... of their size, and brought to their size.
+
+    Shapes: input (B, n_memory, h, w), h and w multiples of 2^(scales - 1); output (B, 2, h, w) in grid units.
+    Forward: y = Σ_{k=1}^{scales-1} U^k Θ_k(P^k h), with P the mean of 2x2 pixels, U `UpSamplingFlow`, and
+        each Θ_k a `flow_regressor` of its own. Kernels of the same size see 2^k times as far there.
+    Backward: g reaches each Θ_k through (Uᵀ)^k; grad_input is the sum of what comes back through (Pᵀ)^k.
+    Errors: as its modules.
+    Source: no part of the paper; coarse to fine as in pyramidal optical flow.
+    """
+
+    def __init__(self, n_memory, height, width, kernel, scales):
+        branches, self.last_layers = nn.ConcatTable(), []
+        for k in range(1, scales):
+            sizes = [(height // 2**j, width // 2**j) for j in range(k, 0, -1)]
+            regressor = flow_regressor(n_memory, *sizes[0], kernel)
+            self.last_layers.append(regressor[2])
+            pooling = nn.SpatialAveragePooling(2**k, 2**k, 2**k, 2**k)
+            branches.add(nn.Sequential(pooling, regressor, *(UpSamplingFlow(*size) for size in sizes)))
+        super().__init__(branches, nn.CAddTable())

@@ -51,9 +51,10 @@ def sequence_memories(video: nn.Module) -> list[Any]:
     return [module for module in video.list_modules() if isinstance(module, SequenceModule)]
 
 
-def running_memories(video: nn.Module) -> list[Any]:
-    """Return the same, but none while the model's flow is held: they are not run then."""
-    return [] if getattr(video, "hold_flow", False) else sequence_memories(video)
+def running_memories(video: Any) -> list[Any]:
+    """Return the same, but not the memory of a flow that is held: it is not run then."""
+    held = video.memory if getattr(video, "hold_flow", False) else None
+    return [memory for memory in sequence_memories(video) if memory is not held]
 
 
 def check_size(model: nn.Module, height: int, width: int, factor: int = 2) -> None:

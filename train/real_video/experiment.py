@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 import nnlite as nn
-from nnlite import models
+from nnlite import backend, models
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, flow_errors, prediction, scores
@@ -68,7 +68,12 @@ class RealVideo(Experiment):
     @classmethod
     def plan(cls, given):
         preset = PRESETS[given.get("preset", cls.preset)]
-        return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
+        return cls._layered(*preset.layers(MODEL_NAME), given)
+
+    @staticmethod
+    def _layered(*layers):
+        """Return the settings of these layers, above the usual folders of videos."""
+        return Settings.layered({"videos": default_folders()}, *layers)
 
     @classmethod
     def reopened(cls, settings, given, path, resuming):
@@ -154,6 +159,13 @@ class RealVideo(Experiment):
 
     def start(self, model):
         return start_with(self, model, self.settings.weights) if self.settings.weights else {}
+
+    def weights_from(self, saved, model):
+        """Weights of a model with one scale of flow begin one with more, which at first add nothing."""
+        if not model.coarse:
+            return saved
+        own = {path: backend.as_numpy(w) for path, w, _ in model.coarse.named_parameters("coarse.")}
+        return replace(saved, parameters=own | saved.parameters)
 
     def continues_curve(self, earlier):
         return all(getattr(earlier, name) == getattr(self.settings, name) for name in TESTED_ON)

@@ -97,7 +97,11 @@ class Settings(RunOptions):
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
-        0.0, "frames a second to take; 0 for each frame of the file", DATA, most=1000, modes=("predict",)
+        0.0,
+        "frames a second to take; 0 for each frame of the file",
+        DATA,
+        most=1000,
+        modes=("predict", "evaluate"),
     )
     deinterlace: bool = option(
         False,
@@ -198,6 +202,25 @@ PRESETS = {
             "lr_decay_fraction": 0.5,
             "flow_warmup": 300,
             "evaluations": 6,
+        },
+    ),
+    "ablation": Preset(
+        "what train.video_ablations varies: {sequences:,} sequences of {frames} frames more for the weights "
+        "that come with the package.",
+        {
+            "weights": "pretrained",
+            "crop": (48, 64),
+            "rate": 12.5,
+            "frames": 9,
+            "drawn_share": 0.5,
+            "model_options": {"sample": "frame", "shrink": 0.1, "change": 0.01},
+            "sequences": 160,
+            "batch": 4,
+            "optimiser": "muon",
+            "learning_rate": 1e-3,
+            "lr_decay_fraction": 1.0,
+            "evaluations": 0,
+            "test_clips": 3,
         },
     ),
     "paper": Preset(
