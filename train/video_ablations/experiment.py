@@ -1,5 +1,8 @@
 """The variants of AE-ConvLSTM-flow on real video that are compared, each a run of train.real_video."""
 
+from dataclasses import replace
+from typing import ClassVar
+
 from nnlite.train.real_video.experiment import MODEL_NAME, RealVideo
 from nnlite.train.real_video.settings import PRESETS, Settings
 from nnlite.train.video_ablations import table
@@ -27,6 +30,25 @@ class VideoAblations(RealVideo):
         "Train AE-ConvLSTM-flow on real video with and without each of its options, and write a table of\n"
         "the error over that of the last frame copied and of the flow's error on drawn motion."
     )
+
+    #: The experiment whose clips were read last: all variants learn from the same.
+    _read: ClassVar = []
+
+    def load(self, training=True):
+        """Read the videos, or take what the variant before has read of them."""
+        for other in self._read:
+            if self._data() == other._data():
+                self.clips, self.test, self.epoch = other.clips, other.test, other.epoch
+                self.validation_subset = other.validation_subset
+                self.settings = replace(self.settings, signature=other.settings.signature)
+                return
+        super().load(training)
+        self._read[:] = [self]
+
+    def _data(self):
+        """Return the settings that say which clips are read."""
+        own = replace(self.settings, model_options={}, loss="square", out=None, signature=None, weights=None)
+        return own, self.settings.videos is None and self.folder
 
     @classmethod
     def plan(cls, given):
