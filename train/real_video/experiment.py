@@ -80,6 +80,8 @@ class RealVideo(Experiment):
         """Packed weights name videos without their folders: scored are those that are found here."""
         if settings.videos and not Path(settings.videos[0]).is_absolute():
             settings = replace(settings, videos=default_folders(), test=None, splits=None)
+        if "model_options" in given:
+            given = given | {"model_options": settings.model_options | given["model_options"]}
         return replace(settings, **given)
 
     def load(self, training=True):
@@ -237,6 +239,8 @@ class RealVideo(Experiment):
         rows = self.test.most_changing(ROWS)
         titles = [video_name(source)[:24] for source in rows]
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
+        filmed = list(rows.values())[: figures.FILMED]
+        figures.draw_film(folder / "film.webp", model, self.test.clips, filmed)
         if "ahead" in result:
             figures.draw_ahead(folder / "ahead.png", result["ahead"])
 

@@ -151,6 +151,14 @@ class Settings(RunOptions):
         None, "folder of Middlebury's flow pairs, likewise", DATA, path="DIR", modes=("evaluate",), kept=()
     )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
+    model_options: dict = option(
+        {},
+        "option of the architecture, such as n_memory=32; may be repeated. Of a trained model one that keeps "
+        "its parameters as they are, such as shrink=0.2 or change=0.01",
+        MODEL,
+        modes=("evaluate", "predict"),
+        memory=True,
+    )
     weights: str | None = option(
         None,
         "start with the trained weights of this checkpoint or run, of frames of any size, or with the word "
@@ -258,8 +266,8 @@ PRESETS = {
 EPILOG = """\
 In place of a trained model --predict, --evaluate and --weights take a checkpoint, the folder of a run, or the
 word 'pretrained' for the model that comes with the package; a model predicts frames of any --size.
-A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, prediction.mp4 and
-inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
+A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, figure6.png, film.webp, prediction.mp4
+and inspect.html, the page of `python -m train.inspect`. Clips with a cut, and frames that only repeat the one
 before, are left out. Files that cannot be read, or not to their end, or are damaged, are named and left out.
 Ctrl-C saves the run and says how to continue; a run that was interrupted and resumed on the CPU ends with the
 same numbers to the bit.

@@ -32,7 +32,14 @@ def result_of(folder):
 
 
 def test_run_folder(finished):
-    names = {"checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure6.png", "prediction.mp4"} | {
+    names = {
+        "checkpoint.h5",
+        "log.jsonl",
+        "result.json",
+        "curves.png",
+        "figure6.png",
+        "film.webp",
+        "prediction.mp4",
         "inspect.html",
         ".lock",
     }
