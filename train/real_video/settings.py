@@ -189,7 +189,7 @@ PRESETS = {
             "crop": (48, 64),
             "rate": 12.5,
             "drawn_share": 0.5,
-            "model_options": {"sample": "frame", "shrink": 0.1},
+            "model_options": {"sample": "frame", "shrink": 0.1, "change": 0.01},
             "sequences": 2600,
             "batch": 4,
             "optimiser": "muon",
