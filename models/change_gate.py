@@ -1,7 +1,10 @@
 """Where a picture has just changed: only there is anything expected to move."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.recurrent.sequence_module import SequenceModule
+from nnlite.typing import Backprop, Number
 
 from .parts import ModuleGraph
 
@@ -22,7 +25,7 @@ class Previous(SequenceModule):
     Source: `nn.Sequencer` over a delay of one step.
     """
 
-    def __init__(self, n_channels):
+    def __init__(self, n_channels: int) -> None:
         super().__init__(n_channels, n_channels)
         self._from_state = False
 
@@ -67,7 +70,7 @@ class ChangeGate(ModuleGraph):
     change: a, in units of the frames' values.
     """
 
-    def __init__(self, n_channels, change):
+    def __init__(self, n_channels: int, change: Number) -> None:
         super().__init__()
         if not 0 < change < float("inf"):
             raise ValueError(f"{self.name}: change must be a number above 0, got {change!r}")
@@ -83,7 +86,7 @@ class ChangeGate(ModuleGraph):
         )
         self.measure[1].set_count_exclude_pad()
         self.modules = [module for _, module in self.children()]
-        self.difference = None
+        self.difference: Any = None
 
     state_names = (*ModuleGraph.state_names, "difference")
 
@@ -97,7 +100,7 @@ class ChangeGate(ModuleGraph):
         self.output = gate.reshape(*input.shape[:2], *gate.shape[1:])
         return self.output
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient to the frames; `backprop` does one module."""
         self.check_grad_output(grad_output)
         g = backprop(self.measure, self.difference, grad_output.reshape(-1, *grad_output.shape[2:]))

@@ -1,5 +1,7 @@
 """Θ, the optical flow prediction of section 3.2.2, and the units of its flow."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.ops import pooling
 from nnlite.typing import Number
@@ -121,8 +123,9 @@ class CoarseFlow(nn.Sequential):
     Source: no part of the paper; coarse to fine as in pyramidal optical flow.
     """
 
-    def __init__(self, n_memory, height, width, kernel, scales):
-        branches, self.last_layers = nn.ConcatTable(), []
+    def __init__(self, n_memory: int, height: int, width: int, kernel: int, scales: int) -> None:
+        branches = nn.ConcatTable()
+        self.last_layers: list[Any] = []
         for k in range(1, scales):
             sizes = [(height // 2**j, width // 2**j) for j in range(k, 0, -1)]
             regressor = flow_regressor(n_memory, *sizes[0], kernel)
