@@ -4,8 +4,7 @@ Between the first and the last step everything stays in tiles (m, m, C, B), the 
 `nnlite.ops.spectral` reads and writes contiguous memory; the gates are independent of the order of pixels.
 """
 
-from ..ops import gates, get_ops
-from ..ops.cost import choose_tile
+from ..ops import estimates, gates, get_ops
 from ..ops.spectral import SpectralConvolution, transform_length, whole_map_padding
 from ..ops.threads import cache_items
 from ..ops.tiles import Tiling
@@ -27,7 +26,7 @@ class SpectralConvLSTM:
         self.n_out, self.kernels, self.train, self.ops = n_out, kernels, train, get_ops(xp)
         kernel = max(kernels)
         n_all = self.n_in + n_out
-        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
+        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out, xp)
         padding = whole_map_padding(m, height, width, kernel)
         halo = kernel // 2 if padding is None else 0
         self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
@@ -153,6 +152,11 @@ class SpectralConvLSTM:
         tiles = self.ops.xp.empty_like(self.h[0])
         self.ops.to_tiles(self.tiling, state, tiles)
         return tiles
+
+
+def choose_tile(height, width, images, kernel, n_in, n_out, xp):
+    """Return the tile size with the least estimated time where the arrays of `xp` are."""
+    return estimates.on(xp).choose_tile(height, width, images, kernel, n_in, n_out)
 
 
 def _even_chunk(steps, step_bytes):
