@@ -9,13 +9,14 @@ In this order, each part up to its share of the time, what one leaves going to t
 1. agreement: the GPU against the CPU for every module, criterion and model, in float32 and float64;
 2. kernels: gates, tiles, optimisers and convolutions alone, beside what their bytes and operations need;
 3. steps: training step and memory beside PyTorch (eager, one CUDA graph, compiled), with TF32 and without;
-4. tests: those that run on CuPy itself where there is a GPU;
-5. training: goes on from --checkpoint for the time left.
+4. paper: a training step of every run of `--preset paper`, and what that comes to;
+5. tests: those that run on CuPy itself where there is a GPU;
+6. training: goes on from --checkpoint for the time left.
 
 What does not get its turn is listed with the reason. The same command again, on the same commit and machine,
-does only what is missing. --dry-run does all of it in toy sizes on the CPU: the first two parts on the double
-of CuPy that the tests have, the others as they run on a CPU. Writes gpu.json and gpu.md, and the steps as
-benchmarks.json and benchmarks.md too. Ends with 1 if anything failed or differed.
+does only what is missing. --dry-run does all of it in toy sizes on the CPU, on the double of CuPy that the
+tests have or, what runs in processes of its own, as it does without a GPU. Writes gpu.json and gpu.md, and
+the steps as benchmarks.json and benchmarks.md too. Ends with 1 if anything failed or differed.
 """
 
 import argparse
@@ -26,13 +27,13 @@ from contextlib import nullcontext
 
 from nnlite import backend
 from nnlite.benchmarks.contestant import ROOT
-from nnlite.benchmarks.gpu import agreement, commands, kernels
+from nnlite.benchmarks.gpu import agreement, commands, kernels, paper
 from nnlite.benchmarks.gpu.page import format_page
 from nnlite.benchmarks.gpu.record import Record
 from nnlite.train.report.provenance import commit, hardware
 
 #: By when each part has to be done, as a share of the time.
-SHARES = {"agreement": 0.25, "kernels": 0.37, "steps": 0.85, "tests": 0.95, "training": 1.0}
+SHARES = {"agreement": 0.25, "kernels": 0.37, "steps": 0.80, "paper": 0.87, "tests": 0.96, "training": 1.0}
 #: With a checkpoint training gets what is over these minutes.
 MEASURING = 10.0
 #: How a training goes on, unless the options after -- say otherwise; four times the rate of batches of 16.
@@ -63,6 +64,7 @@ def _run(options, start, command):
         "agreement": lambda: agreement.pieces(toy),
         "kernels": lambda: kernels.pieces(toy),
         "steps": lambda: commands.step_pieces(options.out, toy),
+        "paper": lambda: paper.pieces(toy),
         "tests": lambda: commands.test_pieces(toy),
         "training": lambda: commands.training_pieces(
             options.out, options.checkpoint, training, lambda *which: _speed(record, *which), toy

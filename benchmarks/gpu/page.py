@@ -23,6 +23,7 @@ def format_page(content):
         "agreement": _agreement,
         "kernels": _kernels,
         "steps": _steps,
+        "paper": _paper,
         "tests": _others,
         "training": _others,
     }
@@ -103,6 +104,21 @@ def _steps(rows):
     columns = "model", "batch", "TF32", "ms", "sequences/s", "PyTorch's fastest, ms", "ratio", "goal"
     columns += "MiB", "PyTorch's leanest, MiB", "ratio", "goal"
     return [_table(columns, table), ""]
+
+
+def _paper(rows):
+    """Return how long each run takes to its end."""
+    table = [
+        (
+            piece,
+            "x".join(map(str, row["shape"])),
+            _milliseconds(row["seconds"]),
+            f"{row['steps']:,}",
+            f"{row['hours']:.2f}",
+        )
+        for piece, row in rows.items()
+    ]
+    return [_table(("run", "batch", "ms a step", "steps", "hours"), table), ""]
 
 
 def _others(rows):

@@ -8,7 +8,7 @@ import pytest
 
 from nnlite import models
 from nnlite.benchmarks.gpu import __main__ as command
-from nnlite.benchmarks.gpu import commands, kernels
+from nnlite.benchmarks.gpu import commands, kernels, memory
 from nnlite.benchmarks.gpu.page import format_page
 from nnlite.benchmarks.gpu.record import TIME_UP, Record
 
@@ -100,6 +100,17 @@ def test_a_command_that_takes_too_long_is_ended():
     with pytest.raises(commands.TimeUp, match="ended after 0 s"):
         commands._run([sys.executable, "-c", "import time; time.sleep(60)"], 0.2)
     assert time.monotonic() - start < 20
+
+
+def test_memory_is_counted():
+    """Most of what a step takes is asked for by its modules; a graph takes hardly more."""
+    plain, graph = (memory.count("ae_convlstm_flow", 1, 2, graph) for graph in (False, True))
+    assert sum(plain["pools"]) >= plain["in use"] == sum(plain["buffers"].values()) > 60 << 20
+    assert any("SeqConvLSTM" in who for who in plain["buffers"])
+    assert len(graph["pools"]) == 2 and graph["pools"][1] > graph["pools"][0]
+    assert sum(graph["pools"]) < 2 * sum(plain["pools"])
+    content = {"command": "c", "commit": "1", "model": "ae_convlstm_flow", "length": 2, "rows": [plain]}
+    assert "Counted buffers, not measured" in memory.format_page(content)
 
 
 def test_training_needs_a_checkpoint_and_time(tmp_path):

@@ -206,6 +206,15 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "begun"), losses(tmp_path / "whole"), rtol=1e-5)
 
 
+def test_a_training_step_on_a_gpu_keeps_nothing(tmp_path):
+    for device in ("cpu", "cuda"):
+        run = trainer(device, tmp_path / device)
+        run.train_step()
+        kept = [module for module in run.model.list_modules() if module.output is not None]
+        assert bool(kept) == (device == "cpu")
+        assert all(module.grad_input is None for module in run.model.list_modules()) == (device == "cuda")
+
+
 @pytest.mark.parametrize("algorithm", ["gemm", "spectral"])
 def test_a_training_step_waits_for_nothing(tmp_path, synchronisations, algorithm):
     run = trainer("cuda", tmp_path, sequences=100, flow_warmup=0)
