@@ -52,7 +52,10 @@ def _row(experiment_type, model, preset):
         given["data"] = "CamVid"  # for the number of classes; it is not read
     settings = experiment_type.plan(given)
     experiment = experiment_type(settings)
-    built, shape = experiment.build_model("cuda"), experiment.batch_shape
+    built, (length, batch, channels, *size) = experiment.build_model("cuda"), experiment.batch_shape
+    if experiment_type is not LabelledVideo:  # the last frame is only predicted
+        length -= 1
+    shape = length, batch, channels, *(getattr(settings, "crop", None) or size)
     frames = backend.asarray(np.random.default_rng(0).random(shape, np.float32), device="cuda")
     options = LoopOptions(**{one.name: getattr(settings, one.name) for one in fields(LoopOptions)})
     graph = preset == "paper" and "cuda_graph" not in experiment_type.not_offered
