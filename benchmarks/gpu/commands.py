@@ -1,6 +1,5 @@
 """The parts that are commands of their own: training steps beside PyTorch, the tests of a GPU, training."""
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -128,12 +127,12 @@ def _run(command, left, check=True):
     )
     try:
         printed, _ = process.communicate(timeout=left)
-    except subprocess.TimeoutExpired:
-        raise TimeUp(f"ended after {left:.0f} s") from None
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)  # it has not been waited for, so that this is still its group
         process.wait()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise TimeUp(f"ended after {left:.0f} s") from None
+        raise
     if check and process.returncode:
         raise RuntimeError(f"{shlex.join(command[2:])} ended with {process.returncode}: {printed[-300:]}")
     return printed
