@@ -10,7 +10,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -20,6 +19,9 @@ from nnlite.ops.tiles import Tiling
 
 #: Of a measurement: calls before it, and how long and how often at least it is repeated.
 WARM_UP, LEAST_SECONDS, LEAST_CALLS = 2, 0.02, 5
+
+#: How often a graph is launched before the GPU is waited for.
+LAUNCHES = 3
 
 
 #: (n_in, n_out, kernel, scale of the side) of the convolutions outside the memory.
@@ -78,6 +80,28 @@ def seconds_of(function):
     return median(found)
 
 
+def graph_seconds_of(function):
+    """Return the median time of a call as a CUDA graph: without what Python takes to launch its kernels."""
+    cupy = backend.array_module("cuda")
+    cupy.cuda.get_current_stream().synchronize()
+    pool, stream = cupy.cuda.MemoryPool(), cupy.cuda.Stream(non_blocking=True)
+    with stream, cupy.cuda.using_allocator(pool.malloc):
+        for _ in range(max(WARM_UP, 1)):  # constants and kernels are made in the first
+            function()
+        stream.synchronize()
+        stream.begin_capture()
+        try:
+            function()
+        finally:
+            graph = stream.end_capture()
+
+        def launch():
+            for _ in range(LAUNCHES):
+                graph.launch()
+
+        return seconds_of(launch) / LAUNCHES
+
+
 def _now():
     backend.synchronize("cuda")
     return time.perf_counter()
@@ -119,7 +143,7 @@ def _product_rate(sizes, tf32):
 
 def _limited(rates, function, size=0, operations=0, product="float32", estimate=None):
     """Return the row of a kernel that reads and writes `size` bytes and makes `operations`."""
-    seconds = seconds_of(function)
+    seconds = graph_seconds_of(function)
     limit = {}
     if "bytes" in rates and size:
         limit["bytes"] = size / rates["bytes"]
@@ -180,18 +204,16 @@ def _optimisers(sizes, rates):
         if name == "muon":
             rows = 1 << (n.bit_length() // 2)
             config["shapes"] = [(rows, n // rows)]
-        function = getattr(optim, name)
-        return _limited(
-            rates, lambda: function(lambda _: (0.0, g), x, config, state), accesses[name] * x.nbytes
-        )
+        function, size = getattr(optim, name), accesses[name] * x.nbytes
+        with _products(False):
+            return _limited(rates, lambda: function(lambda _: (0.0, g), x, config, state), size)
 
     for name in accesses:
         yield f"optim.{name}, {n:,} parameters", lambda _, name=name: update(name)
-    g = SimpleNamespace(array=None)
 
     def clip():
-        g.array = xp.ones(n, np.float32)
-        return _limited(rates, lambda: optim.clip_by_value(g.array, 0.5), 2 * g.array.nbytes)
+        g = xp.ones(n, np.float32)
+        return _limited(rates, lambda: optim.clip_by_value(g, 0.5), 2 * g.nbytes)
 
     yield "optim.clip_by_value", lambda _: clip()
 
