@@ -20,6 +20,7 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
     for name in ("WARM_UP", "LEAST_SECONDS"):
         monkeypatch.setattr(kernels, name, 0)
     monkeypatch.setattr(kernels, "LEAST_CALLS", 1)
+    monkeypatch.setattr(command, "commit", lambda: "a commit")  # this tree may change meanwhile
     checkpoint = str(models.PRETRAINED / "ae_convlstm.h5")
     options = ["--dry-run", "--minutes", "5", "--out", str(tmp_path), "--checkpoint", checkpoint]
     assert command.main(options) == 0, capsys.readouterr().out
