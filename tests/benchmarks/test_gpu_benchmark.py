@@ -22,7 +22,7 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(kernels, "LEAST_CALLS", 1)
     monkeypatch.setattr(command, "commit", lambda: "a commit")  # this tree may change meanwhile
     checkpoint = str(models.PRETRAINED / "ae_convlstm.h5")
-    options = ["--dry-run", "--minutes", "5", "--out", str(tmp_path), "--checkpoint", checkpoint]
+    options = ["--dry-run", "--minutes", "1000", "--out", str(tmp_path), "--checkpoint", checkpoint]
     assert command.main(options) == 0, capsys.readouterr().out
     content = json.loads((tmp_path / "gpu.json").read_text())
     assert list(content["parts"]) == list(command.SHARES)
