@@ -23,6 +23,7 @@ the framework's allocator); its ratio is to PyTorch's leanest variant. *Other pr
 processor time that other processes used, which should be close to zero: PyTorch's threads wait for each other
 by spinning and are slowed down most by other work. *Goal* is the ratio aimed at, *native BLAS* a run in which
 the environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
+Runs on a GPU are older than the code is now: `docs/gpu.md` says what has not been measured on it.
 """
 
 

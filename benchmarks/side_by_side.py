@@ -143,7 +143,7 @@ def _contestants(options, job, model, folder):
         name = "nnlite" + ", native BLAS" * native + ", CUDA graph" * (options.cuda_graph and job == "train")
         start = _start_nnlite, job, model, options, folder, native
         yield {"framework": "nnlite", "name": name}, _later(*start)
-    for variant in options.variants or VARIANTS:
+    for variant in VARIANTS if options.variants is None else options.variants:
         if "graph" not in variant or (job == "train" and options.device == "cuda"):
             start = _start_torch, job, model, options, folder, variant, options.tf32
             yield {"framework": "torch", "name": f"PyTorch {variant}"}, _later(*start)

@@ -4,6 +4,7 @@
     python -m benchmarks.train_step --all         every model, batch and length, inference, profiles: long
     python -m benchmarks.train_step --profile     only nnlite: its time module by module
     python -m benchmarks.train_step --inference   frames a second instead: one by one, and in batches
+    python -m benchmarks.train_step --variants    nnlite alone, without PyTorch
 
 A training step is forward pass, backpropagation through time, clipping and rmsprop. Both start from the same
 parameters; before anything is timed, their losses and all gradients are compared.
@@ -38,8 +39,9 @@ def main(argv=None):
         backend.array_module(options.device)
         if options.cuda_graph and options.device == "cpu":
             raise RuntimeError("CUDA graphs need a GPU: omit --cuda-graph, or run with --device cuda")
-        if not options.profile and importlib.util.find_spec("torch") is None:
-            raise RuntimeError("PyTorch is not installed: pip install torch")
+        with_torch = not options.profile and options.variants != []
+        if with_torch and importlib.util.find_spec("torch") is None:
+            raise RuntimeError("PyTorch is not installed: pip install torch, or leave it out with --variants")
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -69,7 +71,7 @@ def _tasks(options):
     """Yield the measurements to make, functions of (run, options)."""
     sizes = list(itertools.product(options.batch or [8], options.length or [10]))
     for name in options.model or (MODELS if options.all else MODELS[:1]):
-        if not options.profile:
+        if not options.profile and options.variants != []:
             yield partial(check, model=name)
         if options.all:
             sizes = [(1, 10), (8, 10), (16, 10)] + [(32, 10), (8, 5), (8, 20)] * (name == MODELS[0])
@@ -119,10 +121,10 @@ def _options(argv):
     )
     parser.add_argument(
         "--variants",
-        nargs="+",
+        nargs="*",
         choices=VARIANTS,
         metavar="V",
-        help="variants of PyTorch, any of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
+        help="variants of PyTorch, none or any of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
     )
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
     return parser.parse_args(argv)

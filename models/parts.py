@@ -84,7 +84,13 @@ class ModuleGraph(nn.Container):
 
     @exclusive
     def backward(self, input, grad_output, scale=1.0):
-        return self.backpropagate(input, grad_output, lambda module, x, g: module.backward(x, g, scale))
+        def backprop(module, x, g):
+            grad_input = module.backward(x, g, scale)
+            if not self.keeps_results:
+                module.release()
+            return grad_input
+
+        return self.backpropagate(input, grad_output, backprop)
 
 
 class AroundVideo(ModuleGraph):

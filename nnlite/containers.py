@@ -127,6 +127,8 @@ class Sequential(Container):
     def backward(self, input, grad_output, scale=1.0):
         for module, x in self._backwards(input):
             grad_output = module.backward(x, grad_output, scale)
+            if not self.keeps_results:
+                module.release()
         self.grad_input = grad_output
         return self.grad_input
 

@@ -38,7 +38,8 @@ class Module:
     `backward` that begins while another thread is in one of the same module raises RuntimeError.
 
     Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
-    `device`.
+    `device`; and `keeps_results`, whether the modules inside keep their `output` and `grad_input` when
+    `backward` has no more use for them. Training on a GPU, where memory is short, does without.
 
         >>> net = nn.Linear(2, 1)
         >>> net.weight[...], net.bias[...] = [[3, 4]], 5
@@ -60,6 +61,7 @@ class Module:
     state_names: ClassVar[tuple[str, ...]] = ("output", "grad_input")
     mode_names: ClassVar[tuple[str, ...]] = ("train",)
     penalises = False
+    keeps_results = True
     value: Any  # only where `penalises`
     weight: Any  # these four where `add_parameter` has made them, None without bias
     bias: Any
@@ -222,6 +224,11 @@ class Module:
             for name in module.state_names:
                 setattr(module, name, None)
         return self
+
+    def release(self) -> None:
+        """Drop `output` and `grad_input`, here and in every module below."""
+        for module in self.list_modules():
+            module.output = module.grad_input = None
 
     def training(self) -> None:
         """Switch to training mode, here and in every module below."""

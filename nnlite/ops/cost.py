@@ -1,7 +1,7 @@
 """How long each algorithm of convolution takes, in seconds, estimated from the shapes alone.
 
 `convolution.choose` and `SeqConvLSTM` take the algorithm with the lowest estimate. All rates were measured in
-float32 on two cores of a CPU; only their ratios matter, and the same choices are made for a GPU.
+float32 on two cores of a CPU, and only their ratios matter. For a GPU `cost_gpu` has the same functions.
 """
 
 from functools import lru_cache
@@ -81,10 +81,13 @@ def frames_seconds(shape, weight_shape, padding):
 
 @lru_cache
 def choose_frame_tiling(shape, weight_shape, padding):
-    """Return the division of rows and of columns, two `Axis`, with the least time in `spectral_frames`.
+    """Return the division of rows and of columns, two `Axis`, with the least time in `spectral_frames`."""
+    pairs = candidate_tilings(shape, weight_shape, padding)
+    return min(pairs, key=lambda pair: _tiling_seconds(shape, weight_shape, *pair))
 
-    Candidates divide each axis of the output into 1, 2, 3, ... equal tiles of LEAST_TILE to LARGEST_TILE.
-    """
+
+def candidate_tilings(shape, weight_shape, padding):
+    """Return pairs of `Axis`: each axis of the output in equal tiles of LEAST_TILE to LARGEST_TILE."""
     sizes = (
         shape[2:],
         gemm.output_size(shape[2:], weight_shape[2:], padding, (1, 1)),
@@ -94,8 +97,7 @@ def choose_frame_tiling(shape, weight_shape, padding):
     candidates = [
         [Axis(n, outputs, k, p, tile) for tile in _tiles(outputs)] for n, outputs, k, p in zip(*sizes)
     ]
-    pairs = [(rows, columns) for rows in candidates[0] for columns in candidates[1]]
-    return min(pairs, key=lambda pair: _tiling_seconds(shape, weight_shape, *pair))
+    return [(rows, columns) for rows in candidates[0] for columns in candidates[1]]
 
 
 def _tiles(outputs):
@@ -124,14 +126,16 @@ def _tiling_seconds(shape, weight_shape, rows, columns):
 
 
 def choose_tile(height, width, images, kernel, n_in, n_out):
-    """Return the tile size m with the least `spectral_step_seconds`.
+    """Return the tile size m with the least `spectral_step_seconds`."""
+    candidates = candidate_tiles(height, width, kernel)
+    return min(candidates, key=lambda m: spectral_step_seconds(m, height, width, images, kernel, n_in, n_out))
 
-    Candidates divide the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo.
-    """
+
+def candidate_tiles(height, width, kernel):
+    """Return the sizes that divide the longer side into 1, 2, 3, ... equal tiles, none below the halo."""
     side, halo = max(height, width), max(kernel - 1, 1)
     tiles = [-(-side // count) for count in range(1, side + 1)]
-    candidates = [m for m in dict.fromkeys(tiles) if m >= halo] or [halo]
-    return min(candidates, key=lambda m: spectral_step_seconds(m, height, width, images, kernel, n_in, n_out))
+    return [m for m in dict.fromkeys(tiles) if m >= halo] or [halo]
 
 
 def spectral_step_seconds(tile, height, width, images, kernel, n_in, n_out):

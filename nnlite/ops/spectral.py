@@ -35,7 +35,7 @@ class SpectralConvolution:
     `set_weight` transforms the weights once per sequence. `forward` and `backward` run one step each. With
     `steps` > 0 they keep the spectra, of inputs for all `steps` steps and of output gradients for the last
     `chunk` steps, and `weight_gradient` turns these into the gradients of weight and bias with one product
-    per frequency. All buffers but the spectra of a few frequencies are allocated once.
+    per frequency. On the CPU all buffers but the spectra of a few frequencies are allocated once.
 
     n_in, n_out: channels. kernel: (kh, kw). tile: m, for outputs (m, m) per tile. batch: B, tiles times
     images. padding: None for tiles with neighbours; for tiles that are whole maps, the number of zeros before
@@ -65,7 +65,7 @@ class SpectralConvolution:
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
         self.kept_u = xp.empty((half, length, 2 * n_in, steps, batch), dtype)
         self.chunk = steps if chunk is None else min(steps, chunk)
-        self.kept_z = xp.empty((half, length, n_out, 2, self.chunk, batch), dtype)
+        self.kept_z = None  # made by the first step of a backward pass
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
@@ -123,6 +123,10 @@ class SpectralConvolution:
         ops, length, weights = self.ops, self.length, self._weights().swapaxes(-1, -2)
         dz_flat, z_rows = dz.reshape(self.tile, -1), self.z_rows.reshape(2 * self.half, -1)
         u_rows = self.u_rows.reshape(2 * self.half, -1)
+        if self.steps and self.kept_z is None:
+            shape = self.half, length, self.n_out, 2, self.chunk, self.batch
+            self.kept_z = ops.xp.empty(shape, self.spectrum.dtype)
+        kept_z = self.kept_z
 
         def inverse_rows_adjoint(columns):
             ops.matmul(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
@@ -131,7 +135,7 @@ class SpectralConvolution:
             u_hat, z_hat = self._spectra(f)
             ops.matmul(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
             if self.steps:
-                self.kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
+                kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
             if du is not None:
                 ops.matmul(weights[f], z_hat, out=u_hat)
                 ops.matmul(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
@@ -178,6 +182,8 @@ class SpectralConvolution:
 
         ops.parallel_for(share, self.n_out)
         bias = z[0, 0, :, 0].sum(axis=(1, 2)) * self.length**2
+        if first == 0 and not ops.keeps_scratch:
+            self.kept_z = None
         return taps.transpose(2, 3, 0, 1), bias
 
     def _spectra(self, f):

@@ -262,7 +262,9 @@ def module():
         using_allocator=memory.using_allocator,
         set_pinned_memory_allocator=streams.set_pinned_memory_allocator,
     )
-    cupy.get_default_memory_pool = lambda: SimpleNamespace(total_bytes=lambda: 0)
+    cupy.get_default_memory_pool = lambda: SimpleNamespace(
+        total_bytes=lambda: 0, free_all_blocks=lambda: None
+    )
     cupy.get_default_pinned_memory_pool = lambda: SimpleNamespace(malloc=lambda size: None)
     cupy.cublas = ModuleType("cupy.cublas")
     cupy.__version__ = "14 (a double)"

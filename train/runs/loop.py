@@ -57,6 +57,9 @@ class Trainer:
         if options.tf32:
             backend.use_tf32(model.device)
         self.stepped = Recomputation(model) if options.memory == "low" else model
+        for module in self.stepped.list_modules():
+            # On the CPU memory that was given back to the system would come back page by page.
+            module.keeps_results = model.device == "cpu"
         self.gradient = StepGraph(self._gradient, model) if options.cuda_graph else self._gradient
         if options.tf32 or options.cuda_graph:
             cupy_ops.use_cublas()  # CuPy rounds some products only, and lets none into a graph
@@ -198,6 +201,8 @@ class Trainer:
         self.stepped.backward(input, grad_output)
         self.gradients /= options.batch  # eq. 4 sums over the pixels of one sequence
         optim.clip_by_value(self.gradients, options.clip)
+        if not self.stepped.keeps_results:
+            self.stepped.release()
         return loss / elements, self.stepped.sum_penalties() / options.batch
 
     @contextmanager
