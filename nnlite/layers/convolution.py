@@ -2,7 +2,7 @@
 
 import math
 
-from ..ops import convolution
+from ..ops import convolution, get_ops
 from .sliding_window import SlidingWindow, as_batch
 
 
@@ -38,14 +38,21 @@ class _Kernels(SlidingWindow):
     def _finish_output(self, y, input):
         """Add the bias to y (N, n_out, H', W') and store it as output, without N where input has none."""
         if self.bias is not None:
-            y += self.bias[:, None, None]
+
+            def add(images):
+                some = y[images]
+                some += self.bias[:, None, None]
+
+            get_ops(y).parallel_for(add, len(y))
         self.output = y.reshape(input.shape[:-3] + y.shape[1:])
         return self.output
 
     def _acc_grad_bias(self, grad_output, scale):
         """Add scale · Σ grad_output over images, rows and columns to the gradient of the bias, if any."""
         if self.bias is not None:
-            self.grad_bias += scale * as_batch(grad_output).sum(axis=(0, 2, 3))
+            g = as_batch(grad_output)
+            sums = get_ops(g).parallel_for(lambda images: g[images].sum(axis=(0, 2, 3)), len(g))
+            self.grad_bias += scale * sum(sums)
 
     def describe(self):
         window = self.describe_window(with_stride=self.stride != (1, 1))

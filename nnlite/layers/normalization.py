@@ -77,7 +77,7 @@ class BatchNormalization(Module):
             if self.weight is not None:
                 y += self._spread(self.bias[features])
 
-        self._by_features(write, input)
+        self._by_features(write, input, self.train)
         if self.train:
             self._update_running_statistics(mean, var, input.size // self.n)
         self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
@@ -128,7 +128,7 @@ class BatchNormalization(Module):
             elif passes_on:
                 self.xp.multiply(g, self._spread(factor), out=grad_input[at])
 
-        self._by_features(work, input)
+        self._by_features(work, input, learns or self.train)
 
     def _check_count(self, input):
         if input.size // self.n < 2:
@@ -142,11 +142,11 @@ class BatchNormalization(Module):
             running *= 1 - self.momentum
             running += self.momentum * new
 
-    def _by_features(self, work, input):
+    def _by_features(self, work, input, needs_scratch):
         """Call work(features, at, scratch) for all features, some at a time, a slice of them.
 
         at: their index in `input`. scratch: an array for what is computed on the way, of the shape of
-        input[at]. On a CPU what a call reads and writes stays in the cache.
+        input[at], None unless `needs_scratch`. On a CPU what a call reads and writes stays in the cache.
         """
         before = (slice(None),) * (input.ndim + 1 - self.batch_ndim)
         ops, some = get_ops(input), cache_items(max(input.nbytes // self.n, 1))
@@ -155,9 +155,9 @@ class BatchNormalization(Module):
             room = None
             for few in ops.blocked(features, some):
                 at = (*before, few)
-                if room is None:
+                if needs_scratch and (room is None or room.shape != input[at].shape):
                     room = self.xp.empty_like(input[at])
-                work(few, at, room if room.shape == input[at].shape else self.xp.empty_like(input[at]))
+                work(few, at, room)
 
         ops.parallel_for(share, self.n)
 

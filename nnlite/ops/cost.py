@@ -9,14 +9,19 @@ from functools import lru_cache
 from . import gemm, spectral, spectral_rows
 from .overlap import Axis
 
-#: The time of one multiplication in `gemm` and `spectral_rows` on two cores with AVX2.
-MULTIPLICATION = 1 / 95e9
+#: Of `gemm`: the time of a multiplication, of a number gathered from the input, of one of the products that
+#: are shifted and added when multiplying first, of one of the output, and of all calls.
+GEMM_MULTIPLICATION, GEMM_GATHERED, GEMM_PRODUCT, GEMM_OUTPUT, GEMM_CALLS = (
+    1 / 134e9,
+    0.50e-9,
+    0.45e-9,
+    0.30e-9,
+    30e-6,
+)
 
-#: The time to move a number out of the cache and back into it.
-MOVE = 10 * MULTIPLICATION
-
-#: The time of the many small calls for one convolution of `spectral_rows`.
-CALLS = 5_000_000 * MULTIPLICATION
+#: Of `spectral_rows`: of a multiplication, of moving a number, of a number of the weights' spectra, and of
+#: all calls.
+ROWS_MULTIPLICATION, ROWS_MOVE, ROWS_WEIGHT, ROWS_CALLS = 1 / 117e9, 0.146e-9, 2.6e-9, 54e-6
 
 #: A matrix product with fewer rows takes as long as one with this many.
 LEAST_ROWS = 8
@@ -50,10 +55,12 @@ def gemm_seconds(operation, shape, weight_shape, padding):
         n_in, n_out, (height, width) = n_out, n_in, size
     elif operation == "grad_weight":
         n_in, n_out = sorted((n_in, n_out))
-    if gemm.multiplies_first(n_in, n_out, kh):
-        pixels = images * (height + kh - 1) * (width + kw - 1)
-        return pixels * n_out * kh * kw * (n_in * MULTIPLICATION + MOVE)
-    return images * height * width * n_in * kw * (max(n_out, LEAST_ROWS) * kh * MULTIPLICATION + MOVE)
+    if operation != "grad_weight" and gemm.multiplies_first(n_in, n_out, (kh, kw)):
+        products = images * (height + kh - 1) * (width + kw - 1) * n_out * kh * kw
+        return products * (n_in * GEMM_MULTIPLICATION + GEMM_PRODUCT) + GEMM_CALLS
+    pixels, gathered = images * height * width, n_in * kw
+    products = gathered * (max(n_out, LEAST_ROWS) * kh * GEMM_MULTIPLICATION + GEMM_GATHERED)
+    return pixels * (products + n_out * GEMM_OUTPUT) + GEMM_CALLS
 
 
 def rows_seconds(shape, weight_shape, padding):
@@ -71,7 +78,8 @@ def rows_seconds(shape, weight_shape, padding):
     moves = columns * reals * (n_in * height + n_out * kh * (height + out_height))
     weights = reals * kh * n_in * n_out
     multiplications = images * (dft_products + products) + weights * kw
-    return multiplications * MULTIPLICATION + (images * moves + 2 * weights) * MOVE + CALLS
+    moved = images * moves * ROWS_MOVE + weights * ROWS_WEIGHT
+    return multiplications * ROWS_MULTIPLICATION + moved + ROWS_CALLS
 
 
 def frames_seconds(shape, weight_shape, padding):
