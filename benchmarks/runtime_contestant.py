@@ -27,7 +27,7 @@ class RuntimeContestant(Contestant):
         with np.load(folder / "parameters.npz") as saved:
             torch_models.load_parameters(network, dict(saved))
         x = torch.from_numpy(self.frames[:1, :1] if job == "stream" else self.frames[:-1])
-        with torch.inference_mode():
+        with torch.no_grad():
             state = _flat(network(x)[2])
         load = self._onnxruntime if variant == "onnxruntime" else self._openvino
         self.start, self.state = load(_export(_Flat(network), (x,), folder / f"{variant}.onnx")), None
