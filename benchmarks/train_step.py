@@ -144,9 +144,12 @@ def _options(argv):
     parser.add_argument(
         "--variants",
         nargs="*",
-        choices=VARIANTS,
+        choices=VARIANTS + RUNTIMES,
         metavar="V",
-        help="variants of PyTorch, none or any of " + ", ".join(f'"{variant}"' for variant in VARIANTS),
+        help="variants of PyTorch, none or any of "
+        + ", ".join(f'"{variant}"' for variant in VARIANTS)
+        + "; for inference also "
+        + ", ".join(f'"{runtime}"' for runtime in RUNTIMES),
     )
     parser.add_argument("--out", default="results", metavar="FOLDER", help="default: results")
     return parser.parse_args(argv)
