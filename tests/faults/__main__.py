@@ -9,10 +9,10 @@
   reads each with 10 s of the processor, 60 by the clock, and 2 GiB. Right: it was read. Clear error: a
   ValueError or OSError that names the file. Anything else is wrong: an unclear error, an unnamed file, a
   hang, a crash, memory.
-- Kills, a fourth: tiny runs of every experiment, without their pictures, are killed by SIGKILL at a touch of
-  their files (a call that creates, writes, renames, removes or syncs one; a write half done), one fourth of
-  them at a random time instead, and continued. Wrong: a run that is lost, or whose parameters, log or result
-  differ from those of the run that was not killed, times aside.
+- Kills, a fourth: tiny runs, and groups of runs, of every experiment, without their pictures, are killed by
+  SIGKILL at a touch of their files (a call that creates, writes, renames, removes or syncs one; a write half
+  done), one fourth of them at a random time instead, and continued. Wrong: a run that is lost, or that leaves
+  other files, or whose parameters, log or result differ, times aside, from those of one that was not killed.
 - Disks, a fourth: commands that write, on a disk that is full from one of their touches on. Right: status 1
   and a message that names the file. Wrong: a traceback, a signal, another message or status, a piece left.
 - Forks, the rest: a process that has computed, and may be computing in a thread, forks; parent, children and
@@ -56,6 +56,7 @@ def main(argv=None):
     asked = parser.parse_args(argv)
     print(__doc__, flush=True)
     os.environ[VARIABLE] = str(LARGEST)
+    os.environ.pop("NNLITE_DATA", None)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
         try:
