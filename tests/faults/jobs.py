@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import av  # noqa: F401  here, so that a child need not import it
+import matplotlib.figure  # noqa: F401
 import numpy as np
 
 import nnlite as nn

@@ -108,7 +108,6 @@ def main(outputs):
         if child == 0:
             os.close(reading)
             _begin(outputs, memory, touch)
-            faulthandler.register(signal.SIGUSR1)  # all threads on stderr, should it hang
             try:
                 jobs.JOBS[job](**arguments)
             finally:
@@ -126,6 +125,7 @@ def main(outputs):
 def _begin(outputs, memory, touch):
     """Make this process one of its own, with limits and its output in files."""
     os.setsid()
+    faulthandler.register(signal.SIGUSR1, file=2)  # tells where all threads are, should it hang
     for number, path in enumerate(outputs, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -174,7 +174,7 @@ def _wait(child, seconds, kill_after, errors):
 def _describe(process, errors):
     """Let a process write the stack of each thread, then add what the system says of them."""
     os.kill(process, signal.SIGUSR1)
-    time.sleep(1)
+    time.sleep(0.5)
     with open(errors, "a") as file:
         print(f"\n{_processor_time(process):.1f} s of the processor; state, place, call of each:", file=file)
         for task in sorted(Path(f"/proc/{process}/task").iterdir()):

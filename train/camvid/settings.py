@@ -78,6 +78,7 @@ class Settings(RunOptions):
         1.0,
         "factor on the cross-entropy beside the error of the predicted frames in SegNet-flow's loss",
         MODEL,
+        most=1e6,
     )
 
 
