@@ -18,8 +18,3 @@ def start(name):
     if status == 128 + signal.SIGINT:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending
     sys.exit(status)
-
-
-def main():
-    """Run the command `nnlite`."""
-    start("train.__main__")

@@ -58,7 +58,10 @@ def options(server, folder, seed, runs):
         command = {"name": name, "arguments": arguments, "pictures": drawn}
         ended = server.run("command", **command, seconds=60, memory=MEMORY)
         outcome = _outcome(ended, out, mode, flags[0])
-        yield outcome, "" if outcome in ("done", "named") else f"{title} {mode} {flags}: {outcome}: {ended.err[-2000:]}"
+        yield (
+            outcome,
+            "" if outcome in ("done", "named") else f"{title} {mode} {flags}: {outcome}: {ended.err[-2000:]}",
+        )
 
 
 def _ends(experiment, mode):
@@ -115,7 +118,7 @@ def _outcome(ended, out, mode, flag):
         return "signal"
     if "Traceback" in ended.err:
         return "traceback"
-    if "Warning" in ended.err:
+    if "Warning" in ended.err and "error: training diverged" not in ended.err:
         return "warning"
     if ended.status == 0:
         return "done" if mode not in ("train", "resume") or list(out.rglob("result.json")) else "no result"
