@@ -24,6 +24,7 @@ TRIED = {
     "table 2": (LabelledVideo, ("train",)),
 }
 MEMORY = 2**32
+_ENDLESS = ("sequences", "test_sequences")
 
 
 def options(server, folder, seed, runs):
@@ -80,10 +81,10 @@ def _ends(experiment, mode):
     for action in actions:
         if action.dest in allowed - {"preset"}:
             for value in _values(action):
-                if action.dest == "sequences" and value != ["1"]:
-                    value = [*value, "--minutes", "0.001"]  # it would take for ever
-                    if "minutes" not in offered:
+                if action.dest in _ENDLESS and value != ["1"]:  # would take for ever
+                    if action.dest != "sequences" or "minutes" not in offered:
                         continue
+                    value = [*value, "--minutes", "0.001"]
                 drawn = own[action.dest].metadata["group"] in (DATA, MODEL)
                 yield (action.option_strings[0], *value), drawn
 
