@@ -3,6 +3,7 @@
 import importlib
 import signal
 import sys
+import time
 from functools import partial
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ def interrupt(*_, **__):
 def run(monkeypatch, capsys):
     """A function that runs a command line as a process does: (status, last line of the errors, handlers)."""
     handlers = []
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(signal, "signal", lambda *args: handlers.append(args))
 
     def run_command(module, *argv):
@@ -56,6 +58,19 @@ def test_while_starting(place, run, tmp_path, monkeypatch):
 def test_while_importing(run, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", interrupt)
     assert run("nnlite.train.warping.__main__")[:2] == (130, [LINE])
+
+
+def test_in_a_destructor(run, monkeypatch):
+    class Fragile:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def main():
+        Fragile()
+        time.sleep(10)
+
+    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(main=main))
+    assert run("train.runs.__main__")[:2] == (130, [LINE])
 
 
 def test_while_the_package_is_imported(monkeypatch, capsys):
