@@ -168,22 +168,23 @@ def _without_times(value):
 
 def disks(server, folder, seed, runs):
     """Yield the outcome of one command after the other whose disk is full from one of its writes on."""
-    commands, order = _commands(folder, runs), {}
+    commands, out = _commands(folder, runs), folder / "room"
+    touches = {k: runs[title][3].touches for k, title in enumerate(runs)}  # those commands come first
     for number in itertools.count():
         turn, k = divmod(number, len(commands))
         name, arguments = commands[k]
-        out = folder / "room"
         _empty(out, made=name == "sequences")  # the others make the folder that they write to
         command = {"name": name, "arguments": [argument.replace("OUT", str(out)) for argument in arguments]}
-        if k not in order:
+        command["pictures"] = k >= len(runs)
+        if k not in touches:
             ended = server.run("command", **command, touch=(out, COUNT, 0))
             if ended.status != 0:
                 raise RuntimeError(f"{name} {arguments} failed with room on the disk: {ended.err}")
-            order[k] = 1 + np.random.default_rng([seed, k]).permutation(ended.touches)
+            touches[k] = ended.touches
             _empty(out, made=name == "sequences")
-        at = int(order[k][turn % len(order[k])])
+        at = 1 + int(np.random.default_rng([seed, k]).permutation(touches[k])[turn % touches[k]])
         ended = server.run("command", **command, touch=(out, FULL, at))
-        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {len(order[k])}")
+        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {touches[k]}")
 
 
 def _empty(folder, made):
@@ -213,11 +214,16 @@ def _full_disk(ended, out, point):
 
 
 def _commands(folder, runs):
-    """Return [(name, arguments)] of commands that write; OUT in them is a new folder."""
+    """Return [(name, arguments)] of commands that write; OUT in them is a new folder.
+
+    First those of the runs, which draw no pictures, then some of these again, which do, and all others.
+    """
     video, trained, digits = folder / "videos" / "0.mp4", runs["real_video"][2], runs["moving_mnist"][2]
     predict = ["--predict", str(trained / "checkpoint.h5"), str(video), "--out"]
-    found = [(name, ["--out", "OUT", *arguments]) for name, arguments, _, _ in runs.values()]
-    found += [
+    training = {title: (runs[title][0], ["--out", "OUT", *runs[title][1]]) for title in runs}
+    return [
+        *training.values(),
+        *(training[title] for title in ("moving_mnist", "real_video", "table 2")),
         ("real_video", [*predict, "OUT/b.mp4", "--save-flow", "OUT/b.h5"]),
         ("real_video", [*predict, "OUT/b.gif", "--save-flow", "OUT/flow"]),
         ("moving_mnist", ["--evaluate", str(digits / "checkpoint.h5"), "--out", "OUT"]),
@@ -232,7 +238,6 @@ def _commands(folder, runs):
         ("inspect", [str(digits), "--entries", "1", "--out", "OUT/page.html"]),
         ("warping", ["--out", "OUT"]),
     ]
-    return found
 
 
 def forks(server, folder, seed):
