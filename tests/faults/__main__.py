@@ -84,12 +84,12 @@ def _run(server, folder, asked):
     share = sum(SHARES[part] for part in asked.parts)
     runs = None
     for part in asked.parts:
-        seconds, start = 60 * asked.minutes * SHARES[part] / share, time.monotonic()
         if part in ("kills", "disks") and not server.counts_touches:
             print(f"{part}: left out, there is no C compiler")
             continue
         if part not in ("files", "forks"):
             runs = runs or trials.whole_runs(server, folder)
+        seconds, start = 60 * asked.minutes * SHARES[part] / share, time.monotonic()
         about = {"files": (), "forks": ()}.get(part, (runs,))
         made = PARTS[part](server, folder, asked.seed, *about)
         counts[part] = found = Counter()
