@@ -144,8 +144,8 @@ class MaskZero(Decorator):
     def update_output(self, input):
         first = table.leaves(input)[0]
         self.check_array(first, ndim=(self.n_input_dim, self.n_input_dim + 1))
-        rows = first.reshape(1 if first.ndim == self.n_input_dim else len(first), -1)
-        self.zero_mask = ~rows.any(axis=1)
+        rows = first[None] if first.ndim == self.n_input_dim else first
+        self.zero_mask = ~rows.any(axis=tuple(range(1, rows.ndim)))
         self.output = self._masked(self.module.update_output(input))
         return self.output
 
@@ -163,7 +163,7 @@ class MaskZero(Decorator):
             raise RuntimeError(f"{self.name}: call forward before backward")
 
         def masked(leaf):
-            rows = leaf.reshape(len(self.zero_mask), -1)
+            rows = leaf.reshape(len(self.zero_mask), leaf.size // max(len(self.zero_mask), 1))
             return self.xp.where(self.zero_mask[:, None], leaf.dtype.type(0), rows).reshape(leaf.shape)
 
         return table.map(masked, x)

@@ -90,8 +90,8 @@ class MixtureTable(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         weights, experts = self._parts(input)
-        lead = weights.ndim - 1
-        sums = [(grad_output * expert).reshape(*expert.shape[:lead], -1).sum(axis=-1) for expert in experts]
+        own = tuple(range(weights.ndim - 1, experts[0].ndim))
+        sums = [(grad_output * expert).sum(axis=own) for expert in experts]
         grads = [self._spread(weights, k, expert) * grad_output for k, expert in enumerate(experts)]
         if not isinstance(input[1], list | tuple):
             grads = self.xp.stack(grads, axis=self._axis(weights))

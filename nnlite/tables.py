@@ -71,7 +71,8 @@ class SplitTable(Module):
         self.check_table(grad_output, "grad_output", size=input.shape[axis])
         for k, g in enumerate(grad_output):
             self.check_array(g, f"grad_output[{k}]", shape=input.shape[:axis] + input.shape[axis + 1 :])
-        self.grad_input = self.xp.stack(grad_output, axis=axis)
+        stack, zeros = self.xp.stack, self.xp.zeros_like
+        self.grad_input = stack(grad_output, axis=axis) if grad_output else zeros(input)
         return self.grad_input
 
 

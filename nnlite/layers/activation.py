@@ -219,7 +219,7 @@ class SoftMax(Module):
     Shapes: input (K,), (N, K), (K, H, W) or (N, K, H, W), output the same.
     Forward: y_k = e^(x_k) / Σ_j e^(x_j).
     Backward: grad_input_k = y_k (g_k - Σ_j g_j y_j).
-    Errors: ValueError when the input has more than 4 dimensions or none.
+    Errors: ValueError when the input has more than 4 dimensions or none, or no class.
     Source: nn.SoftMax.
 
         >>> nn.SoftMax().forward(np.float32([[0, 0], [np.log(3), 0]])).round(4).tolist()
@@ -230,14 +230,14 @@ class SoftMax(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)
-        axis = class_axis(input)
+        axis = class_axis(self, input)
         shifted = self.xp.exp(input - input.max(axis, keepdims=True))
         self.output = shifted / shifted.sum(axis, keepdims=True)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        mean = (grad_output * self.output).sum(class_axis(input), keepdims=True)
+        mean = (grad_output * self.output).sum(class_axis(self, input), keepdims=True)
         self.grad_input = self.output * (grad_output - mean)
         return self.grad_input
 
@@ -254,7 +254,7 @@ class LogSoftMax(Module):
     Shapes: input (K,), (N, K), (K, H, W) or (N, K, H, W), output the same.
     Forward: y_k = x_k - log Σ_j e^(x_j).
     Backward: grad_input_k = g_k - e^(y_k) Σ_j g_j.
-    Errors: ValueError when the input has another number of dimensions.
+    Errors: ValueError when the input has another number of dimensions, or no class.
     Source: nn.LogSoftMax.
     """
 
@@ -262,7 +262,7 @@ class LogSoftMax(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)
-        axis = class_axis(input)
+        axis = class_axis(self, input)
         # Without its maximum no score overflows, and the largest term of the sum is 1.
         shifted = input - input.max(axis, keepdims=True)
         self.output = shifted - self.xp.log(self.xp.exp(shifted).sum(axis, keepdims=True))
@@ -270,7 +270,7 @@ class LogSoftMax(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        total = grad_output.sum(class_axis(input), keepdims=True)
+        total = grad_output.sum(class_axis(self, input), keepdims=True)
         self.grad_input = grad_output - self.xp.exp(self.output) * total
         return self.grad_input
 
@@ -290,6 +290,9 @@ def sigmoid(x):
         return 1 / (1 + get_array_module(x).exp(-x))
 
 
-def class_axis(x):
+def class_axis(module, x):
     """Return the axis of the classes: the last of a vector or a batch of vectors, the channel of images."""
-    return -1 if x.ndim < 3 else -3
+    axis = -1 if x.ndim < 3 else -3
+    if not x.shape[axis]:
+        raise ValueError(f"{module.name}: input must have at least one class, got shape {x.shape}")
+    return axis

@@ -191,7 +191,7 @@ def pair_of_batches(module, input):
     a, b = input
     module.check_array(a, "input[0]", ndim=(1, 2))
     module.check_array(b, "input[1]", shape=a.shape)
-    return a.reshape(-1, a.shape[-1]), b.reshape(-1, a.shape[-1])
+    return (a[None], b[None]) if a.ndim == 1 else (a, b)
 
 
 def cosine(a, b, epsilon=1e-12):

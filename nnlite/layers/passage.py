@@ -103,7 +103,7 @@ class L1Penalty(Module):
         return 0.0 if self.loss is None else self.loss
 
     def _scale(self, input):
-        return self.l1weight / input.size if self.size_average else self.l1weight
+        return self.l1weight / max(input.size, 1) if self.size_average else self.l1weight
 
 
 class Copy(Module):

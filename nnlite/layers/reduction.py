@@ -16,7 +16,7 @@ class Sum(Module):
     Shapes: input (..., n, ...), output without n; (1,) for a vector. Without `squeeze` n becomes 1.
     Forward: y = Σᵢ xᵢ, divided by n when `size_average`.
     Backward: grad_inputᵢ = g, divided by n when `size_average`.
-    Errors: ValueError when there is no such dimension.
+    Errors: ValueError when there is no such dimension, or no mean as its size is 0.
     Source: nn.Sum.
 
         >>> nn.Sum(1).forward(np.float32([[1, 2], [3, 4]])).tolist()
@@ -39,6 +39,8 @@ class Sum(Module):
         axis = axis_of(self, input, self.n_input_dims)
         self.output = input.sum(axis, keepdims=not self.squeeze or input.ndim == 1)
         if self.size_average:
+            if not input.shape[axis]:
+                raise ValueError(f"{self.name}: no mean of nothing, dimension {axis} of {input.shape}")
             self.output /= input.shape[axis]
         return self.output
 

@@ -49,7 +49,7 @@ class Settings(RunOptions):
         metavar=("MIN", "MAX"),
         nargs=2,
     )
-    noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA)
+    noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA, most=100)
     lost: float = option(
         0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA, most=0.9
     )
@@ -78,6 +78,7 @@ class Settings(RunOptions):
         1.0,
         "factor on the cross-entropy beside the error of the predicted frames in SegNet-flow's loss",
         MODEL,
+        most=1e6,
     )
 
 

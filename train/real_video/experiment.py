@@ -95,7 +95,10 @@ class RealVideo(Experiment):
             return
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
-            raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
+            raise ValueError(
+                f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}: make --crop "
+                "smaller, or --size larger"
+            )
         if not self.settings.videos:
             draw_missing_videos(self.folder)
         training, _ = self.sources

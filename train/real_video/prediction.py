@@ -119,12 +119,12 @@ def render(model, settings, video, out, save_flow=None):
         "size of the video": info.size,
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",
     }
-    source = tqdm(source, "predicting", count, unit=" frames")
     errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     make_folder(out.parent)
     with (
+        tqdm(source, "predicting", count, unit=" frames") as frames,
         flow_writer(save_flow, metadata) as write_flow,
-        closing(predicted_pictures(model, video, source, errors, write_flow, further)) as pictures,
+        closing(predicted_pictures(model, video, frames, errors, write_flow, further)) as pictures,
     ):
         write_video(out, pictures, rate)
     print(

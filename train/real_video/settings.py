@@ -67,7 +67,7 @@ class Settings(RunOptions):
         modes=("resume", "evaluate"),
         nargs="+",
     )
-    test_share: float = option(0.2, "that share", DATA, most=1)
+    test_share: float = option(0.2, "that share, but at least one file for either side", DATA, most=1)
     splits: str | None = option(
         None,
         "folder of the split files of HMDB-51 or UCF-101, which say what to test",

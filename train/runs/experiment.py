@@ -10,6 +10,7 @@ import numpy as np
 import nnlite as nn
 from nnlite import backend, checkpoint, models
 from nnlite.entries import from_file, lacking
+from nnlite.train.runs.memory import check_batch
 from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
@@ -255,7 +256,9 @@ def load_run(path):
 def load_trained(experiment, where, given=None):
     """Return (experiment, model, checkpoint): the trained model of a run, with its weights."""
     experiment, saved = reopen(experiment, where, given)
-    model = experiment.build_model(backend.resolve_device(experiment.settings.device))
+    device = backend.resolve_device(experiment.settings.device)
+    check_batch(experiment, device)  # the size may be another than that of the training
+    model = experiment.build_model(device)
     checkpoint.load_parameters(model, saved)
     return experiment, experiment.evaluated_model(model), saved
 

@@ -87,6 +87,7 @@ def train(folder, experiment, command, resume_command):
             experiment.write_comparison(folder, results(folder))
         status = max(status, outcome)
     if found := results(folder):
+        experiment.write_comparison(folder, found)  # the last one, if it was killed after its result, did not
         experiment.show_comparison(folder, found)
     return status
 

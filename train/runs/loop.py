@@ -244,7 +244,10 @@ class Trainer:
         """Return the learning rate of the next step."""
         options = self.options
         epoch = self.sequences_seen // self.epoch
-        rate = options.learning_rate * options.decay ** (epoch // options.decay_epochs)
+        try:
+            rate = options.learning_rate * options.decay ** (epoch // options.decay_epochs)
+        except OverflowError:
+            rate = math.inf  # which the optimiser refuses
         left = 1.0 - self.sequences_seen / options.sequences
         falling = options.lr_decay_fraction
         return rate * (0.1 + 0.9 * left / falling) if left < falling else rate

@@ -92,6 +92,16 @@ def test_commands_that_runs_share_are_printed_once(finished):
     assert "The same command as AE-Conv." in page
 
 
+def test_a_table_that_a_killed_suite_did_not_write_is_written_on_resuming(finished, tmp_path):
+    """Planted: it was killed between its last result and its table."""
+    folder = shutil.copytree(finished, tmp_path / "killed")
+    table = folder / "table1.json"
+    expected = json.loads(table.read_text())
+    table.write_text(json.dumps(expected | {"rows": expected["rows"][:3]}))
+    assert moving_mnist.main(["--resume", str(folder)]) == 0
+    assert json.loads(table.read_text()) == expected
+
+
 def test_page_names_no_folder(finished):
     """It can be passed on: what it tells does not depend on where it was made."""
     for name in ("table1.md", "table1.json"):

@@ -66,6 +66,13 @@ def test_learning_rate_decays_by_epochs(tmp_path):
     assert rates == [1e-3 * 0.5 ** (step * 3 // 6 // 2) for step in range(20)]
 
 
+def test_a_learning_rate_beyond_all_numbers_is_refused(tmp_path):
+    run = trainer(tmp_path, sequences=60, epoch=3, decay=1e200, decay_epochs=1)
+    run.step = 4
+    with pytest.raises(ValueError, match=r"optim\.\w+: learning_rate must be finite, got inf"):
+        run.train_step()
+
+
 def test_minutes_end_the_training(tmp_path):
     run = trainer(tmp_path, minutes=0.0)
     assert run.run() is None and run.step == 1
