@@ -23,6 +23,11 @@ def start(name):
     sys.exit(status)
 
 
+def main():
+    """Run the command `nnlite`."""
+    start("train.__main__")
+
+
 def _once_more(unraisable):
     """Repeat a Ctrl-C that struck in a destructor, where Python prints it and goes on as if nothing was."""
     if unraisable.exc_type is KeyboardInterrupt:

@@ -225,7 +225,6 @@ PRESETS = {
             "sequences": 160,
             "batch": 4,
             "optimiser": "muon",
-            "learning_rate": 1e-3,
             "lr_decay_fraction": 1.0,
             "evaluations": 0,
             "test_clips": 3,

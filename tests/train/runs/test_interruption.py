@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pytest
 
-import nnlite_command
 from nnlite.train import starting
 from nnlite.train.real_video import videos
 
@@ -71,16 +70,6 @@ def test_in_a_destructor(run, monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(main=main))
     assert run("train.runs.__main__")[:2] == (130, [LINE])
-
-
-def test_while_the_package_is_imported(monkeypatch, capsys):
-    """Planted: a finder that is asked for the module which starts all commands."""
-    monkeypatch.delitem(sys.modules, "nnlite.train.starting")
-    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=interrupt), *sys.meta_path])
-    with pytest.raises(SystemExit) as ended:
-        nnlite_command.main()
-    assert ended.value.code == 130
-    assert capsys.readouterr().err.strip() == "Stopped by Ctrl-C; nothing was begun."
 
 
 @pytest.mark.parametrize("name", ["train.runs.__main__", "nnlite.train.runs.__main__"])
