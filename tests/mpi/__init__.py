@@ -33,6 +33,6 @@ def run(*arguments, processes=2, **environment):
         env=inherited | ALLOWED | {"PYTHONPATH": str(ROOT)} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         stdin=subprocess.DEVNULL,
     )
