@@ -25,8 +25,9 @@ def run(experiment, argv=None):
         with processes.joined() as together:
             take_cores(together)
             return _run(experiment, argv, together)
-    except RuntimeError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except RuntimeError as error:  # they cannot join
+        if processes.started_first():
+            print(f"error: {error}", file=sys.stderr)
         return 2
 
 
@@ -36,8 +37,8 @@ def _run(experiment, argv, together):
     try:
         mode, given = experiment.parse(argv, program)
         modes = {"train": train, "resume": resume, "evaluate": evaluate}
-        if together.size > 1 and mode not in modes:
-            raise ValueError(f"--{mode} is for a single process: start it without mpiexec")
+        if mode not in modes:
+            together.require_one(f"--{mode}")
         modes |= experiment.modes
         return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
     except (ValueError, TypeError, OSError, RuntimeError) as error:

@@ -31,8 +31,9 @@ import numpy as np
 
 from nnlite import backend
 
-#: Where launchers tell how many processes they started (MPICH, Intel MPI and others; Open MPI).
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+#: Where launchers tell how many processes they started, and which this is (MPICH, Intel MPI and others; Open
+#: MPI; a Slurm with PMIx, which has the size elsewhere).
+SIZES, RANKS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 #: Elements that are added up at once. Of 33 million float32 on two cores it took 36 ms in such chunks, 63 in
 #: one piece; of up to this many a single piece was fastest.
 CHUNK = 1 << 22
@@ -59,6 +60,11 @@ class Processes:
     def leader(self):
         """Whether this process is the one that writes and prints."""
         return self.rank == 0
+
+    def require_one(self, what):
+        """Raise ValueError unless this process is alone: `what` is not made for several."""
+        if self.size > 1:
+            raise ValueError(f"{what} is for a single process: start it without mpiexec")
 
     def share(self, count):
         """Return the slice of `count` things that is this process's: equal parts, or one more or less."""
@@ -245,10 +251,15 @@ def add_up(parts):
     return {name: reduce(add, (part[name] for part in parts if name in part)) for name in names}
 
 
+def started_first():
+    """Return whether this is the first of the processes that a launcher started, or the only one."""
+    return {os.environ.get(name, "0") for name in RANKS} == {"0"}
+
+
 def _started():
     """Return how many processes a launcher says that it started."""
     sizes = [os.environ.get(name, "") for name in SIZES]
-    if "PMIX_RANK" in os.environ:  # of a Slurm with PMIx
+    if "PMIX_RANK" in os.environ:
         sizes.append(os.environ.get("SLURM_STEP_NUM_TASKS", ""))
     return max((int(size) for size in sizes if size.isdecimal()), default=1)
 
