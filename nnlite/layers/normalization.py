@@ -1,12 +1,14 @@
 """Normalisation by the statistics of the batch, and across channels."""
 
+from collections.abc import Callable
+
 from .. import backend
 from ..module import Module
 from ..ops import get_ops
 from ..ops.stencils import channel_window_sum
 from ..ops.threads import cache_items
 from ..random import default_generator
-from ..typing import Number
+from ..typing import Array, Number
 
 
 class BatchNormalization(Module):
@@ -44,7 +46,8 @@ class BatchNormalization(Module):
         self.running_mean = self.xp.zeros(n, self.dtype)
         self.running_var = self.xp.ones(n, self.dtype)
         self.weight = self.bias = self.save_mean = self.save_std = None
-        self.save_count = self.total = None  # `total`: see `synchronise`
+        self.save_count = None
+        self.total: Callable[[Array], Array] | None = None  # see `synchronise`
         if affine:
             self.add_parameter("weight", (n,))
             self.add_parameter("bias", (n,))
@@ -59,7 +62,7 @@ class BatchNormalization(Module):
         self.running_mean.fill(0)
         self.running_var.fill(1)
 
-    def synchronise(self, total):
+    def synchronise(self, total: Callable[[Array], Array]) -> None:
         """Take the statistics of training over the shares that other processes have of the batch as well.
 
         total: function that returns the sum over all processes of a flat float64 array. They then wait for
