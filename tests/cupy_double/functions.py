@@ -205,9 +205,16 @@ def as_strided(x, shape=None, strides=None):
 
 
 class Device:
-    """The one device."""
+    """One of the devices, by default the current one. The memory of all of them is the host's."""
 
-    id = 0
+    _current = 0
+
+    def __init__(self, device=None):
+        self.id = Device._current if device is None else device
+        self.pci_bus_id = f"0000:{self.id:02x}:00.0"
+
+    def use(self):
+        Device._current = self.id
 
     def synchronize(self):
         """Wait."""

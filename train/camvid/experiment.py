@@ -30,7 +30,7 @@ from nnlite.train.camvid.settings import (
 )
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import Experiment, Sequence, load_run, load_trained
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, load_run, load_trained
 from nnlite.train.runs.loop import CHECKPOINT
 
 
@@ -117,8 +117,8 @@ class LabelledVideo(Experiment):
             f"{model.device}, {height}x{width} pixels.\n{describe_data(self.settings, self.data)}"
         )
 
-    def make_batch(self, step, indices):
-        return input_and_target(self.settings.model, self.data.train.batch(indices))
+    def make_batch(self, step, indices, share=WHOLE):
+        return input_and_target(self.settings.model, self.data.train.batch(indices[share]))
 
     def evaluate(self, model):
         scores = self._scores(model, validation_subset(self.settings.test_sequences))

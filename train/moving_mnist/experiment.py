@@ -34,7 +34,7 @@ from nnlite.train.moving_mnist.settings import ALL, MODEL_NAME, Settings
 from nnlite.train.moving_mnist.starting_weights import as_weights_of, learning_curve, same_curve
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
-from nnlite.train.runs.experiment import PRETRAINED, Experiment, Sequence
+from nnlite.train.runs.experiment import PRETRAINED, WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.starting_weights import start_with, with_earlier
 
@@ -191,8 +191,8 @@ class MovingDigits(Experiment):
             f"{describe_data(self.settings.kept('experiment'))}"
         )
 
-    def make_batch(self, step, indices):
-        frames = self.data[0].batch(indices).frames
+    def make_batch(self, step, indices, share=WHOLE):
+        frames = self.data[0].batch(indices[share]).frames
         return frames[: self.settings.seen], frames[1:]
 
     def evaluate(self, model):

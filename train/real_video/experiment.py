@@ -29,7 +29,8 @@ from nnlite.train.real_video.videos import (
 )
 from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
-from nnlite.train.runs.experiment import Experiment, Sequence
+from nnlite.train.runs import processes
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.starting_weights import start_with, with_earlier
 
@@ -100,7 +101,7 @@ class RealVideo(Experiment):
                 "smaller, or --size larger"
             )
         if not self.settings.videos:
-            draw_missing_videos(self.folder)
+            processes.current().leader_does(lambda: draw_missing_videos(self.folder))
         training, _ = self.sources
         self.clips = load_clips(training, self.settings, self.settings.stride)
         print(f"To train on: {self.clips.describe()}")
@@ -187,14 +188,16 @@ class RealVideo(Experiment):
             f"clips of {settings.frames}{drawn}"
         )
 
-    def make_batch(self, step, indices):
+    def make_batch(self, step, indices, share=WHOLE):
         settings = self.settings
         drawn = drawn_numbers(step * len(indices), len(indices), settings.drawn_share)
+        before = drawn[: share.start].count(None)
+        indices, drawn = indices[share], drawn[share]
         from_clips = [index for index, number in zip(indices, drawn) if number is None]
         frames = self.clips.batch(from_clips).frames
         if settings.crop and from_clips:
             random = np.random.Generator(np.random.PCG64([settings.seed, step]))
-            frames = random_crops(frames, settings.crop, random)
+            frames = random_crops(frames, settings.crop, random, before)
         if len(from_clips) < len(indices):
             moved = self.drawn.batch([number for number in drawn if number is not None]).frames
             frames = np.concatenate([frames, moved], axis=1) if from_clips else moved

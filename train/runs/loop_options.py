@@ -66,6 +66,13 @@ class LoopOptions(Options):
     loss_at: str = option(
         "all", "train on the predictions of all steps, or of the last", TRAINING, choices=("all", "last")
     )
+    batch_statistics: str = option(
+        "own",
+        "what batch normalisation of several processes takes mean and variance of: each the own share of a "
+        "batch, or synchronised, all of it",
+        TRAINING,
+        choices=("own", "synchronised"),
+    )
     memory: str = option(
         "full",
         "low: keep only a few states of a sequence and compute the rest again for the backward pass; some "
