@@ -7,6 +7,7 @@ import nnlite as nn
 from nnlite import checkpoint, models
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.camvid import table2
+from nnlite.train.camvid.augmentation import augmented
 from nnlite.train.camvid.data import (
     describe_data,
     input_and_target,
@@ -89,8 +90,13 @@ class LabelledVideo(Experiment):
     def criterion(self):
         """Cross-entropy for SegNet, for SegNet-flow also the error of its predicted frames."""
         if self.settings.model == "segnet":
-            return PixelCrossEntropy(self.data.weights)
-        return SegmentationLoss(self.data.weights, self.settings.segmentation_weight)
+            return PixelCrossEntropy(self.weights)
+        return SegmentationLoss(self.weights, self.settings.segmentation_weight)
+
+    @property
+    def weights(self):
+        """The weights of the classes in the loss, None for 1 of all."""
+        return self.data.weights if self.settings.balance == "median" else None
 
     @property
     def batch_shape(self):
@@ -119,7 +125,9 @@ class LabelledVideo(Experiment):
         )
 
     def make_batch(self, step, indices):
-        return input_and_target(self.settings.model, self.data.train.batch(indices))
+        settings = self.settings
+        video = augmented(self.data.train.batch(indices), settings, step * settings.batch)
+        return input_and_target(settings.model, video)
 
     def evaluate(self, model):
         scores = self._scores(model, validation_subset(self.settings.test_sequences))
@@ -135,7 +143,7 @@ class LabelledVideo(Experiment):
             "description": describe_data(self.settings, self.data),
             "parameters": models.count_parameters(model),
             "classes": list(self.data.classes),
-            "weights": self.data.weights.tolist(),
+            "weights": None if self.weights is None else self.weights.tolist(),
             "scores": self._scores(model, self.settings.test_sequences),
             "hardware": provenance.hardware(model.device),
         }

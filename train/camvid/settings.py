@@ -6,7 +6,7 @@ from pathlib import Path
 from nnlite import models
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, number, option, whole
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, whole
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -82,6 +82,28 @@ class Settings(RunOptions):
         "without any",
         MODEL,
         path="CHECKPOINT",
+    )
+    mirror: bool = option(False, "mirror every second training sequence from left to right", TRAINING)
+    zoom: tuple = option(
+        (1.0, 1.0),
+        "enlarge each training sequence by a random factor in this range about a random place",
+        TRAINING,
+        type=number(0.25, 4),
+        metavar=("MIN", "MAX"),
+        nargs=2,
+    )
+    light: float = option(
+        0.0,
+        "multiply each training sequence by a random factor from exp(-X) to exp(X)",
+        TRAINING,
+        most=2,
+    )
+    balance: str = option(
+        "median",
+        "weights of the classes in the loss: 'median' frequency balancing, as in the paper, which raises the "
+        "class average, or 'none', with which the global average is higher",
+        TRAINING,
+        choices=("median", "none"),
     )
     segmentation_weight: float = option(
         1.0,
