@@ -1,4 +1,4 @@
-"""Random changes of training sequences that leave their meaning alone: mirrored, cut out, lighter or darker."""
+"""Random changes of training sequences that leave their meaning alone: mirrored, cut out, lighter."""
 
 import numpy as np
 

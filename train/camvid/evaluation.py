@@ -32,10 +32,11 @@ def segment(model, frames):
     }
 
 
-def propagated_labels(model, motion):
+def propagated_labels(model, frames, motion):
     """Return the labels that SegNet-flow would have predicted in the last forward pass with another flow.
 
-    motion: (T - 1, N, 2, H, W), (u, v) in pixels from frame t to t + 1 at the pixels of frame t + 1.
+    frames: those of that pass. motion: (T - 1, N, 2, H, W), (u, v) in pixels from frame t to t + 1 at the
+    pixels of frame t + 1.
     """
     steps, images, _, height, width = motion.shape
     h, w = height // 2, width // 2
@@ -44,7 +45,8 @@ def propagated_labels(model, motion):
     flow = np.zeros((steps + 1, images, 2, h, w))
     flow[:-1, :, 0], flow[:-1, :, 1] = -blocks[:, :, 1] / (h - 1), -blocks[:, :, 0] / (w - 1)
     flow = backend.asarray(flow, model.dtype, model.device)
-    return backend.as_numpy(model.propagation.update_output([model.basic_scores, flow])).argmax(axis=2)
+    frames = backend.asarray(frames, model.dtype, model.device)
+    return backend.as_numpy(model.propagate(frames, flow)).argmax(axis=2)
 
 
 def evaluate(model, sequences, count, batch, classes):
@@ -64,9 +66,9 @@ def evaluate(model, sequences, count, batch, classes):
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
         if "flow" in found and (after != before).any():
-            found["no_flow"] = propagated_labels(model, np.zeros_like(found["flow"][1:]))
+            found["no_flow"] = propagated_labels(model, video.frames, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
-                found["true_flow"] = propagated_labels(model, video.true_flow("target")[0])
+                found["true_flow"] = propagated_labels(model, video.frames, video.true_flow("target")[0])
         for name in SCORED:
             if name in found:
                 matrices.setdefault(name, _Matrices(classes, len(video.frames))).add(found[name], video)
