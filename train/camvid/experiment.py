@@ -30,6 +30,7 @@ from nnlite.train.camvid.settings import (
     settings_for,
     settings_for_both,
 )
+from nnlite.train.camvid.starting_weights import load_video, start_video
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import Experiment, Sequence, load_run, load_trained
@@ -110,11 +111,13 @@ class LabelledVideo(Experiment):
         return models.build(settings.model, **options | settings.model_options).type(device=device)
 
     def start(self, model):
-        """Copy the weights of a checkpoint of the same network, or of a SegNet into SegNet-flow's."""
+        """Copy the weights of a checkpoint of the same network, or of parts of SegNet-flow."""
         if self.settings.weights != NONE:
             saved = load_run(self.settings.weights)
             inner = hasattr(model, "segnet") and saved.architecture.get("name") == "segnet"
             checkpoint.load_parameters(model.segnet if inner else model, saved)
+        if self.settings.video_weights != NONE:
+            start_video(model.video, load_video(self.settings.video_weights))
         return {}
 
     def describe(self, model):

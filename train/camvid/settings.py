@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlite import models
+from nnlite.train.camvid.starting_weights import load_video, options_of
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
 from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, whole
@@ -80,6 +81,13 @@ class Settings(RunOptions):
         "with --model both also the folder of such a run, or 'segnet', which gives SegNet-flow the "
         "SegNet just trained; 'none', the default for one model and with presets paper and tiny, starts "
         "without any",
+        MODEL,
+        path="CHECKPOINT",
+    )
+    video_weights: str = option(
+        NONE,
+        "start the video part of SegNet-flow with this predictor of train.real_video, as it is built: a "
+        "checkpoint, or a name of models/pretrained such as ae_convlstm_flow_video",
         MODEL,
         path="CHECKPOINT",
     )
@@ -202,9 +210,21 @@ def settings_for_both(preset, given):
 def settings_for(model, preset, given):
     """Return all settings of a run, those of the preset unless `given`."""
     settings = Settings.layered(*PRESETS[preset].layers(model), given | {"model": model})
+    if settings.video_weights != NONE:
+        settings = _with_video(settings, given)
     if settings.train_sequences is None:
         settings = replace(settings, train_sequences=settings.sequences)
     return settings
+
+
+def _with_video(settings, given):
+    """Return settings whose SegNet-flow is built like the predictor that its video part starts with."""
+    if settings.model != "segnet_flow":
+        return replace(settings, video_weights=NONE)
+    if twice := sorted({"video", "offset"} & set(given.get("model_options", {}))):
+        raise ValueError(f"--video-weights says what --model-option {twice[0]} is; leave out one of them")
+    options = options_of(load_video(settings.video_weights))
+    return replace(settings, model_options=settings.model_options | options)
 
 
 def _weights(name, weights):

@@ -121,9 +121,11 @@ def _pixels(value):
 
 def anonymised_result(result):
     """Return a result without the folders of the machine that it was measured on."""
-    data, weights = result["experiment"]["data"], result["experiment"]["weights"]
-    data = data if data == SHAPES else anonymised_path(data)
-    experiment = result["experiment"] | {"data": data, "weights": anonymised_path(weights)}
+    experiment = result["experiment"]
+    data = experiment["data"] if experiment["data"] == SHAPES else anonymised_path(experiment["data"])
+    weights = ("weights", "video_weights")
+    weights = {name: anonymised_path(experiment[name]) for name in weights if name in experiment}
+    experiment = experiment | {"data": data} | weights
     commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
     return result | {"experiment": experiment, "commands": commands}
 

@@ -5,10 +5,11 @@ from matplotlib.figure import Figure
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.train.real_video.ahead import COMPARED
-from nnlite.train.real_video.panels import as_picture, flow_scale
+from nnlite.train.real_video.panels import flow_scale
 from nnlite.train.real_video.prediction import predict
 from nnlite.train.report import figures
 from nnlite.train.report.figures import save_figure
+from nnlite.train.report.side_by_side import as_picture
 from nnlite.train.report.tables import psnr
 
 
