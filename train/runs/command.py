@@ -14,6 +14,7 @@ from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
+from nnlite.train.runs.starting_weights import training_of
 
 
 def run(experiment, argv=None):
@@ -70,7 +71,9 @@ def evaluate(experiment, given, command):
     if "out" in given:
         folder = make_folder(given["out"])
         opened.draw(folder, model, result)
-        result |= {"commands": [*saved.metadata["commands"], command], "finished": now()}
+        training = training_of(opened, saved)
+        training |= {"commands": [*training["commands"], command], "options": saved.metadata["loop"]}
+        result |= {name: training[name] for name in training if name != "curve"} | {"finished": now()}
         files.write_json(folder / RESULT, opened.anonymised(result))
     return 0
 

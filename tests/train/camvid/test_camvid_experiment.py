@@ -88,7 +88,7 @@ def test_comparison(both):
     for words in (
         "# Moving shapes",
         "| SegNet-flow ",
-        "SegNet within it, nothing propagated",
+        "SegNet within SegNet-flow, nothing carried along",
         "frame 6",
         "End-point error",
         "python -m train.camvid --preset tiny",
