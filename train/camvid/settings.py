@@ -194,8 +194,8 @@ PRESETS = {
         "{learning_rate:g}, falling to a tenth over the whole run, batches of {batch}; frames mirrored, "
         "enlarged by {zoom[0]:g} to {zoom[1]:g} and lightened at random. SegNet on "
         "{by_model[segnet][sequences]:,} labelled frames, then SegNet-flow on "
-        "{by_model[segnet_flow][sequences]} sequences: it starts with this SegNet and, as its video part, with "
-        "the predictor of real video, and its M looks at the frames too.",
+        "{by_model[segnet_flow][sequences]} sequences: it starts with this SegNet and, as its video "
+        "part, with the predictor of real video, and its M looks at the frames too.",
         {
             "size": (180, 240),
             "optimiser": "muon",
