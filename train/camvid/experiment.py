@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.data.camvid import find_camvid
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.camvid import table2
 from nnlite.train.camvid.augmentation import augmented
@@ -92,6 +93,8 @@ class LabelledVideo(Experiment):
         """CamVid may have moved; a model of moving shapes has other classes."""
         if settings.data == SHAPES and given.get("data", SHAPES) != SHAPES:
             raise ValueError(f"the model of {path} learned from moving shapes; leave out --camvid")
+        if settings.data != SHAPES and not Path(settings.data).is_dir() and (found := find_camvid()):
+            settings = replace(settings, data=str(found))  # packed weights name no folder
         return replace(settings, **given)
 
     def load(self, training=True):

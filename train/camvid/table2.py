@@ -83,10 +83,9 @@ def titled(results):
 
 def title_of(result):
     """Return the network of a result, and whether its classes were balanced if that is not as usual."""
-    experiment = result["experiment"]
-    unbalanced = result["weights"] is None
-    trained_on = " trained on val" if experiment["split"] == "val" else ""
-    return TITLES[experiment["model"]] + trained_on + (", classes not balanced" if unbalanced else "")
+    return TITLES[result["experiment"]["model"]] + (
+        ", classes not balanced" if result["weights"] is None else ""
+    )
 
 
 def _test_of(result):
