@@ -9,6 +9,8 @@ from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, machines
 from nnlite.train.report.tables import format_markdown, format_time
+from nnlite.train.runs.experiment import load_checkpoint
+from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.run import read_result
 
 #: What is scored of a network, and its name after the network's.
@@ -40,6 +42,9 @@ def save(folder, results):
 
 def compare(experiment, given, line):
     """Write the table of finished runs, and of scores that --evaluate left, into the folder --out."""
+    for folder in given["table"]:
+        if (Path(folder) / CHECKPOINT).exists():
+            load_checkpoint(experiment, folder)  # which says so if it is of another experiment
     results = {Path(folder).name: read_result(folder) for folder in given["table"]}
     if len(results) < len(given["table"]):
         raise ValueError(f"--table: folders must have different names, got {', '.join(given['table'])}")

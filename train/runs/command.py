@@ -71,9 +71,11 @@ def evaluate(experiment, given, command):
     if "out" in given:
         folder = make_folder(given["out"])
         opened.draw(folder, model, result)
-        training = training_of(opened, saved)
-        training |= {"commands": [*training["commands"], command], "options": saved.metadata["loop"]}
-        result |= {name: training[name] for name in training if name != "curve"} | {"finished": now()}
+        if saved.position or "result" in saved.metadata:  # else the weights do not say how they were trained
+            training = training_of(opened, saved)
+            result |= {name: training[name] for name in training if name != "curve"}
+        commands = result.get("commands", saved.metadata["commands"])
+        result |= {"commands": [*commands, command], "options": saved.metadata["loop"], "finished": now()}
         files.write_json(folder / RESULT, opened.anonymised(result))
     return 0
 
