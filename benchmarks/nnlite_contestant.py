@@ -23,11 +23,14 @@ class NnliteContestant(Contestant):
     def __init__(self, job, model, device, folder, learning):
         super().__init__(job)
         self.folder, self.device = Path(folder), device
-        self.model = models.build(model).type(device=device)
+        with np.load(self.folder / "frames.npz") as saved:
+            frames = saved["frames"]
+        height, width = frames.shape[-2:]
+        self.model = models.build(model, height=height, width=width).type(device=device)
         with np.load(self.folder / "parameters.npz") as saved:
             for path, weight, _ in self.model.named_parameters():
                 weight[...] = backend.asarray(saved[path], device=device)
-        self.frames = backend.asarray(np.load(self.folder / "frames.npz")["frames"], device=device)
+        self.frames = backend.asarray(frames, device=device)
         batch = self.frames.shape[1]
         options = LoopOptions(sequences=batch * 10**6, batch=batch, optimiser="rmsprop", **learning)
         self.trainer = Trainer(self.model, self._criterion(), self._batch, options, self.folder, epoch=batch)

@@ -7,26 +7,23 @@ earlier one of the same command on the same type of machine.
 import json
 from statistics import median
 
+from nnlite import models
 from nnlite.files import make_folder, write_text
 from nnlite.train.report.files import write_json
 
 JOBS = {"train": "training step", "sequences": "inference, whole sequences", "stream": "inference, streaming"}
-MODELS = {
-    "ae_convlstm_flow": "AE-ConvLSTM-flow",
-    "ae_convlstm": "AE-ConvLSTM",
-    "ae_fclstm": "AE-fcLSTM",
-}
 INTRODUCTION = """\
 # nnlite and PyTorch side by side
 
 The two alternate in the same run, each in its own process, and start from the same parameters. A training
-step is forward pass, backpropagation through time, clipping and rmsprop on frames of 64x64. Every time is the
+step is forward pass, backpropagation through time, clipping and rmsprop. Every time is the
 median over the turns. *Ratio* is nnlite's time over that of PyTorch's fastest variant, *paired* the median
 ratio of adjacent turns. *Memory* is the peak of the whole process (on a GPU, of the device memory taken by
 the framework's allocator); its ratio is to PyTorch's leanest variant. *Other processes* is the share of
 processor time that other processes used, which should be close to zero: PyTorch's threads wait for each other
 by spinning and are slowed down most by other work. *Goal* is the ratio aimed at, *native BLAS* a run in which
 the environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
+Runs on a GPU are older than the code is now: `docs/gpu.md` says what has not been measured on it.
 """
 
 
@@ -42,7 +39,12 @@ def save(folder, run):
 
 def title(job, model):
     """Return for instance "AE-ConvLSTM, training step"."""
-    return f"{MODELS[model]}, {JOBS[job]}"
+    return f"{models.TITLES[model]}, {JOBS[job]}"
+
+
+def size(measurement):
+    """Return the size of frames as "HxW"; runs from before it was an option have none."""
+    return "x".join(map(str, measurement.get("size", (64, 64))))
 
 
 def compare(measurement):
@@ -110,7 +112,7 @@ def format_run(run):
     lines += _libraries(run["measurements"])
     for check in run["checks"]:
         lines.append(
-            f"- {MODELS[check['model']]}: loss and all gradients agree within {check['error']:.1e} "
+            f"- {models.TITLES[check['model']]}: loss and all gradients agree within {check['error']:.1e} "
             f"(relative, float32; largest at {check['worst']})"
         )
     sizes = {}
@@ -148,7 +150,7 @@ def format_profile(profile):
         rows.append([f"{len(small)} more", *(sum(row[i] for row in small) for i in (1, 2, 3))])
     step = sum(row[1] + row[2] for row in profile["rows"])
     lines = [
-        f"### {MODELS[profile['model']]}, profile of nnlite's step: batch {profile['batch']}, "
+        f"### {models.TITLES[profile['model']]}, profile of nnlite's step: batch {profile['batch']}, "
         f"{profile['length']} frames, {step * 1e3:.0f} ms",
         "",
         "| module | forward, ms | backward, ms | share |",
@@ -161,21 +163,21 @@ def format_profile(profile):
 def _comparison_table(run, job, measurements):
     unit = "seconds" if job == "train" else "frames/s"
     lines = [
-        f"| batch | frames | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | paired | goal "
-        "| nnlite, MiB | PyTorch's leanest, MiB | ratio | goal |",
-        "|" + "---|" * 12,
+        f"| batch | frames | size | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | paired "
+        "| goal | nnlite, MiB | PyTorch's leanest, MiB | ratio | goal |",
+        "|" + "---|" * 13,
     ]
     for measurement in measurements:
         time_goal, memory_goal = goals(run, measurement)
         for row in compare(measurement):
-            cells = [measurement["batch"], measurement["length"], row["name"]]
+            cells = [measurement["batch"], measurement["length"], size(measurement), row["name"]]
             cells.append(_quantity(job, measurement, row["time"], unit=""))
             if row["torch"]:
                 name, seconds = row["torch"]
                 cells.append(f"{_quantity(job, measurement, seconds, unit='')} ({_short(name)})")
                 cells += [f"{row['ratio']:.2f}", f"{row['pairs']:.2f}", _goal(time_goal)]
-                name, size = row["torch_memory"]
-                cells += [f"{row['memory'] / 2**20:.0f}", f"{size / 2**20:.0f} ({_short(name)})"]
+                name, bytes_taken = row["torch_memory"]
+                cells += [f"{row['memory'] / 2**20:.0f}", f"{bytes_taken / 2**20:.0f} ({_short(name)})"]
                 cells += [f"{row['memory_ratio']:.2f}", _goal(memory_goal)]
             else:
                 cells += ["", "", "", "", f"{row['memory'] / 2**20:.0f}", "", "", ""]
@@ -185,10 +187,10 @@ def _comparison_table(run, job, measurements):
 
 def _contestant_table(job, measurements):
     names = [entry["name"] for entry in measurements[0]["contestants"]]
-    lines = ["| batch | frames | " + " | ".join(names) + " | other processes |"]
-    lines.append("|" + "---|" * (len(names) + 3))
+    lines = ["| batch | frames | size | " + " | ".join(names) + " | other processes |"]
+    lines.append("|" + "---|" * (len(names) + 4))
     for measurement in measurements:
-        cells = [measurement["batch"], measurement["length"]]
+        cells = [measurement["batch"], measurement["length"], size(measurement)]
         for entry in measurement["contestants"]:
             if "failed" in entry:
                 cells.append(f"failed: {entry['failed'][:80]}")

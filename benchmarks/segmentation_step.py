@@ -27,7 +27,6 @@ from nnlite.train.report.tables import format_markdown
 
 #: The largest relative difference allowed between the first losses.
 TOLERANCE = 1e-4
-TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
 VARIANTS = ("eager", "eager channels-last", "compiled", "compiled channels-last")
 COLUMNS = (
     "network",
@@ -59,7 +58,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     rows = []
     try:
-        for name in TITLES:
+        for name in models.segmenter_names():
             rows.append(measure(name, options.size, options.length, options.rounds, options.variants))
             print(format_markdown(COLUMNS, [_cells(rows[-1])]), flush=True)
     except (ChildFailed, ValueError) as error:
@@ -142,7 +141,7 @@ def _cells(row):
     leanest = min(torch, key=lambda variant: torch[variant]["bytes"])
     nnlite_seconds, torch_seconds = median(nnlite["seconds"]), median(torch[fastest]["seconds"])
     return (
-        TITLES[row["network"]],
+        models.TITLES[row["network"]],
         f"{row['parameters']:,}",
         f"{nnlite['bytes'] / 1e6:,.0f}",
         f"{torch[leanest]['bytes'] / 1e6:,.0f} ({leanest})",

@@ -1,5 +1,6 @@
 """The measurements: what contestants start from, the check that they agree, and their turns."""
 
+import itertools
 import os
 import tempfile
 import time
@@ -19,6 +20,8 @@ from nnlite.files import write_arrays
 #: How PyTorch is run. "graph", the training step as one CUDA graph, is for GPUs.
 _MODES = ("eager", "compiled", "graph")
 VARIANTS = tuple(mode + layout for mode in _MODES for layout in ("", " channels-last"))
+#: What runs inference on a network that PyTorch has exported to ONNX.
+RUNTIMES = ("onnxruntime", "openvino")
 #: As in the published code.
 LEARNING = {
     "learning_rate": 1e-4,
@@ -59,16 +62,17 @@ def check(run, options, model):
     run["checks"].append({"model": model, "worst": worst, "error": errors[worst], "errors": errors})
 
 
-def measure(run, options, job, model, batch, length):
+def measure(run, options, job, model, batch, length, size=(64, 64)):
     """Let all contestants do one job in turns, and add their times to the run.
 
     If a variant of PyTorch fails, the reason is recorded in place of its times. Raise ChildFailed if nnlite
     fails, Disagreement if the first results differ.
     """
-    print(f"\n{results.title(job, model)}, batch {batch}, {length} frame{'s' * (length > 1)}", flush=True)
-    measurement = {"job": job, "model": model, "batch": batch, "length": length, "contestants": []}
+    measurement = {"job": job, "model": model, "batch": batch, "length": length, "size": list(size)}
+    measurement["contestants"] = []
+    print(f"\n{results.title(job, model)}, batch {batch}, {length} x {size[0]}x{size[1]}", flush=True)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as processes:
-        write_start(folder, model, batch, length)
+        write_start(folder, model, batch, length, size)
         ready, expected = [], None
         for entry, start in _contestants(options, job, model, folder):
             measurement["contestants"].append(entry)
@@ -102,10 +106,10 @@ def measure(run, options, job, model, batch, length):
         )
 
 
-def profile(run, options, model, batch, length):
+def profile(run, options, model, batch, length, size=(64, 64)):
     """Add a profile of nnlite's training step by module to the run."""
     with tempfile.TemporaryDirectory() as folder:
-        write_start(folder, model, batch, length)
+        write_start(folder, model, batch, length, size)
         # A CUDA graph is not divided into modules.
         child = _start_nnlite("train", model, options, folder, graph=False)
         child.ask("warm_up", WARM_UP)
@@ -115,7 +119,7 @@ def profile(run, options, model, batch, length):
     print("\n" + results.format_profile(run["profiles"][-1]))
 
 
-def write_start(folder, name, batch, length, smooth=False):
+def write_start(folder, name, batch, length, size=(64, 64), smooth=False):
     """Write what both frameworks start from, frames.npz and parameters.npz.
 
     smooth: avoid the points where derivatives jump and rounding would decide: equal values in a pooling
@@ -123,13 +127,13 @@ def write_start(folder, name, batch, length, smooth=False):
     is flow).
     """
     if smooth:
-        frames = np.random.default_rng(0).random((length + 1, batch, 1, 64, 64), np.float32)
+        frames = np.random.default_rng(0).random((length + 1, batch, 1, *size), np.float32)
     else:
         digits, _ = draw_digits(200)
-        frames = MovingMNIST(digits, n_frames=length + 1).batch(range(batch)).frames
+        frames = MovingMNIST(digits, size=size, n_frames=length + 1).batch(range(batch)).frames
     write_arrays(f"{folder}/frames.npz", {"frames": frames})
     nn.manual_seed(0)
-    model = models.build(name)
+    model = models.build(name, height=size[0], width=size[1])
     if smooth and hasattr(model, "regressor"):
         *_, weight, bias = model.regressor.parameters()[0]
         weight[...] = np.array([[1.0, 0.3], [-0.4, 0.8]]).reshape(2, 2, 1, 1)
@@ -139,25 +143,39 @@ def write_start(folder, name, batch, length, smooth=False):
 
 def _contestants(options, job, model, folder):
     """Yield (entry of a contestant in the record, function that starts its process), nnlite first."""
-    for native in {"as-set": (False,), "native": (True,), "both": (False, True)}[options.blas]:
+    for workers, native in itertools.product(options.workers or [None], _blas_choices(options)):
         name = "nnlite" + ", native BLAS" * native + ", CUDA graph" * (options.cuda_graph and job == "train")
-        start = _start_nnlite, job, model, options, folder, native
+        name += f", {workers} worker{'s' * (workers > 1)}" if workers else ""
+        start = _start_nnlite, job, model, options, folder, native, True, True, workers
         yield {"framework": "nnlite", "name": name}, _later(*start)
-    for variant in options.variants or VARIANTS:
-        if "graph" not in variant or (job == "train" and options.device == "cuda"):
+    inference = job != "train"
+    known = VARIANTS + RUNTIMES * inference
+    for variant in known if options.variants is None else options.variants:
+        if variant in RUNTIMES:
+            if inference and options.device == "cpu":
+                start = _start_runtime, job, model, options, folder, variant
+                yield {"framework": "torch", "name": variant}, _later(*start)
+        elif "graph" not in variant or (job == "train" and options.device == "cuda"):
             start = _start_torch, job, model, options, folder, variant, options.tf32
             yield {"framework": "torch", "name": f"PyTorch {variant}"}, _later(*start)
 
 
-def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=True):
+def _blas_choices(options):
+    """Return whether to run nnlite with its own choice of BLAS kernels: one of these, or both."""
+    return {"as-set": (False,), "native": (True,), "both": (False, True)}[options.blas]
+
+
+def _start_nnlite(job, model, options, folder, native=None, fast=True, graph=True, workers=None):
     """Start nnlite's process.
 
     native: remove the variable that tells OpenBLAS for which processor to choose its kernels. fast, graph:
-    allow TF32, and the training step as a CUDA graph, if the options request them.
+    allow TF32, and the training step as a CUDA graph, if the options request them. workers: of its loops.
     """
     environment = dict(os.environ)
     if native or (native is None and options.blas == "native"):
         environment.pop("OPENBLAS_CORETYPE", None)
+    if workers is not None:
+        environment["NNLITE_THREADS"] = str(workers)
     settings = _settings(job, model, options, folder)
     settings["learning"] = LEARNING | {
         "tf32": fast and options.tf32 == "all",
@@ -170,6 +188,12 @@ def _start_torch(job, model, options, folder, variant, tf32):
     """Start the process of one of PyTorch's variants."""
     settings = _settings(job, model, options, folder) | {"variant": variant, "tf32": tf32}
     return Child("nnlite.benchmarks.torch_contestant", settings, dict(os.environ))
+
+
+def _start_runtime(job, model, options, folder, runtime):
+    """Start the process of one of RUNTIMES."""
+    settings = _settings(job, model, options, folder) | {"variant": runtime}
+    return Child("nnlite.benchmarks.runtime_contestant", settings, dict(os.environ))
 
 
 def _settings(job, model, options, folder):

@@ -30,12 +30,13 @@ class TorchContestant(Contestant):
         torch.backends.cudnn.allow_tf32 = tf32 != "none"
         torch.backends.cuda.matmul.allow_tf32 = tf32 == "all"
 
-        self.model = torch_models.MODELS[model]()
+        frames = np.load(self.folder / "frames.npz")["frames"]
+        self.model = torch_models.build(model, *frames.shape[-2:])
         with np.load(self.folder / "parameters.npz") as saved:
             torch_models.load_parameters(self.model, dict(saved))
         layout = torch.channels_last if layouts else torch.contiguous_format
         self.model.to(device=device, memory_format=layout)
-        self.frames = torch.from_numpy(np.load(self.folder / "frames.npz")["frames"]).to(device)
+        self.frames = torch.from_numpy(frames).to(device)
         self.batch = self.frames.shape[1]
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimiser = torch.optim.RMSprop(

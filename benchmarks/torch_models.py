@@ -116,6 +116,12 @@ class AEFcLSTM(nn.Module):
 MODELS = {"ae_convlstm_flow": AEConvLSTMFlow, "ae_convlstm": AEConvLSTM, "ae_fclstm": AEFcLSTM}
 
 
+def build(name, height, width):
+    """Return the model for frames of this size."""
+    cls = MODELS[name]
+    return cls() if cls is AEConvLSTM else cls(height, width)
+
+
 def convolution(n_in, n_out, kernel, bias=True):
     """Return a convolution with "same" padding."""
     return nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=bias)

@@ -99,7 +99,8 @@ class Clips:
             -1, 2
         )  # (index of the source, first frame)
         if not len(self):
-            raise ValueError(f"there is no clip of {n_frames} frames in {self.describe()}")
+            limit = f" (max_jump is {max_jump:g})" if self.n_cuts else ""
+            raise ValueError(f"there is no clip of {n_frames} frames in {self.describe()}{limit}")
 
     @property
     def sources(self):

@@ -23,6 +23,10 @@ def end_point_error(flow, truth, mask=None):
     """Return the mean of |flow - truth| over the pixels where `truth` is known and `mask` is true.
 
     flow, truth: (..., H, W, 2); mask: (..., H, W) bool. NaN if there are no such pixels.
+
+        >>> from nnlite.data.flow import end_point_error
+        >>> print(end_point_error(np.zeros((4, 5, 2)), np.full((4, 5, 2), [3, 4])))
+        5.0
     """
     flow, truth = np.asarray(flow), np.asarray(truth)
     if flow.shape != truth.shape or flow.shape[-1:] != (2,):

@@ -1,4 +1,4 @@
-"""MNIST in its original idx files, plain or gzipped."""
+"""MNIST, and what has its form, in the original idx files, plain or gzipped."""
 
 import gzip
 import math
@@ -26,7 +26,22 @@ def find_mnist(path=None):
         path,
         "--data",
         subfolders=["", "mnist"],
-        is_data_set=lambda folder: any(_idx_file(folder, split, "images-idx3") for split in _PREFIX),
+        is_data_set=_has_images,
+        contents="the idx files (train-images-idx3-ubyte.gz, ...)",
+    )
+
+
+def find_fashion_mnist():
+    """Return the folder with the idx files of Fashion-MNIST below that of NNLITE_DATA, or None.
+
+    They have the names of MNIST's; they are in fashion-mnist/, or where torchvision puts them.
+    """
+    return find_data_set(
+        "Fashion-MNIST",
+        None,
+        None,
+        subfolders=["fashion-mnist", "FashionMNIST/raw"],
+        is_data_set=_has_images,
         contents="the idx files (train-images-idx3-ubyte.gz, ...)",
     )
 
@@ -79,6 +94,10 @@ def read_idx(path):
     if len(content) > expected:
         raise ValueError(f"{path}: too long: more than the {expected} bytes that sizes {shape} take")
     return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _has_images(folder):
+    return any(_idx_file(folder, split, "images-idx3") for split in _PREFIX)
 
 
 def _idx_file(folder, split, part):

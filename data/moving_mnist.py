@@ -78,6 +78,13 @@ class MovingMNIST:
     digits in a sequence. speed: pixels a frame, or a pair (min, max) for a uniform choice per digit.
     n_frames: frames in a sequence. grey: whether frames have the grey values of the digits, k/255, in place
     of zeros and ones; the motion is the same.
+
+        >>> from nnlite.data.drawn_digits import draw_digits
+        >>> from nnlite.data.moving_mnist import MovingMNIST
+        >>> digits, labels = draw_digits(20)
+        >>> video = MovingMNIST(digits, n_frames=11).batch([0, 1])
+        >>> video.frames.shape
+        (11, 2, 1, 64, 64)
     """
 
     def __init__(

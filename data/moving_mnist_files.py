@@ -30,6 +30,7 @@ import numpy as np
 from nnlite import torch7
 from nnlite.files import CannotWrite, exit_status, replacing, writing
 
+from .folders import data_folder
 from .moving_mnist import MovingMNIST, load_digits
 from .video_dataset import VideoBatch
 
@@ -92,6 +93,18 @@ class SequenceFile:
         values = self._values[: self.n_frames, np.asarray(indices, np.int64)]
         frames = values / np.float32(255) if self.grey else (values > DARK).astype(np.float32)
         return VideoBatch(frames[:, :, None])
+
+
+def find_test_sequences():
+    """Return the path of Srivastava et al.'s mnist_test_seq.npy below the folder of NNLITE_DATA, or None.
+
+    Either there or in moving_mnist/ or mnist/.
+    """
+    folder = data_folder()
+    if folder is None:
+        return None
+    places = (folder / name / "mnist_test_seq.npy" for name in ("", "moving_mnist", "mnist"))
+    return next((path for path in places if path.is_file()), None)
 
 
 def save_sequences(path, data, n_sequences):

@@ -81,8 +81,8 @@ def split_sources(sources, folder, test_share=0.2, seed=0):
     were cut from one recording (the same name up to g01) are on the same side. There is at least one source
     on either side. ValueError if there are fewer than two, or all are of one recording.
     """
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must be between 0 and 1, got {test_share}")
+    if not 0 <= test_share <= 1:
+        raise ValueError(f"test_share must be from 0 to 1, got {test_share}")
     groups = {}
     for source in sources:
         name = Path(source).relative_to(folder).as_posix()

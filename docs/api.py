@@ -1,7 +1,7 @@
 """Make the API reference from the docstrings, a folder of HTML pages: python docs/api.py [FOLDER]
 
 Needs the extra `docs`. Before any page is written, all names in backticks are looked up, and afterwards all
-public names in the pages; what is missing is printed, and the exit status is 1.
+public names in the pages, and where their links lead; what is missing is printed, and the exit status is 1.
 """
 
 import argparse
@@ -85,6 +85,10 @@ def _reaches(thing, names):
 PART = r"(Shapes|Forward|Backward|Errors|Source|Attributes)\b"
 
 
+#: Links of pdoc to what it does not show: bases whose names begin with _, and members of OSError.
+HIDDEN = re.compile(r'<a href="[^"]*#(?:_\w+(?:\.\w+)?|CannotWrite\.(?:filename|strerror))">([^<]*)</a>')
+
+
 def as_html(docstring):
     """Return a docstring as HTML: indented lines as they are, since formulas stand in them; names as code."""
     text = html.escape(docstring, quote=False)
@@ -106,8 +110,26 @@ def write(folder, found):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The module specification")  # a package brings what is in it
         pdoc.pdoc(*found, *(f"!{package}" for package in APART), output_directory=folder)
+    for path in folder.rglob("*.html"):
+        path.write_text(HIDDEN.sub(r"\1", path.read_text(encoding="utf-8")), encoding="utf-8")
     page = (folder / "nnlite.html").read_text(encoding="utf-8")
     return [name for name in nnlite.__all__ if f'id="{name}"' not in page]
+
+
+def broken_links(folder):
+    """Return "page: link" of each link of the pages that leads to no page, or to no place in it."""
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.html"))}
+    places = {path.resolve(): set(re.findall(r'\bid="([^"]+)"', text)) for path, text in pages.items()}
+    broken = []
+    for path, text in pages.items():
+        text = re.sub(r"<script\b.*?</script>", "", text, flags=re.DOTALL)  # those of the search
+        for link in re.findall(r'<a\b[^>]*\bhref="([^"]*)"', text):
+            name, _, place = html.unescape(link).partition("#")
+            target = (path.parent / name).resolve() if name else path.resolve()
+            outside = link.startswith(("https:", "http:"))
+            if not outside and (target not in places or (place and place not in places[target])):
+                broken.append(f"{path.relative_to(folder)}: {link}")
+    return broken
 
 
 def main(argv=None):
@@ -120,6 +142,9 @@ def main(argv=None):
         return 1
     if missing := write(folder, found):
         print("public names without a place:", *missing, sep="\n  ", file=sys.stderr)
+        return 1
+    if broken := broken_links(folder):
+        print("links that lead nowhere:", *broken, sep="\n  ", file=sys.stderr)
         return 1
     print(f"{len(found)} modules: {folder / 'index.html'}")
     return 0

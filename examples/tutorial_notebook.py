@@ -129,7 +129,7 @@ for _ in tqdm(range(100)):
 plt.figure(figsize=(5, 2.5), layout="constrained")
 plt.plot(losses)
 plt.xlabel("step")
-plt.ylabel("mean squared error")
+_ = plt.ylabel("mean squared error")
 
 # %% [markdown]
 # ## A trained model

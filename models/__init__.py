@@ -8,9 +8,12 @@ the scores of K classes, (T, N, K, H, W); `segnet_flow` returns the table of the
 
 import inspect
 from pathlib import Path
+from typing import Any
 
+import nnlite as nn
 from nnlite import checkpoint
 from nnlite.spelling import did_you_mean
+from nnlite.typing import File
 
 from .ae_conv import AEConv
 from .ae_convlstm import AEConvLSTM
@@ -28,6 +31,15 @@ _PREDICTORS = {
 }
 _SEGMENTERS = {"segnet": SegNet, "segnet_flow": SegNetFlow}
 _ARCHITECTURES = _PREDICTORS | _SEGMENTERS
+#: The paper's names of the architectures, for people.
+TITLES = {
+    "ae_conv": "AE-Conv",
+    "ae_fclstm": "AE-fcLSTM",
+    "ae_convlstm": "AE-ConvLSTM",
+    "ae_convlstm_flow": "AE-ConvLSTM-flow",
+    "segnet": "SegNet",
+    "segnet_flow": "SegNet-flow",
+}
 #: Parts that two architectures share, (one, another): {path in one: path in the other}.
 _SHARED_PARTS = {
     ("ae_convlstm", "ae_convlstm_flow"): {
@@ -42,45 +54,55 @@ _EARLIER_OFFSETS = {"linear": 0.5}
 PRETRAINED = Path(__file__).parent / "pretrained"
 
 
-def names():
+def names() -> list[str]:
     """Return the names of the predictors, those of Table 1."""
     return list(_PREDICTORS)
 
 
-def segmenter_names():
+def segmenter_names() -> list[str]:
     """Return the names of the models that segment, those of Table 2."""
     return list(_SEGMENTERS)
 
 
-def option_names(name):
+def option_names(name: str) -> list[str]:
     """Return the names of the options that `build` takes for the architecture `name`."""
     return list(inspect.signature(_ARCHITECTURES[name]).parameters)
 
 
-def shared_parts(name, other_name):
+def shared_parts(name: str, other_name: str) -> dict[str, str]:
     """Return {path in `name`: path in `other_name`} of the parts that two architectures share."""
     return _SHARED_PARTS.get((name, other_name), {})
 
 
-def build(name, **options):
+def build(name: str, **options: Any) -> Any:
     """Return a new model with the paper's initialisation; its `config` holds name and options.
 
     Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
+
+        >>> from nnlite import models
+        >>> model = models.build("ae_convlstm_flow", height=16, width=24)
+        >>> model.forward(np.zeros((10, 1, 1, 16, 24), np.float32)).shape, model.flow.shape
+        ((10, 1, 1, 16, 24), (10, 1, 2, 16, 24))
+        >>> models.count_parameters(model)
+        1035067
+        >>> models.names()
+        ['ae_conv', 'ae_fclstm', 'ae_convlstm', 'ae_convlstm_flow']
     """
     if name not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
         raise ValueError(f"unknown model {name!r}; choose from {known}{did_you_mean(name, _ARCHITECTURES)}")
+    allowed = option_names(name)
     for option in options:
-        if option not in (known := option_names(name)):
+        if option not in allowed:
             raise TypeError(
-                f"{name} has no option {option!r}; it has {', '.join(known)}{did_you_mean(option, known)}"
+                f"{name} has no option {option!r}; it has {', '.join(allowed)}{did_you_mean(option, allowed)}"
             )
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}
     return model
 
 
-def load_pretrained(name, **options):
+def load_pretrained(name: str, **options: Any) -> Any:
     """Return a model with the trained weights that come with the package under this name.
 
     name: one of `pretrained_names`, such as "ae_convlstm" or, trained for something else,
@@ -91,19 +113,25 @@ def load_pretrained(name, **options):
     return _rebuilt(checkpoint.load(pretrained_path(name)), options)
 
 
-def load(where, **options):
+def load(where: File, **options: Any) -> Any:
     """Return a trained model ready to use: in evaluation mode, for frames with values from 0 to 1.
 
     where: a checkpoint, the folder of a run, or one of `pretrained_names`. It takes frames as large as those
     of its run, others with `height` and `width` among the `options`, see `load_pretrained`; what it subtracts
     from frames, if anything, it does itself (`UnitRange`). Raises FileNotFoundError or ValueError when there
     is no such model or its file is damaged.
+
+        >>> from nnlite import models
+        >>> model = models.load("ae_convlstm_flow", height=16, width=24)
+        >>> following = model.forward(np.zeros((3, 1, 1, 16, 24), np.float32))[-1]
+        >>> following.shape, bool(following.max() < 0.5)
+        ((1, 1, 16, 24), True)
     """
     packed = where in pretrained_names() and not Path(where).exists()
     if not packed and not Path(where).exists():
         near = did_you_mean(str(where), pretrained_names())
         raise FileNotFoundError(f"there is no checkpoint {where}{near}")
-    saved = checkpoint.load(pretrained_path(where) if packed else where)
+    saved = checkpoint.load(pretrained_path(str(where)) if packed else where)
     size = saved.metadata.get("experiment", {}).get("size")  # those in training may be parts of frames
     if size:
         options = dict(zip(("height", "width"), size if isinstance(size, list) else (size, size))) | options
@@ -127,19 +155,19 @@ def _rebuilt(saved, options):
     return model
 
 
-def pretrained_names():
+def pretrained_names() -> list[str]:
     """Return the names that `load_pretrained` accepts, in the order of their architectures."""
     found = sorted(path.stem for path in PRETRAINED.glob("*.h5"))
     return [name for known in _ARCHITECTURES for name in found if architecture_of(name) == known]
 
 
-def architecture_of(pretrained_name):
+def architecture_of(pretrained_name: str) -> str | None:
     """Return the architecture that a file of this name would be of, or None."""
     candidates = [name for name in _ARCHITECTURES if f"{pretrained_name}_".startswith(f"{name}_")]
     return max(candidates, key=len, default=None)
 
 
-def pretrained_path(name):
+def pretrained_path(name: str) -> Path:
     """Return the file of the pretrained model `name`; ValueError when there is none."""
     if name not in pretrained_names():
         raise ValueError(
@@ -149,6 +177,6 @@ def pretrained_path(name):
     return PRETRAINED / f"{name}.h5"
 
 
-def count_parameters(model):
+def count_parameters(model: nn.Module) -> int:
     """Return the number of trainable parameters."""
     return sum(weight.size for weight in model.parameters()[0])

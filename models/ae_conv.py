@@ -20,15 +20,15 @@ class AEConv(Predictor):
 
     def __init__(
         self,
-        height=64,
-        width=64,
-        n_channels=1,
-        n_frames=10,
-        n_features=16,
-        n_memory=64,
-        kernel=7,
-        output="sigmoid",
-    ):
+        height: int = 64,
+        width: int = 64,
+        n_channels: int = 1,
+        n_frames: int = 10,
+        n_features: int = 16,
+        n_memory: int = 64,
+        kernel: int = 7,
+        output: str = "sigmoid",
+    ) -> None:
         check_size(self, height, width)
         stacked = n_frames * n_channels
         super().__init__(

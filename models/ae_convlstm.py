@@ -1,6 +1,7 @@
 """AE-ConvLSTM of Table 1: the autoencoder with two convolutional LSTMs in place of memory and flow."""
 
 import nnlite as nn
+from nnlite.typing import Number
 
 from .parts import Predictor, check_size, conv_memory, decoder, encoder, initialise_layers, initialise_memory
 
@@ -20,16 +21,16 @@ class AEConvLSTM(Predictor):
 
     def __init__(
         self,
-        height=64,
-        width=64,
-        n_channels=1,
-        n_features=16,
-        n_memory=64,
-        kernel=7,
-        output="sigmoid",
-        forget_bias=1.0,
-        untied=False,
-    ):
+        height: int = 64,
+        width: int = 64,
+        n_channels: int = 1,
+        n_features: int = 16,
+        n_memory: int = 64,
+        kernel: int = 7,
+        output: str = "sigmoid",
+        forget_bias: Number = 1.0,
+        untied: bool = False,
+    ) -> None:
         check_size(self, height, width)
         super().__init__(
             height,

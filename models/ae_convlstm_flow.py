@@ -1,8 +1,12 @@
 """AE-ConvLSTM-flow, the paper's spatio-temporal video autoencoder (Figure 1)."""
 
-import nnlite as nn
+from typing import Any
 
-from .flow_regressor import flow_regressor
+import nnlite as nn
+from nnlite.typing import Array, Backprop, Number
+
+from .change_gate import ChangeGate
+from .flow_regressor import CoarseFlow, flow_regressor
 from .frame_sampling import FrameSampling, channels_last, shut
 from .parts import (
     ModuleGraph,
@@ -23,7 +27,9 @@ class AEConvLSTMFlow(ModuleGraph):
     Shapes: input (T, N, C, H, W), H and W even; output of the same shape, entry t predicting frame t + 1;
     with `flow_output` the table of that and of T (T, N, 2, H/2, W/2), in grid units.
     Forward: as above; with sample="frame" (see `FrameSampling`) S moves the frame itself and D adds to it:
-        [r, a] = D(S(x_t, GG(T_t))),   Ỹ_{t+1} = S(Y_t, clamp(GG(U(T_t)))) + σ(a) ⊙ r.
+        [r, a] = D(S(x_t, GG(T_t))),   Ỹ_{t+1} = S(Y_t, clamp(GG(U(T_t)))) + σ(a) ⊙ r;
+    with `change`, T_t = H(m_t ⊙ Θ(h_t)) and m_t ⊙ σ(a) for σ(a), m_t being `ChangeGate`; with `scales`,
+    Θ + `CoarseFlow` for Θ.
     Backward: the error of a prediction reaches the encoder twice, through the sampled features and through
     the memory that determines the sampling positions; H adds the gradient of its smoothness penalty.
     After a forward pass `flow` is (T, N, 2, H, W), the predicted motion (u, v) in input pixels.
@@ -37,38 +43,44 @@ class AEConvLSTMFlow(ModuleGraph):
     code. flow_output: whether T is an output too, for models that use it. sample: what S moves, "features"
     as in the paper or "frame", which needs the output "linear"; at first the latter copies the last frame.
     shrink: pixels of the frame by which both components of the flow are drawn towards zero, see
-    `flow_regressor`. 1,035,067 parameters with the defaults, 785 more with sample="frame".
+    `flow_regressor`. change: by how much a frame must differ from the one before for anything to move there,
+    see `ChangeGate`; 0 for no such gate. scales: at how many sizes of the memory's maps a flow is regressed.
+    1,035,067 parameters with the defaults, 785 more with sample="frame", 29,706 more for each further scale.
     """
 
     mode_names = (*nn.Module.mode_names, "hold_flow")
+    state_names = (*ModuleGraph.state_names, "regressed")
 
     def __init__(
         self,
-        height=64,
-        width=64,
-        n_channels=1,
-        n_features=16,
-        n_memory=64,
-        kernel=7,
-        flow_kernel=15,
-        penalty="paper",
-        penalty_weight=0.01,
-        output="sigmoid",
-        forget_bias=1.0,
-        untied=False,
-        flow_output=False,
-        sample="features",
-        shrink=0.0,
-    ):
+        height: int = 64,
+        width: int = 64,
+        n_channels: int = 1,
+        n_features: int = 16,
+        n_memory: int = 64,
+        kernel: int = 7,
+        flow_kernel: int = 15,
+        penalty: str = "paper",
+        penalty_weight: Number = 0.01,
+        output: str = "sigmoid",
+        forget_bias: Number = 1.0,
+        untied: bool = False,
+        flow_output: bool = False,
+        sample: str = "features",
+        shrink: Number = 0.0,
+        change: Number = 0.0,
+        scales: int = 1,
+    ) -> None:
         super().__init__()
-        check_size(self, height, width)
+        self.check_counts(scales=scales)
+        check_size(self, height, width, 2**scales)
         if sample not in ("features", "frame"):
             raise ValueError(f"{self.name}: sample must be 'features' or 'frame', got {sample!r}")
         if sample == "frame" and output != "linear":
             raise ValueError(
                 f"{self.name}: sample='frame' adds to the frame and needs output='linear', got {output!r}"
             )
-        self.hold_flow = False
+        self.hold_flow, self.regressed = False, None
         h, w = height // 2, width // 2
         self.height, self.width, self.n_channels = height, width, n_channels
         self.flow_output = flow_output
@@ -79,10 +91,12 @@ class AEConvLSTMFlow(ModuleGraph):
         self.penalty = (
             nn.SmoothHuberPenalty(penalty_weight, form=penalty) if penalty_weight else nn.Identity()
         )
+        self.coarse = CoarseFlow(n_memory, h, w, flow_kernel, scales) if scales > 1 else None
+        self.gate = ChangeGate(n_channels, change) if change else None
         self.grid = nn.Sequential(nn.AffineGridGeneratorOpticalFlow2D(h, w), channels_last())
         self.image = channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
-        self.frame = FrameSampling(height, width, n_channels) if sample == "frame" else None
+        self.frame = FrameSampling(height, width, n_channels, bool(change)) if sample == "frame" else None
         initialise_layers(self.encoder, self.decoder)
         if self.frame:
             shut(self.decoder[-1])
@@ -92,22 +106,25 @@ class AEConvLSTMFlow(ModuleGraph):
     def children(self):
         names = ("encoder", "memory", "regressor", "penalty", "grid", "image", "sampler", "decoder")
         found = [(name, getattr(self, name)) for name in names]
-        return [*found, ("frame", self.frame)] if self.frame else found
+        optional = [(name, getattr(self, name)) for name in ("frame", "coarse", "gate")]
+        return found + [(name, module) for name, module in optional if module]
 
     def update_output(self, input):
         self.check_array(input, ndim=5, sizes={-3: self.n_channels, -2: self.height, -1: self.width})
         x = self.encoder.forward(_fold(input))
-        flow = self.penalty.forward(self._regressed(_unfold(x, input)))
+        self.regressed = self._regressed(_unfold(x, input))
+        gates = [_fold(self.gate.forward(input))] if self.gate else []
+        flow = self.penalty.forward(gates[0] * self.regressed if gates else self.regressed)
         warped = self.sampler.forward([self.image.forward(x), self.grid.forward(flow)])
         predicted = self.decoder.forward(warped)
         if self.frame:
-            predicted = self.frame.forward([_fold(input), flow, predicted])
+            predicted = self.frame.forward([_fold(input), flow, predicted, *gates])
         frames = _unfold(predicted, input)
         self.output = [frames, _unfold(flow, input)] if self.flow_output else frames
         return self.output
 
     @property
-    def flow(self):
+    def flow(self) -> Array:
         """The motion (u, v) of the last forward pass in input pixels, (T, N, 2, H, W).
 
         Entry t is, for every pixel of the predicted frame t + 1, the motion of its content since frame t.
@@ -121,24 +138,29 @@ class AEConvLSTMFlow(ModuleGraph):
         return _unfold(motion.repeat(2, axis=-2).repeat(2, axis=-1), frames)
 
     @property
-    def has_flow(self):
+    def has_flow(self) -> bool:
         """Whether T can differ from zero: the last layer of Θ, with `shrink` from the start, is not zero."""
-        return any(bool(weight.any()) for weight in self.regressor[2].parameters()[0])
+        last = [self.regressor[2], *(self.coarse.last_layers if self.coarse else ())]
+        return any(bool(weight.any()) for layer in last for weight in layer.parameters()[0])
 
     def _regressed(self, x):
-        """Return Θ of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
+        """Return Θ, of all scales, of the memory of the features x (T, N, C, h, w), as (T·N, 2, h, w)."""
         if self.hold_flow:
             t, n, _, h, w = x.shape
             return self.xp.zeros((t * n, 2, h, w), x.dtype)
-        return self.regressor.forward(_fold(self.memory.forward(x)))
+        h = _fold(self.memory.forward(x))
+        flow = self.regressor.forward(h)
+        return flow + self.coarse.forward(h) if self.coarse else flow
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient from D to E; `backprop(module, its input, its grad_output)` does one module."""
         g_frames, g_flow_output = self._checked_grad_output(grad_output)
         g_decoded, g_flows = _fold(g_frames), [] if g_flow_output is None else [_fold(g_flow_output)]
+        g_gates = []
         if self.frame:
-            moved = [_fold(input), self.penalty.output, self.decoder.output]
-            g_moved, g_flow, g_decoded = backprop(self.frame, moved, g_decoded)
+            gates = [_fold(self.gate.output)] if self.gate else []
+            moved = [_fold(input), self.penalty.output, self.decoder.output, *gates]
+            g_moved, g_flow, g_decoded, *g_gates = backprop(self.frame, moved, g_decoded)
             g_flows.append(g_flow)
         x = self.encoder.output
         images_and_grid = [self.image.output, self.grid.output]
@@ -146,18 +168,28 @@ class AEConvLSTMFlow(ModuleGraph):
         g_image, g_grid = backprop(self.sampler, images_and_grid, g_warped)
         g_x = backprop(self.image, x, g_image)
         if not self.hold_flow:
-            g_x = g_x + _fold(self._through_memory(_unfold(x, input), g_grid, g_flows, backprop))
+            g_flows.insert(0, backprop(self.grid, self.penalty.output, g_grid))
+            g_x = g_x + _fold(self._through_memory(_unfold(x, input), g_flows, g_gates, backprop))
         g_input = backprop(self.encoder, _fold(input), g_x)
-        self.grad_input = _unfold(g_input + g_moved if self.frame else g_input, input)
+        g_input = _unfold(g_input + g_moved if self.frame else g_input, input)
+        if g_gates:
+            g_input = g_input + backprop(self.gate, input, _unfold(sum(g_gates), input))
+        self.grad_input = g_input
         return self.grad_input
 
-    def _through_memory(self, x, g_grid, g_flows, backprop):
-        """Take the gradient from the grid, and from whatever else reads T, to the features x."""
-        g_flow = backprop(self.grid, self.penalty.output, g_grid)
-        for g in g_flows:
+    def _through_memory(self, x, g_flows, g_gates, backprop):
+        """Take the gradients of T to the features x; add that of the gate, if any, to the list `g_gates`."""
+        g_flow = g_flows[0]
+        for g in g_flows[1:]:
             g_flow = g_flow + g
-        g_regressed = backprop(self.penalty, self.regressor.output, g_flow)
-        g_h = backprop(self.regressor, _fold(self.memory.output), g_regressed)
+        g_regressed = backprop(self.penalty, self.penalty.output, g_flow)
+        if self.gate:
+            g_gates.append((g_regressed * self.regressed).sum(axis=1, keepdims=True))
+            g_regressed = g_regressed * _fold(self.gate.output)
+        h = _fold(self.memory.output)
+        g_h = backprop(self.regressor, h, g_regressed)
+        if self.coarse:
+            g_h = g_h + backprop(self.coarse, h, g_regressed)
         return backprop(self.memory, x, _unfold(g_h, x))
 
     def _checked_grad_output(self, grad_output):

@@ -1,8 +1,10 @@
 """AE-fcLSTM of Table 1: the autoencoder with two fully-connected LSTMs."""
 
 import math
+from typing import Any
 
 import nnlite as nn
+from nnlite.typing import Number
 
 from .parts import Predictor, check_size, decoder, encoder, initialise_layers, initialise_memory
 
@@ -32,16 +34,16 @@ class AEFcLSTM(Predictor):
 
     def __init__(
         self,
-        height=64,
-        width=64,
-        n_channels=1,
-        n_features=16,
-        n_memory=1024,
-        kernel=7,
-        output="sigmoid",
-        forget_bias=1.0,
-        cell=None,
-    ):
+        height: int = 64,
+        width: int = 64,
+        n_channels: int = 1,
+        n_features: int = 16,
+        n_memory: int = 1024,
+        kernel: int = 7,
+        output: str = "sigmoid",
+        forget_bias: Number = 1.0,
+        cell: int | None = None,
+    ) -> None:
         check_size(self, height, width, factor=4)
         maps = 2 * n_features, height // 4, width // 4
         if cell is None:
@@ -77,7 +79,7 @@ class AEFcLSTM(Predictor):
             initialise_memory(memory, forget=forget_bias)
         self.maps, self.cells = maps, cells
 
-    def shared_matrices(self):
+    def shared_matrices(self) -> list[tuple[str, Any, tuple[int, ...]]]:
         """Return (path, convolution, shape of its input) of each matrix that `cell` makes a convolution."""
         if self.cells is None:
             return []

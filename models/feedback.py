@@ -5,18 +5,26 @@ prediction of frame T + 2, and so on. What is fed back are the probabilities the
 """
 
 from itertools import pairwise
+from typing import Any
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.typing import Array, Backprop
 
 from .parts import AroundVideo, running_memories, sequence_memories
 
 
-def roll_out(model, frames, steps):
+def roll_out(model: nn.Module, frames: Array, steps: int) -> Array:
     """Return the predictions (steps, N, C, H, W) of the frames that follow `frames` (T, N, C, H, W).
 
     In evaluation mode. A model with a memory sees one frame at a time and goes on from its state; AE-Conv
     sees the last T frames.
+
+        >>> from nnlite import models
+        >>> from nnlite.models.feedback import roll_out
+        >>> model = models.build("ae_convlstm", height=16, width=16)
+        >>> roll_out(model, np.zeros((4, 1, 1, 16, 16), np.float32), steps=3).shape
+        (3, 1, 1, 16, 16)
     """
     xp = backend.get_array_module(frames)
     predictions, window = [], frames
@@ -38,14 +46,14 @@ class LookAhead:
     from its state. ValueError for a model whose state cannot be handed on, see `FeedbackWithGradient`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: nn.Module) -> None:
         _check_state(model, "LookAhead")
         self._model, self._ahead = model, model.shared_clone()
         self._ahead.evaluate()
         for memory in running_memories(self._ahead):
             memory.remember("eval")
 
-    def go_on(self, prediction, steps):
+    def go_on(self, prediction: Array, steps: int) -> Array:
         """Return the `steps` frames after `prediction` (1, N, C, H, W), which the model has just made."""
         for memory, now in zip(running_memories(self._ahead), running_memories(self._model)):
             memory.last_output, memory.last_cell = now.last_output, now.last_cell
@@ -64,18 +72,18 @@ class Feedback(AroundVideo):
 
     state_names = (*nn.Module.state_names, "_copies")
 
-    def __init__(self, video, fed_back):
+    def __init__(self, video: Any, fed_back: int) -> None:
         super().__init__(video)
         self.check_counts(fed_back=fed_back)
         if not any(hasattr(module, "remember") for module in video.list_modules()):
             raise ValueError(f"{self.name}: {type(video).__name__} has no memory to go on from")
         self.fed_back = fed_back
-        self._copies = None
+        self._copies: list[Any] | None = None
 
     def drop_clones(self):
         self._copies = None
 
-    def copies(self, number):
+    def copies(self, number: int) -> list[Any]:
         """Return copies of `video` that share its parameters and gradients and keep their own buffers."""
         weights = self.video.parameters()[0]
         if self._copies and any(a is not b for a, b in zip(self._copies[0].parameters()[0], weights)):
@@ -103,7 +111,7 @@ class FeedbackAsData(Feedback):
 
     state_names = (*Feedback.state_names, "_mixed")
 
-    def __init__(self, video, fed_back):
+    def __init__(self, video: Any, fed_back: int) -> None:
         super().__init__(video, fed_back)
         self._mixed = None
 
@@ -112,13 +120,13 @@ class FeedbackAsData(Feedback):
         self.output = self.video.update_output(self._mixed)
         return self.output
 
-    def predicted(self, input):
+    def predicted(self, input: Array) -> Array:
         """Return the predictions to feed back, (K, N, C, H, W)."""
         (predictor,) = self.copies(1)
         predictor.evaluate()  # for good, so that it keeps its buffers
         return roll_out(predictor, input, self.fed_back)
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient through the one pass of `video`."""
         self.check_grad_output(grad_output)
         self.grad_input = backprop(self.video, self._mixed, grad_output)[: len(input)]
@@ -143,9 +151,9 @@ class FeedbackWithGradient(Feedback):
 
     state_names = (*Feedback.state_names, "_inputs")
 
-    def __init__(self, video, fed_back):
+    def __init__(self, video: Any, fed_back: int) -> None:
         super().__init__(video, fed_back)
-        self._inputs = None
+        self._inputs: Any = None
         _check_state(video, self.name)
 
     def update_output(self, input):
@@ -160,12 +168,13 @@ class FeedbackWithGradient(Feedback):
         self.output = self.xp.concatenate(outputs)
         return self.output
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient from the last prediction back to the frames seen."""
         self.check_grad_output(grad_output)
         stages, seen = [self.video, *self.copies(self.fed_back)], len(input)
         pieces = [grad_output[:seen], *(g[None] for g in grad_output[seen:])]
-        grad_fed_back, after = None, [None] * len(running_memories(self.video))
+        grad_fed_back: Any = None
+        after: list[Any] = [None] * len(running_memories(self.video))
         for stage, x, g in zip(stages[::-1], self._inputs[::-1], pieces[::-1]):
             if grad_fed_back is not None:
                 g = g.copy()
@@ -186,7 +195,8 @@ class FeedbackWithGradient(Feedback):
 
 def _check_state(video, name):
     """Raise ValueError unless the state of the memories of `video` can be handed on."""
-    if not sequence_memories(video):
+    memories = [module for module in video.list_modules() if hasattr(module, "remember")]
+    if not memories or memories != sequence_memories(video):
         raise ValueError(
             f"{name}: the memories of {type(video).__name__} do not hand on their state and its gradient "
             "(untied ones do not); train with predictions as data, or build it without untied"

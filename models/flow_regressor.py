@@ -1,7 +1,10 @@
 """Θ, the optical flow prediction of section 3.2.2, and the units of its flow."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.ops import pooling
+from nnlite.typing import Number
 
 from .parts import convolution, initialise_layers
 
@@ -17,7 +20,7 @@ class PixelsToGrid(nn.Module):
     Source: flow.lua of the published code.
     """
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
 
@@ -55,7 +58,7 @@ class UpSamplingFlow(nn.Module):
     Source: section 5.2; the paper does not specify how the flow is brought to the size of the labels.
     """
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
         self.factors = [2 * (n - 1) / (2 * n - 1) for n in (height, width)]
@@ -80,7 +83,9 @@ class UpSamplingFlow(nn.Module):
         return flow
 
 
-def flow_regressor(n_memory, height, width, kernel=15, limit=0.5, shrink=0.0):
+def flow_regressor(
+    n_memory: int, height: int, width: int, kernel: int = 15, limit: Number = 0.5, shrink: Number = 0.0
+) -> nn.Sequential:
     """Return Θ: (B, n_memory, h, w) to a flow map T (B, 2, h, w) in grid units, within ±limit.
 
     Two large convolutions without bias (their range limits the flow) and a 1x1 convolution with bias that
@@ -105,3 +110,26 @@ def flow_regressor(n_memory, height, width, kernel=15, limit=0.5, shrink=0.0):
     if shrink:
         net.add(nn.SoftShrink(shrink))
     return net.add(PixelsToGrid(height, width)).add(nn.Clamp(-limit, limit))
+
+
+class CoarseFlow(nn.Sequential):
+    """Flow regressed from memories at half, a quarter, ... of their size, and brought to their size.
+
+    Shapes: input (B, n_memory, h, w), h and w multiples of 2^(scales - 1); output (B, 2, h, w) in grid units.
+    Forward: y = Σ_{k=1}^{scales-1} U^k Θ_k(P^k h), with P the mean of 2x2 pixels, U `UpSamplingFlow`, and
+        each Θ_k a `flow_regressor` of its own. Kernels of the same size see 2^k times as far there.
+    Backward: g reaches each Θ_k through (Uᵀ)^k; grad_input is the sum of what comes back through (Pᵀ)^k.
+    Errors: as its modules.
+    Source: no part of the paper; coarse to fine as in pyramidal optical flow.
+    """
+
+    def __init__(self, n_memory: int, height: int, width: int, kernel: int, scales: int) -> None:
+        branches = nn.ConcatTable()
+        self.last_layers: list[Any] = []
+        for k in range(1, scales):
+            sizes = [(height // 2**j, width // 2**j) for j in range(k, 0, -1)]
+            regressor = flow_regressor(n_memory, *sizes[0], kernel)
+            self.last_layers.append(regressor[2])
+            pooling = nn.SpatialAveragePooling(2**k, 2**k, 2**k, 2**k)
+            branches.add(nn.Sequential(pooling, regressor, *(UpSamplingFlow(*size) for size in sizes)))
+        super().__init__(branches, nn.CAddTable())

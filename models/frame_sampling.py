@@ -1,7 +1,11 @@
 """The frame itself as what S moves, in place of its features: zero flow is then a copy of the last frame."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.layers.activation import sigmoid
+from nnlite.ops import pooling
+from nnlite.typing import Backprop
 
 from .flow_regressor import UpSamplingFlow
 from .parts import ModuleGraph
@@ -15,21 +19,23 @@ class FrameSampling(ModuleGraph):
 
     Shapes: input the table [Y, T, d]: frames (B, C, 2h, 2w), flow maps (B, 2, h, w) in grid units, and the
         output of the decoder (B, C + 1, 2h, 2w), whose first C channels are the residual r and whose last is
-        the gate a; output as Y.
+        the gate a; output as Y. With `gated`, [Y, T, d, m]: another gate m (B, 1, h, w) from 0 to 1.
     Forward: y = S(Y, clamp(GG(U(T)))) + σ(a) ⊙ r, with U `UpSamplingFlow` and one gate for all channels of a
         pixel. Positions are clamped to the frame, so that what comes into the picture from outside is guessed
-        to go on like its border. With T = 0 and r = 0 that is Y, up to the rounding of the positions.
+        to go on like its border. With T = 0 and r = 0 that is Y, up to the rounding of the positions. With m
+        the last term is σ(a) ⊙ u(m) ⊙ r, u repeating each entry over the 2x2 pixels of its feature pixel.
     Backward: S's backward pass turns g into the gradients of Y and of the positions, zero where these were
-        clamped, and Uᵀ the latter into that of T; grad r = g ⊙ σ(a), grad a = σ(a) (1 - σ(a)) Σ_c g_c r_c.
+        clamped, and Uᵀ the latter into that of T; grad r = g ⊙ σ(a), grad a = σ(a) (1 - σ(a)) Σ_c g_c r_c;
+        with m both are times u(m), and grad m = uᵀ(σ(a) Σ_c g_c r_c), the sum over the 2x2 pixels.
     Errors: TypeError unless the input is a table; ValueError for other shapes.
     Source: no part of the paper, whose section 5.1 names warping at half resolution as a source of blur.
     """
 
     state_names = (*ModuleGraph.state_names, "gate")
 
-    def __init__(self, height, width, n_channels):
+    def __init__(self, height: int, width: int, n_channels: int, gated: bool = False) -> None:
         super().__init__()
-        self.height, self.width, self.n_channels = height, width, n_channels
+        self.height, self.width, self.n_channels, self.gated = height, width, n_channels, gated
         self.upsampling = UpSamplingFlow(height // 2, width // 2)
         self.grid = nn.Sequential(
             nn.AffineGridGeneratorOpticalFlow2D(height, width), channels_last(), nn.Clamp(-1, 1)
@@ -37,30 +43,39 @@ class FrameSampling(ModuleGraph):
         self.image = channels_last()
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
         self.modules = [module for _, module in self.children()]
-        self.gate = None
+        self.gate: Any = None
 
     def children(self):
         return [(name, getattr(self, name)) for name in ("upsampling", "grid", "image", "sampler")]
 
     def update_output(self, input):
-        frames, flow, decoded = self._checked(input)
+        frames, flow, decoded, *gates = self._checked(input)
         grids = self.grid.forward(self.upsampling.forward(flow))
         moved = self.sampler.forward([self.image.forward(frames), grids])
         self.gate = sigmoid(decoded[:, -1:])
-        self.output = moved + self.gate * decoded[:, :-1]
+        opened = self.gate
+        for gate in gates:
+            opened = opened * pooling.upsample(gate, 2)
+        self.output = moved + opened * decoded[:, :-1]
         return self.output
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient to frames, flow and decoder; `backprop` does one module."""
-        frames, flow, decoded = self._checked(input)
+        frames, flow, decoded, *gates = self._checked(input)
         self.check_grad_output(grad_output)
         g_image, g_grid = backprop(self.sampler, [self.image.output, self.grid.output], grad_output)
         g_fine = backprop(self.grid, self.upsampling.output, g_grid)
-        g_gate = (grad_output * decoded[:, :-1]).sum(axis=1, keepdims=True) * self.gate * (1 - self.gate)
+        g_opened = (grad_output * decoded[:, :-1]).sum(axis=1, keepdims=True)
+        opened, g_gates = self.gate, []
+        for gate in gates:
+            g_gates.append(pooling.upsample_grad_input(g_opened * self.gate, 2))
+            opened = opened * pooling.upsample(gate, 2)
+        g_decoded = [grad_output * opened, g_opened * opened * (1 - self.gate)]
         self.grad_input = [
             backprop(self.image, frames, g_image),
             backprop(self.upsampling, flow, g_fine),
-            self.xp.concatenate([grad_output * self.gate, g_gate], axis=1),
+            self.xp.concatenate(g_decoded, axis=1),
+            *g_gates,
         ]
         return self.grad_input
 
@@ -69,16 +84,18 @@ class FrameSampling(ModuleGraph):
 
     def _checked(self, input):
         """Check the table and return its arrays."""
-        self.check_table(input, size=3)
-        frames, flow, decoded = input
+        self.check_table(input, size=3 + self.gated)
+        frames, flow, decoded, *gates = input
         size = {-2: self.height, -1: self.width}
         self.check_array(frames, "frames", ndim=4, sizes={-3: self.n_channels} | size)
         self.check_array(flow, "flow", shape=(len(frames), 2, self.height // 2, self.width // 2))
+        for gate in gates:
+            self.check_array(gate, "gate", shape=(len(frames), 1, self.height // 2, self.width // 2))
         self.check_array(decoded, "decoded", shape=(len(frames), self.n_channels + 1, *frames.shape[-2:]))
         return input
 
 
-def shut(convolution):
+def shut(convolution: Any) -> None:
     """Set the last layer of a decoder so that at first nothing is added, and then little.
 
     All weights are zero, so the prediction begins as the moved frame alone. They learn all the same: their
@@ -91,6 +108,6 @@ def shut(convolution):
     convolution.bias[-1] = GATE_BIAS
 
 
-def channels_last():
+def channels_last() -> nn.Transpose:
     """Return the module from (B, C, H, W) to the sampler's (B, H, W, C)."""
     return nn.Transpose((1, 3), (1, 2))

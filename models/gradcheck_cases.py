@@ -7,8 +7,9 @@ from nnlite import backend, models
 from nnlite.gradcheck import check_criterion, check_module
 from nnlite.gradcheck_cases.inputs import noise
 
+from .change_gate import ChangeGate, Previous
 from .feedback import FeedbackAsData, FeedbackWithGradient
-from .flow_regressor import PixelsToGrid, UpSamplingFlow
+from .flow_regressor import CoarseFlow, PixelsToGrid, UpSamplingFlow
 from .frame_sampling import FrameSampling
 from .label_propagation import LabelPropagation
 from .parts import Predictor, decoder, encoder
@@ -37,7 +38,8 @@ def _flow_model(**options):
     """Return the function that builds a small AE-ConvLSTM-flow whose last flow layer is far from zero too."""
 
     def build():
-        return _set_moving(_model("ae_convlstm_flow", height=12, width=16, flow_kernel=5, **options)())
+        size = {"height": 12, "width": 16, "flow_kernel": 5}
+        return _set_moving(_model("ae_convlstm_flow", **size | options)())
 
     return build
 
@@ -56,6 +58,8 @@ def _set_moving(model):
     last = model.regressor[2]
     last.weight[...] = noise(*last.weight.shape) * 0.5
     last.bias[...] = (0.313, -0.271)
+    for last in model.coarse.last_layers if model.coarse else ():
+        last.weight[...] = noise(*last.weight.shape) * 0.2
     return model
 
 
@@ -81,6 +85,20 @@ def _frame_model_without_flow():
     model = _frame_model()()
     model.hold_flow = True
     return model
+
+
+def _gated_model_without_flow():
+    model = _frame_model(change=0.4)()
+    model.hold_flow = True
+    return model
+
+
+def _coarse_flow():
+    """Return the flow of two coarser scales, far from zero."""
+    module = CoarseFlow(3, 8, 12, 3, 3)
+    for last in module.last_layers:
+        last.weight[...] = noise(*last.weight.shape)
+    return module
 
 
 def _propagation(**options):
@@ -155,6 +173,13 @@ def cases():
         _case("AEConvLSTMFlow frame flow_output", _frame_model(flow_output=True), noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow frame hold_flow", _frame_model_without_flow, noise(3, 2, 1, 12, 16)),
         _case("AEConvLSTMFlow frame shrink", _frame_model(shrink=0.5), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow change", _flow_model(change=0.4), noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow frame change", _frame_model(change=0.4, n_channels=3), noise(3, 1, 3, 12, 16)),
+        _case("AEConvLSTMFlow frame change hold_flow", _gated_model_without_flow, noise(3, 2, 1, 12, 16)),
+        _case("AEConvLSTMFlow scales", _frame_model(scales=3, height=16), noise(3, 1, 1, 16, 16)),
+        _case("Previous", lambda: Previous(2), noise(3, 2, 2, 3, 4)),
+        _case("ChangeGate", lambda: ChangeGate(2, 0.8), noise(3, 2, 2, 12, 16)),
+        _case("CoarseFlow", _coarse_flow, noise(2, 3, 8, 12)),
         _case("FeedbackAsData", _fed_back_as_data, frames),
         _case(
             "FeedbackWithGradient", _fed_back(FeedbackWithGradient, _model("ae_convlstm", **small)), frames
@@ -187,6 +212,16 @@ def cases():
             "FrameSampling",
             lambda: FrameSampling(6, 8, 2),
             [noise(3, 2, 6, 8), 0.3 * noise(3, 2, 3, 4, seed=2), noise(3, 3, 6, 8, seed=3)],
+        ),
+        _case(
+            "FrameSampling gated",
+            lambda: FrameSampling(6, 8, 2, gated=True),
+            [
+                noise(3, 2, 6, 8),
+                0.3 * noise(3, 2, 3, 4, seed=2),
+                noise(3, 3, 6, 8, seed=3),
+                noise(3, 1, 3, 4, seed=4),
+            ],
         ),
         _case("UpSamplingFlow", lambda: UpSamplingFlow(3, 4), noise(2, 2, 3, 4)),
         _case("UnitRange", lambda: UnitRange(_without_memory(), 0.5), 0.3 * frames[..., :4, :6]),

@@ -1,5 +1,7 @@
 """The label propagation of section 5.2: scores propagated along the flow and merged with new ones by M."""
 
+from typing import Any
+
 import nnlite as nn
 from nnlite.layers.activation import sigmoid
 from nnlite.recurrent.remembering import Remembering
@@ -63,7 +65,15 @@ class LabelPropagation(Remembering, nn.Container):
         "_sources",
     )
 
-    def __init__(self, n_classes, height, width, kernel=3, evidence=False, n_channels=3):
+    def __init__(
+        self,
+        n_classes: int,
+        height: int,
+        width: int,
+        kernel: int = 3,
+        evidence: bool = False,
+        n_channels: int = 3,
+    ) -> None:
         super().__init__()
         if not isinstance(evidence, bool):
             raise TypeError(f"{self.name}: evidence must be True or False, got {evidence!r}")
@@ -87,7 +97,7 @@ class LabelPropagation(Remembering, nn.Container):
     def children(self):
         return [(name, getattr(self, name)) for name in ("upsampling", "grid", "sampler", "merge")]
 
-    def forget(self):
+    def forget(self) -> Any:
         """Begin the next sequence with nothing to warp; return self."""
         self._last = None
         return self

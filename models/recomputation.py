@@ -2,6 +2,9 @@
 
 import math
 from itertools import pairwise
+from typing import Any
+
+from nnlite.typing import Backprop
 
 from .ae_convlstm_flow import AEConvLSTMFlow
 from .parts import AroundVideo, Predictor, running_memories, sequence_memories
@@ -30,7 +33,7 @@ class Recomputation(AroundVideo):
 
     state_names = (*AroundVideo.state_names, "_starts", "_penalty", "_at")
 
-    def __init__(self, video, steps=None):
+    def __init__(self, video: Any, steps: int | None = None) -> None:
         super().__init__(video)
         if steps is not None:
             self.check_counts(steps=steps)
@@ -73,7 +76,7 @@ class Recomputation(AroundVideo):
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         self.backward(input, grad_output, scale)
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient from the last piece to the first; `backprop` does one."""
         self.check_grad_output(grad_output)
         if self._starts is None:

@@ -1,6 +1,9 @@
 """Losses of segmentation: cross-entropy where there are labels, reconstruction error everywhere."""
 
+from typing import Any
+
 import nnlite as nn
+from nnlite.typing import Array, Number
 
 
 class PixelCrossEntropy(nn.Criterion):
@@ -14,9 +17,14 @@ class PixelCrossEntropy(nn.Criterion):
     `total_weight` is Σ w_l of the last forward pass: L / total_weight is the weighted mean.
     Errors: ValueError for a label that is neither in 0..K-1 nor -1, or for other shapes.
     Source: section 5.2; the weights are median-frequency balancing's (Eigen and Fergus 2015).
+
+        >>> from nnlite.models.segmentation_loss import PixelCrossEntropy
+        >>> scores, labels = np.zeros((1, 2, 1, 2), np.float32), np.array([[[1, -1]]])
+        >>> round(float(PixelCrossEntropy().forward(scores, labels)), 4)  # of one pixel; the other is void
+        0.6931
     """
 
-    def __init__(self, weights=None):
+    def __init__(self, weights: Array | None = None) -> None:
         super().__init__()
         self.log_soft_max = nn.LogSoftMax()
         self.negative_log_likelihood = nn.SpatialClassNLLCriterion(weights, size_average=False)
@@ -32,7 +40,7 @@ class PixelCrossEntropy(nn.Criterion):
         return self.grad_input
 
     @property
-    def total_weight(self):
+    def total_weight(self) -> Any:
         """The sum of the weights of all counted pixels of the last forward pass."""
         return self.negative_log_likelihood.total_weight
 
@@ -65,7 +73,7 @@ class SegmentationLoss(nn.Criterion):
     Source: section 5.2 and eq. 4.
     """
 
-    def __init__(self, weights=None, segmentation_weight=1.0):
+    def __init__(self, weights: Array | None = None, segmentation_weight: Number = 1.0) -> None:
         super().__init__()
         self.cross_entropy = PixelCrossEntropy(weights)
         self.squared_error = nn.MSECriterion(size_average=False)

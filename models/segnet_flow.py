@@ -1,5 +1,9 @@
 """SegNet-flow: weakly supervised segmentation of videos by label propagation (section 5.2, Figure 7)."""
 
+from typing import Any
+
+from nnlite.typing import Array, Backprop, Options
+
 from .ae_convlstm_flow import AEConvLSTMFlow
 from .label_propagation import LabelPropagation
 from .parts import ModuleGraph
@@ -36,23 +40,23 @@ class SegNetFlow(ModuleGraph):
 
     def __init__(
         self,
-        height=180,
-        width=240,
-        n_channels=3,
-        n_classes=11,
-        n_features=64,
-        kernel=7,
-        merge_kernel=3,
-        video=None,
-        evidence=False,
-        offset=0.0,
-    ):
+        height: int = 180,
+        width: int = 240,
+        n_channels: int = 3,
+        n_classes: int = 11,
+        n_features: int = 64,
+        kernel: int = 7,
+        merge_kernel: int = 3,
+        video: Options | None = None,
+        evidence: bool = False,
+        offset: float = 0.0,
+    ) -> None:
         super().__init__()
         if not 0 <= offset <= 1:
             raise ValueError(f"{self.name}: offset must be from 0 to 1, got {offset!r}")
         self.offset = offset
-        video = {"output": "linear"} | (video or {})
-        self.video = AEConvLSTMFlow(height, width, n_channels, flow_output=True, **video)
+        options: Options = {"output": "linear"} | (video or {})
+        self.video = AEConvLSTMFlow(height, width, n_channels, flow_output=True, **options)
         self.segnet = SegNet(height, width, n_channels, n_classes, n_features, kernel)
         self.propagation = LabelPropagation(n_classes, height, width, merge_kernel, evidence, n_channels)
         self.modules = [module for _, module in self.children()]
@@ -74,26 +78,26 @@ class SegNetFlow(ModuleGraph):
         return grad_input
 
     @property
-    def scores(self):
+    def scores(self) -> Array:
         """The propagated scores s of the last forward pass, (T, N, n_classes, H, W)."""
         return self.output[0]
 
     @property
-    def basic_scores(self):
+    def basic_scores(self) -> Array:
         """SegNet's own scores b of each frame, (T, N, n_classes, H, W)."""
         return self.segnet.output
 
     @property
-    def predicted(self):
+    def predicted(self) -> Array:
         """The predicted next frames, (T, N, n_channels, H, W)."""
         return self.output[1]
 
     @property
-    def flow(self):
+    def flow(self) -> Array:
         """The motion (u, v) from frame t to t + 1 in input pixels, (T, N, 2, H, W)."""
         return self.video.flow
 
-    def backpropagate(self, input, grad_output, backprop):
+    def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
         """Take the gradient to the input; `backprop(module, its input, its grad_output)` does one part."""
         if self.output is None:
             raise RuntimeError(f"{self.name}: call forward before backward")
@@ -107,7 +111,7 @@ class SegNetFlow(ModuleGraph):
             self.grad_input += g
         return self.grad_input
 
-    def propagate(self, frames, flow):
+    def propagate(self, frames: Array, flow: Array) -> Array:
         """Return the scores s of the frames of the last forward pass with another flow in grid units."""
         return self.propagation.update_output(self._propagated(frames, self.basic_scores, flow))
 

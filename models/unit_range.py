@@ -1,6 +1,9 @@
 """Predictors that learned from shifted frames, for frames as everybody has them: values from 0 to 1."""
 
+from typing import Any
+
 import nnlite as nn
+from nnlite.typing import Array, Number
 
 
 class UnitRange(nn.Sequential):
@@ -13,7 +16,7 @@ class UnitRange(nn.Sequential):
     Source: 0 stands for middle grey where models of real video learn; their output is linear.
     """
 
-    def __init__(self, model, offset):
+    def __init__(self, model: Any, offset: Number) -> None:
         added = [nn.AddConstant(-offset), nn.AddConstant(offset), nn.Clamp(0, 1)]
         first, *rest = (module.type(model.dtype, model.device) for module in added)
         super().__init__(first, model, *rest)
@@ -31,6 +34,6 @@ class UnitRange(nn.Sequential):
         return super().update_output(input)
 
     @property
-    def flow(self):
+    def flow(self) -> Array:
         """The motion (u, v) of the last forward pass, (T, N, 2, H, W), of a predictor that has one."""
         return self.model.flow

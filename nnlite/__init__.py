@@ -1,4 +1,7 @@
-"""nnlite: a small layer-based framework, every gradient written by hand. `import nnlite as nn`."""
+"""nnlite: a small layer-based framework, every gradient written by hand. `import nnlite as nn`.
+
+The examples in docstrings assume that, and `import numpy as np`.
+"""
 
 from pathlib import Path as _Path
 

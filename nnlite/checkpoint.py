@@ -152,6 +152,17 @@ def load_parameters(model: Module, checkpoint: Checkpoint) -> None:
     """Copy the parameters and buffers of a `Checkpoint` into `model`, converted to its dtype and device.
 
     ValueError, before anything is copied, when a path is missing, unexpected or of another shape.
+
+        >>> import os, tempfile
+        >>> from nnlite import checkpoint
+        >>> one, another = nn.Linear(3, 2), nn.Linear(3, 2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "one.h5")
+        ...     checkpoint.save(path, one, position={"step": 120})
+        ...     saved = checkpoint.load(path)
+        >>> checkpoint.load_parameters(another, saved)
+        >>> bool((one.weight == another.weight).all()), saved.position
+        (True, {'step': 120})
     """
     targets = {path: weight for path, weight, _ in model.named_parameters()}
     targets |= dict(model.named_buffers())

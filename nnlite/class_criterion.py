@@ -6,6 +6,7 @@ from . import backend
 from .criterion import Criterion, number
 from .layers.activation import LogSoftMax
 from .ops import cross_entropy
+from .typing import Array
 
 
 class ClassNLLCriterion(Criterion):
@@ -22,7 +23,9 @@ class ClassNLLCriterion(Criterion):
 
     image_dims = 0
 
-    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+    def __init__(
+        self, weights: Array | None = None, size_average: bool = True, ignore_index: int = -1
+    ) -> None:
         super().__init__()
         self.weights = None if weights is None else backend.as_numpy(weights)
         self.size_average, self.ignore_index = size_average, ignore_index
@@ -109,9 +112,17 @@ class CrossEntropyCriterion(ClassNLLCriterion):
     Backward: grad_input = g - p Σₖ gₖ, g the gradient of the NLL with respect to log p.
     Errors: as in `ClassNLLCriterion`.
     Source: nn.CrossEntropyCriterion.
+
+        >>> loss = nn.CrossEntropyCriterion()
+        >>> round(loss.forward(np.float32([[0, 0]]), np.array([1])), 4)  # log 2
+        0.6931
+        >>> loss.backward(np.float32([[0, 0]]), np.array([1])).tolist()
+        [[0.5, -0.5]]
     """
 
-    def __init__(self, weights=None, size_average=True, ignore_index=-1):
+    def __init__(
+        self, weights: Array | None = None, size_average: bool = True, ignore_index: int = -1
+    ) -> None:
         super().__init__(weights, size_average, ignore_index)
         self.log_soft_max = LogSoftMax()
 

@@ -94,6 +94,16 @@ class Sequential(Container):
     Forward: x₀ = input, xₖ = fₖ(xₖ₋₁), output = x_K.
     Backward: g_K = grad_output, gₖ₋₁ = (∂fₖ/∂xₖ₋₁)ᵀ gₖ, grad_input = g₀.
     Source: nn.Sequential.
+
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        >>> print(net)
+        nn.Sequential {
+          [input -> (1) -> (2) -> output]
+          (1): nn.Linear(3 -> 2)
+          (2): nn.Tanh
+        }
+        >>> [(path, weight.shape) for path, weight, grad in net.named_parameters()]
+        [('0.weight', (2, 3)), ('0.bias', (2,))]
     """
 
     def update_output(self, input):
@@ -117,6 +127,8 @@ class Sequential(Container):
     def backward(self, input, grad_output, scale=1.0):
         for module, x in self._backwards(input):
             grad_output = module.backward(x, grad_output, scale)
+            if not self.keeps_results:
+                module.release()
         self.grad_input = grad_output
         return self.grad_input
 
@@ -181,7 +193,7 @@ class Concat(_Branches):
     Source: nn.Concat.
     """
 
-    def __init__(self, dimension, *modules):
+    def __init__(self, dimension: int, *modules: Module) -> None:
         super().__init__(*modules)
         self.dimension = dimension
 
@@ -217,6 +229,10 @@ class ConcatTable(_Branches):
     Backward: grad_input = Σₖ (∂fₖ/∂x)ᵀ gₖ, gₖ the k-th entry of grad_output; over tables entry by entry.
     Errors: ValueError unless grad_output has one entry per module.
     Source: nn.ConcatTable.
+
+        >>> both = nn.ConcatTable(nn.Identity(), nn.Square())
+        >>> [y.tolist() for y in both.forward(np.float32([1, 2, 3]))]
+        [[1.0, 2.0, 3.0], [1.0, 4.0, 9.0]]
     """
 
     def update_output(self, input):
@@ -262,9 +278,12 @@ class Bottle(Container):
     Forward and backward: those of the module on the folded arrays.
     Errors: ValueError unless the module's output has `n_output_dims` dimensions.
     Source: nn.Bottle.
+
+        >>> nn.Bottle(nn.Linear(3, 2)).forward(np.ones((4, 5, 3), np.float32)).shape
+        (4, 5, 2)
     """
 
-    def __init__(self, module, n_input_dims=2, n_output_dims=None):
+    def __init__(self, module: Module, n_input_dims: int = 2, n_output_dims: int | None = None) -> None:
         super().__init__(module)
         self.n_input_dims = n_input_dims
         self.n_output_dims = n_input_dims if n_output_dims is None else n_output_dims

@@ -103,6 +103,12 @@ class MSECriterion(ElementwiseCriterion):
     Backward: grad_input = 2 d / n.
     Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
     Source: nn.MSECriterion.
+
+        >>> loss = nn.MSECriterion()
+        >>> print(loss.forward(np.float32([1, 2]), np.float32([0, 0])))
+        2.5
+        >>> loss.backward(np.float32([1, 2]), np.float32([0, 0])).tolist()
+        [1.0, 2.0]
     """
 
     def update_output(self, input, target):

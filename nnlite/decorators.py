@@ -1,5 +1,7 @@
 """Decorators: modules around one other module."""
 
+from typing import Any
+
 from . import backend, table
 from .module import Module
 
@@ -14,7 +16,7 @@ class Decorator(Module):
 
     parameter_names = ()
 
-    def __init__(self, module):
+    def __init__(self, module: Module) -> None:
         super().__init__()
         if not isinstance(module, Module):
             raise TypeError(f"{self.name} takes a module, got {type(module).__name__}")
@@ -49,7 +51,7 @@ class Serial(Decorator):
     Source: nn.Serial (dpnn).
     """
 
-    def __init__(self, module, tensortype=None):
+    def __init__(self, module: Module, tensortype: Any = None) -> None:
         super().__init__(module)
 
 
@@ -62,7 +64,9 @@ class DontCast(Decorator):
     Source: nn.DontCast.
     """
 
-    def __init__(self, module, castin=False, castout=None, module_type=None):
+    def __init__(
+        self, module: Module, castin: bool = False, castout: Any = None, module_type: Any = None
+    ) -> None:
         super().__init__(module)
 
 
@@ -73,9 +77,14 @@ class NaN(Decorator):
     Errors: ValueError for NaN in the output, saying whether it was in the input or in a parameter before, in
     grad_input or in the gradient of a parameter.
     Source: nn.NaN (dpnn).
+
+        >>> nn.NaN(nn.Sqrt()).forward(np.float32([np.nan]))
+        Traceback (most recent call last):
+            ...
+        ValueError: nn.NaN @ nn.Sqrt: NaN in input
     """
 
-    def __init__(self, module, id=None):
+    def __init__(self, module: Module, id: Any = None) -> None:
         super().__init__(module)
         self.id = id
 
@@ -116,11 +125,17 @@ class MaskZero(Decorator):
     rows, so that a layer's bias learns from rows that were masked; `published` does the same.)
     Errors: ValueError when the first array has another number of dimensions.
     Source: nn.MaskZero (rnn).
+
+        >>> net = nn.MaskZero(nn.AddConstant(1), 1)
+        >>> net.forward(np.float32([[1, 2], [0, 0]])).tolist()
+        [[2.0, 3.0], [0.0, 0.0]]
     """
 
     state_names = (*Module.state_names, "zero_mask")
 
-    def __init__(self, module, n_input_dim, silent=False, *, published=False):
+    def __init__(
+        self, module: Module, n_input_dim: int, silent: bool = False, *, published: bool = False
+    ) -> None:
         super().__init__(module)
         self.check_counts(n_input_dim=n_input_dim)
         self.n_input_dim, self.published = n_input_dim, published
@@ -129,8 +144,8 @@ class MaskZero(Decorator):
     def update_output(self, input):
         first = table.leaves(input)[0]
         self.check_array(first, ndim=(self.n_input_dim, self.n_input_dim + 1))
-        rows = first.reshape(1 if first.ndim == self.n_input_dim else len(first), -1)
-        self.zero_mask = ~rows.any(axis=1)
+        rows = first[None] if first.ndim == self.n_input_dim else first
+        self.zero_mask = ~rows.any(axis=tuple(range(1, rows.ndim)))
         self.output = self._masked(self.module.update_output(input))
         return self.output
 
@@ -148,7 +163,7 @@ class MaskZero(Decorator):
             raise RuntimeError(f"{self.name}: call forward before backward")
 
         def masked(leaf):
-            rows = leaf.reshape(len(self.zero_mask), -1)
+            rows = leaf.reshape(len(self.zero_mask), leaf.size // max(len(self.zero_mask), 1))
             return self.xp.where(self.zero_mask[:, None], leaf.dtype.type(0), rows).reshape(leaf.shape)
 
         return table.map(masked, x)

@@ -6,6 +6,7 @@ from . import backend
 from .criterion import Criterion, ElementwiseCriterion, MSECriterion, number
 from .layers.activation import sigmoid
 from .margin_criterion import check_labels, check_range
+from .typing import Array, Number
 
 
 class WeightedMSECriterion(MSECriterion):
@@ -20,7 +21,7 @@ class WeightedMSECriterion(MSECriterion):
     Source: nn.WeightedMSECriterion.
     """
 
-    def __init__(self, weight, size_average=True):
+    def __init__(self, weight: Array, size_average: bool = True) -> None:
         super().__init__(size_average)
         self.weight = backend.as_numpy(weight).copy()
 
@@ -68,9 +69,12 @@ class MarginCriterion(ElementwiseCriterion):
     Backward: grad_inputᵢ = -tᵢ / n where xᵢ tᵢ < margin, else 0.
     Errors: TypeError, ValueError when input and target differ in dtype, device or shape.
     Source: nn.MarginCriterion.
+
+        >>> print(nn.MarginCriterion().forward(np.float32([0.5, 2]), np.float32([1, 1])))
+        0.25
     """
 
-    def __init__(self, margin=1.0, size_average=True):
+    def __init__(self, margin: Number = 1.0, size_average: bool = True) -> None:
         super().__init__(size_average)
         self.margin = margin
 
@@ -121,7 +125,7 @@ class MultiLabelSoftMarginCriterion(ElementwiseCriterion):
     Source: nn.MultiLabelSoftMarginCriterion.
     """
 
-    def __init__(self, weights=None, size_average=True):
+    def __init__(self, weights: Array | None = None, size_average: bool = True) -> None:
         super().__init__(size_average)
         self.weights = None if weights is None else backend.as_numpy(weights)
         if self.weights is not None and self.weights.ndim != 1:
@@ -191,7 +195,7 @@ class ClassSimplexCriterion(MSECriterion):
     Source: nn.ClassSimplexCriterion, whose labels count from 1; Mroueh et al. 2012, arXiv:1209.1360.
     """
 
-    def __init__(self, n_classes, size_average=True):
+    def __init__(self, n_classes: int, size_average: bool = True) -> None:
         super().__init__(size_average)
         if n_classes != int(n_classes) or n_classes < 2:
             raise ValueError(f"{self.name}: n_classes must be an integer >= 2, got {n_classes}")
@@ -212,12 +216,12 @@ class ClassSimplexCriterion(MSECriterion):
         corners = backend.asarray(self.simplex, input.dtype, backend.device_of(input))
         return input - corners[target].reshape(input.shape)
 
-    def get_predictions(self, input):
+    def get_predictions(self, input: Array) -> Array:
         """Return the products of the inputs with all corners, (N, K)."""
         x = input.reshape(-1, self.n_classes)
         return x @ backend.asarray(self.simplex, input.dtype, backend.device_of(input)).T
 
-    def get_top_prediction(self, input):
+    def get_top_prediction(self, input: Array) -> Array:
         """Return the label of the nearest corner, (N,)."""
         return backend.get_array_module(input).argmax(self.get_predictions(input), 1)
 

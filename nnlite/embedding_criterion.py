@@ -7,6 +7,7 @@ from .criterion import Criterion, number
 from .layers.activation import sigmoid
 from .layers.pairs import cosine, random_sign
 from .margin_criterion import check_two
+from .typing import Number
 
 
 class HingeEmbeddingCriterion(Criterion):
@@ -20,7 +21,7 @@ class HingeEmbeddingCriterion(Criterion):
     Source: nn.HingeEmbeddingCriterion.
     """
 
-    def __init__(self, margin=1.0, size_average=True):
+    def __init__(self, margin: Number = 1.0, size_average: bool = True) -> None:
         super().__init__()
         self.margin, self.size_average = margin, size_average
 
@@ -56,7 +57,7 @@ class L1HingeEmbeddingCriterion(Criterion):
     Source: nn.L1HingeEmbeddingCriterion.
     """
 
-    def __init__(self, margin=1.0):
+    def __init__(self, margin: Number = 1.0) -> None:
         super().__init__()
         self.margin = margin
 
@@ -94,9 +95,13 @@ class CosineEmbeddingCriterion(Criterion):
     Errors: TypeError, ValueError when the two inputs are unlike, for labels other than 1 and -1, or
     another number of them.
     Source: nn.CosineEmbeddingCriterion.
+
+        >>> loss, pair = nn.CosineEmbeddingCriterion(), [np.float32([1, 0]), np.float32([1, 0])]
+        >>> [round(loss.forward(pair, similar), 4) for similar in (1, -1)]
+        [0.0, 1.0]
     """
 
-    def __init__(self, margin=0.0, size_average=True):
+    def __init__(self, margin: Number = 0.0, size_average: bool = True) -> None:
         super().__init__()
         self.margin, self.size_average = margin, size_average
 
@@ -139,7 +144,7 @@ class DistanceRatioCriterion(Criterion):
     Source: nn.DistanceRatioCriterion.
     """
 
-    def __init__(self, size_average=True):
+    def __init__(self, size_average: bool = True) -> None:
         super().__init__()
         self.size_average = size_average
 

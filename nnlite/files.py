@@ -100,7 +100,8 @@ def write_arrays(path, arrays):
     """Write {name: array} to a .npz file."""
     image = io.BytesIO()
     np.savez(image, **arrays)
-    write_bytes(path, image.getbuffer())
+    with image.getbuffer() as content:  # an error would keep the view, which Python 3.14 warns of
+        write_bytes(path, content)
 
 
 def append_text(path, text):

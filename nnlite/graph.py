@@ -7,6 +7,7 @@ net = nn.gModule([x], [nn.Node(nn.CAddTable(), h, nn.Node(nn.Linear(3, 2), x))])
 
 import functools
 import operator
+from collections.abc import Sequence
 
 from . import table
 from .exclusive import exclusive
@@ -22,14 +23,14 @@ class Node:
     Without sources it is an input of the graph.
     """
 
-    def __init__(self, module=None, *sources, entry=None):
+    def __init__(self, module: Module | None = None, *sources: "Node", entry: int | None = None) -> None:
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"nn.Node takes a module first, got {type(module).__name__}")
         if module is not None and not sources:
             raise ValueError(f"nn.Node: {module!r} reads nothing; nn.Node() is an input, to be given to it")
         self.module, self.sources, self.entry = module, list(sources), entry
 
-    def split(self, count):
+    def split(self, count: int) -> list["Node"]:
         """Return nodes for the `count` entries of the table that this node computes."""
         return [Node(None, self, entry=k) for k in range(count)]
 
@@ -43,12 +44,19 @@ class gModule(Module):
     sends (∂f/∂zₖ)ᵀ ḡ to the k-th that it reads. An input that nothing reads gets zeros.
     Errors: ValueError for an output that reads an unlisted input and for a module at two nodes.
     Source: nn.gModule (nngraph). `modules` are in the order in which they run.
+
+        >>> x = nn.Node()
+        >>> sum_and_square = nn.gModule([x], [nn.Node(nn.CAddTable(), x, nn.Node(nn.Square(), x))])
+        >>> sum_and_square.forward(np.float32([1, 2, 3])).tolist()
+        [2.0, 6.0, 12.0]
+        >>> sum_and_square.backward(np.float32([1, 2, 3]), np.float32([1, 1, 1])).tolist()
+        [3.0, 5.0, 7.0]
     """
 
     parameter_names = ()
     state_names = ("output", "grad_input", "_values", "_grads")
 
-    def __init__(self, inputs, outputs):
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:
         super().__init__()
         nodes = _sorted(outputs)
         self._check(inputs, outputs, nodes)

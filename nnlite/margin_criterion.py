@@ -4,6 +4,7 @@ import numpy as np
 
 from . import backend
 from .criterion import Criterion, number
+from .typing import Array, Number
 
 
 class MultiMarginCriterion(Criterion):
@@ -17,9 +18,14 @@ class MultiMarginCriterion(Criterion):
     Errors: ValueError for a p other than 1 and 2, another number of weights, or a label that is not in
     0..K-1.
     Source: nn.MultiMarginCriterion, whose labels count from 1.
+
+        >>> print(nn.MultiMarginCriterion().forward(np.float32([[1, 0.5]]), np.array([0])))
+        0.25
     """
 
-    def __init__(self, p=1, weights=None, margin=1.0, size_average=True):
+    def __init__(
+        self, p: Number = 1, weights: Array | None = None, margin: Number = 1.0, size_average: bool = True
+    ) -> None:
         super().__init__()
         if p not in (1, 2):
             raise ValueError(f"{self.name}: p must be 1 or 2, got {p}")
@@ -72,7 +78,7 @@ class MultiLabelMarginCriterion(Criterion):
     Source: nn.MultiLabelMarginCriterion, whose labels count from 1 and end with 0.
     """
 
-    def __init__(self, size_average=True):
+    def __init__(self, size_average: bool = True) -> None:
         super().__init__()
         self.size_average = size_average
 
@@ -120,7 +126,7 @@ class MarginRankingCriterion(Criterion):
     Source: nn.MarginRankingCriterion.
     """
 
-    def __init__(self, margin=1.0, size_average=True):
+    def __init__(self, margin: Number = 1.0, size_average: bool = True) -> None:
         super().__init__()
         self.margin, self.size_average = margin, size_average
 

@@ -14,6 +14,12 @@ def evaluating(model: _M) -> Iterator[_M]:
     """Return a context in which `model` is in evaluation mode.
 
     Recurrent modules whose mode changes forget, on entering and on leaving, as with `evaluate()`.
+
+        >>> net = nn.Dropout(0.5)
+        >>> with nn.evaluating(net):
+        ...     y = net.forward(np.ones(3, np.float32))
+        >>> y.tolist(), net.train
+        ([1.0, 1.0, 1.0], True)
     """
     modes = [(module, module.train) for module in model.list_modules()]
     model.evaluate()

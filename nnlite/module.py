@@ -38,7 +38,21 @@ class Module:
     `backward` that begins while another thread is in one of the same module raises RuntimeError.
 
     Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
-    `device`.
+    `device`; and `keeps_results`, whether the modules inside keep their `output` and `grad_input` when
+    `backward` has no more use for them. Training on a GPU, where memory is short, does without.
+
+        >>> net = nn.Linear(2, 1)
+        >>> net.weight[...], net.bias[...] = [[3, 4]], 5
+        >>> x = np.float32([[1, 2]])
+        >>> net.forward(x).tolist()
+        [[16.0]]
+        >>> net.backward(x, np.float32([[10]])).tolist()
+        [[30.0, 40.0]]
+        >>> net.grad_weight.tolist(), net.grad_bias.tolist()
+        ([[10.0, 20.0]], [10.0])
+        >>> flat, flat_grad = net.get_parameters()
+        >>> flat.tolist(), flat_grad.tolist()
+        ([3.0, 4.0, 5.0], [10.0, 20.0, 10.0])
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("weight", "bias")
@@ -47,7 +61,12 @@ class Module:
     state_names: ClassVar[tuple[str, ...]] = ("output", "grad_input")
     mode_names: ClassVar[tuple[str, ...]] = ("train",)
     penalises = False
+    keeps_results = True
     value: Any  # only where `penalises`
+    weight: Any  # these four where `add_parameter` has made them, None without bias
+    bias: Any
+    grad_weight: Any
+    grad_bias: Any
 
     def __init__(self) -> None:
         self.dtype: np.dtype[Any] = np.dtype(np.float32)
@@ -205,6 +224,11 @@ class Module:
             for name in module.state_names:
                 setattr(module, name, None)
         return self
+
+    def release(self) -> None:
+        """Drop `output` and `grad_input`, here and in every module below."""
+        for module in self.list_modules():
+            module.output = module.grad_input = None
 
     def training(self) -> None:
         """Switch to training mode, here and in every module below."""

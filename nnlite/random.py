@@ -13,7 +13,14 @@ from .typing import Array
 
 
 class Generator:
-    """Torch7's MT19937 stream with its uniform, normal, Bernoulli and permutation draws."""
+    """Torch7's MT19937 stream with its uniform, normal, Bernoulli and permutation draws.
+
+    >>> nn.manual_seed(1)
+    >>> first = nn.Linear(3, 2)
+    >>> nn.manual_seed(1)
+    >>> bool((first.weight == nn.Linear(3, 2).weight).all())
+    True
+    """
 
     def __init__(self, seed: int = 5489) -> None:
         self.manual_seed(seed)

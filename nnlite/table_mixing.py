@@ -1,7 +1,10 @@
 """Modules that choose or mix between the arrays of a table."""
 
+from typing import Any
+
 from .layers.axes import at
 from .module import Module
+from .typing import Array
 
 
 class CMaxTable(Module):
@@ -12,13 +15,16 @@ class CMaxTable(Module):
     Backward: grad_inputₖ = g where xₖ is the maximum, of equal ones the first; 0 elsewhere.
     Errors: TypeError when the input is no table; ValueError when it is empty or the shapes differ.
     Source: nn.CMaxTable.
+
+        >>> nn.CMaxTable().forward([np.float32([1, 20]), np.float32([10, 2])]).tolist()
+        [10.0, 20.0]
     """
 
     state_names = (*Module.state_names, "winner")
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.winner = None
+        self.winner: Any = None
 
     def update_output(self, input):
         self.check_table(input)
@@ -39,7 +45,7 @@ class CMaxTable(Module):
         self.grad_input = [self.xp.where(self.winner == k, grad_output, zero) for k in range(len(input))]
         return self.grad_input
 
-    def is_better(self, x, best):
+    def is_better(self, x: Array, best: Array) -> Array:
         """Return where `x` wins over the best of the arrays before."""
         return x > best
 
@@ -72,7 +78,7 @@ class MixtureTable(Module):
     Source: nn.MixtureTable.
     """
 
-    def __init__(self, dim=None):
+    def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
 
@@ -84,8 +90,8 @@ class MixtureTable(Module):
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
         weights, experts = self._parts(input)
-        lead = weights.ndim - 1
-        sums = [(grad_output * expert).reshape(*expert.shape[:lead], -1).sum(axis=-1) for expert in experts]
+        own = tuple(range(weights.ndim - 1, experts[0].ndim))
+        sums = [(grad_output * expert).sum(axis=own) for expert in experts]
         grads = [self._spread(weights, k, expert) * grad_output for k, expert in enumerate(experts)]
         if not isinstance(input[1], list | tuple):
             grads = self.xp.stack(grads, axis=self._axis(weights))

@@ -11,6 +11,9 @@ class ReverseTable(Module):
     Backward: grad_inputₖ = g_(K-1-k).
     Errors: TypeError when the input is no table, ValueError for a grad_output of another length.
     Source: nn.ReverseTable (dpnn).
+
+        >>> [x.tolist() for x in nn.ReverseTable().forward([np.float32([1]), np.float32([2])])]
+        [[2.0], [1.0]]
     """
 
     def update_output(self, input):

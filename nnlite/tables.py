@@ -17,9 +17,12 @@ class JoinTable(Module):
     Backward: grad_inputₖ = the part of g that belongs to xₖ (a view of g).
     Errors: ValueError for entries that do not fit together.
     Source: nn.JoinTable.
+
+        >>> nn.JoinTable(0).forward([np.float32([1, 2]), np.float32([3])]).tolist()
+        [1.0, 2.0, 3.0]
     """
 
-    def __init__(self, dimension, n_input_dims=None):
+    def __init__(self, dimension: int, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
 
@@ -53,7 +56,7 @@ class SplitTable(Module):
     Source: nn.SplitTable.
     """
 
-    def __init__(self, dimension, n_input_dims=None):
+    def __init__(self, dimension: int, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
 
@@ -68,7 +71,8 @@ class SplitTable(Module):
         self.check_table(grad_output, "grad_output", size=input.shape[axis])
         for k, g in enumerate(grad_output):
             self.check_array(g, f"grad_output[{k}]", shape=input.shape[:axis] + input.shape[axis + 1 :])
-        self.grad_input = self.xp.stack(grad_output, axis=axis)
+        stack, zeros = self.xp.stack, self.xp.zeros_like
+        self.grad_input = stack(grad_output, axis=axis) if grad_output else zeros(input)
         return self.grad_input
 
 
@@ -82,7 +86,7 @@ class SelectTable(Module):
     Source: nn.SelectTable.
     """
 
-    def __init__(self, index):
+    def __init__(self, index: int) -> None:
         super().__init__()
         self.index = index
 
@@ -112,7 +116,7 @@ class NarrowTable(Module):
     Source: nn.NarrowTable.
     """
 
-    def __init__(self, offset, length=1):
+    def __init__(self, offset: int, length: int = 1) -> None:
         super().__init__()
         self.offset, self.length = offset, length
         if offset < 0 or length < 1:
@@ -191,6 +195,9 @@ class CAddTable(_Elementwise):
     Backward: grad_inputₖ = g (every entry is g itself).
     Errors: ValueError when the shapes differ.
     Source: nn.CAddTable.
+
+        >>> nn.CAddTable().forward([np.float32([1, 2]), np.float32([10, 20])]).tolist()
+        [11.0, 22.0]
     """
 
     def combine(self, *x):

@@ -241,6 +241,13 @@ def trace(model: Module, arrays: bool | Callable[[Call], bool] = False) -> Trace
     The model's modules are those that it has when the context is entered. Copies that recurrent modules make
     for their time steps are named after their originals. Traces may be nested.
     Errors: TypeError unless `model` is a module; RuntimeError when an open trace is entered again.
+
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        >>> x = np.ones((1, 3), np.float32)
+        >>> with nn.trace(net) as t:
+        ...     y = net.forward(x)
+        >>> [(call.path, call.kind, call.output.shape) for call in t.calls]
+        [('', 'Sequential', (1, 2)), ('0', 'Linear', (1, 2)), ('1', 'Tanh', (1, 2))]
     """
     return Trace(model, arrays)
 

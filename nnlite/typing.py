@@ -16,6 +16,8 @@ Value: TypeAlias = Array | list[Any] | tuple[Any, ...]
 Number: TypeAlias = float
 #: Given the parameters, returns loss and gradient.
 Feval: TypeAlias = Callable[[Array], tuple[Any, Array]]
+#: Does one module of a graph: given it, its input and its grad_output, returns its grad_input.
+Backprop: TypeAlias = Callable[[Any, Any, Any], Any]
 #: Options or state of an optimiser.
 Options: TypeAlias = dict[str, Any]
 File: TypeAlias = str | os.PathLike[str]

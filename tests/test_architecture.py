@@ -21,6 +21,7 @@ BELOW["train.warping"] = BELOW["train.inspect"]
 BELOW["train.moving_mnist"] = BELOW["train.inspect"] | {"train.inspect"}
 BELOW["train.real_video"] = BELOW["train.camvid"] = BELOW["train.moving_mnist"]
 BELOW["train.ablations"] = BELOW["train.moving_mnist"] | {"train.moving_mnist"}
+BELOW["train.video_ablations"] = BELOW["train.real_video"] | {"train.real_video"}
 BELOW["train"] = set(BELOW)
 BELOW["benchmarks"] = set(BELOW)
 BELOW["examples"] = {"nnlite", "models", "data"}

@@ -189,6 +189,14 @@ def test_names_in_docstrings_exist():
     ]
 
 
+def test_links_of_the_reference_are_followed(tmp_path):
+    broken_links = runpy.run_path(str(ROOT / "docs" / "api.py"))["broken_links"]
+    page = '<a class="x" href="b.html#Linear">right</a> <a href="#here" id="here"> <a href="https://x.org">'
+    (tmp_path / "a.html").write_text(page + '<a href="b.html#Linera"> <a href="c.html">')
+    (tmp_path / "b.html").write_text('<p id="Linear">')
+    assert broken_links(tmp_path) == ["a.html: b.html#Linera", "a.html: c.html"]
+
+
 def test_docstrings_become_html_line_by_line():
     as_html = runpy.run_path(str(ROOT / "docs" / "api.py"))["as_html"]
     text = as_html("One.\n\nShapes: input (N,)\nor <N>.\nForward:\n    y = `x`.\n")

@@ -1,5 +1,6 @@
 """The scripts of examples/ run and do what they say. (open_a_torch7_model.py has a file of its own.)"""
 
+import importlib.util
 import re
 import runpy
 import sys
@@ -13,7 +14,6 @@ from nnlite import models
 from nnlite.data import moving_mnist
 from nnlite.data.drawn_digits import draw_digits
 from nnlite.data.video import video_info
-from nnlite.gradcheck import worst
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,20 +88,38 @@ def test_predictions_go_on_from_the_memory(monkeypatch):
     assert np.abs(middle - 255 * whole[:, 0, 0]).max() < 0.6
 
 
-def test_the_notebook_runs(monkeypatch):
-    names = run(monkeypatch, "tutorial_notebook.py")
-    names["plt"].close()
-    assert worst(names["right"]).error < 1e-6 < worst(names["wrong"]).error
-    assert np.mean(names["losses"][-20:]) < 0.2 * np.mean(names["losses"][:5])
-    black, arriving = names["frames"][-1, :, 0] == 0, names["frames"][-1, :, 0] == 1
-    assert names["predicted"][arriving].mean() > 0.5 > 0.1 > names["predicted"][black].mean()
-    assert names["rows"].shape == (4 * 64, 3 * 64, 3)
+#: What holds after the last cell.
+NOTEBOOK_CHECKS = """
+from nnlite.gradcheck import worst
+plt.close()
+assert worst(right).error < 1e-6 < worst(wrong).error
+assert np.mean(losses[-20:]) < 0.2 * np.mean(losses[:5])
+black, arriving = frames[-1, :, 0] == 0, frames[-1, :, 0] == 1
+assert predicted[arriving].mean() > 0.5 > 0.1 > predicted[black].mean()
+assert rows.shape == (4 * 64, 3 * 64, 3)
+"""
+#: Whether the extra `docs` is installed.
+AS_NOTEBOOK = all(map(importlib.util.find_spec, ("ipykernel", "ipywidgets", "jupytext", "nbclient")))
 
 
-def test_the_notebook_is_one():
-    jupytext = pytest.importorskip("jupytext", reason="the extra `docs` is not installed")
-    cells = jupytext.read(ROOT / "examples" / "tutorial_notebook.py").cells
-    assert [cell.cell_type for cell in cells[:2]] == ["markdown", "code"] and len(cells) > 12
-    for cell in cells:
-        if cell.cell_type == "code":
-            compile(cell.source, "a cell", "exec")
+@pytest.mark.skipif(AS_NOTEBOOK, reason="it runs as a notebook")
+def test_the_notebook_runs_as_a_script(monkeypatch):
+    exec(NOTEBOOK_CHECKS, run(monkeypatch, "tutorial_notebook.py"))
+
+
+@pytest.mark.skipif(not AS_NOTEBOOK, reason="the extra `docs` is not installed")
+def test_the_notebook_runs():
+    """In a kernel: tables of the checks with the worst entry marked, a bar, figure and pictures inline."""
+    import jupytext
+    import nbclient
+    import nbformat
+
+    notebook = jupytext.read(ROOT / "examples" / "tutorial_notebook.py")
+    notebook.cells.append(nbformat.v4.new_code_cell(NOTEBOOK_CHECKS))
+    resources = {"metadata": {"path": str(ROOT)}}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    shown = [one["data"] for cell in notebook.cells for one in cell.get("outputs", []) if "data" in one]
+    tables = [data["text/html"] for data in shown if "text/html" in data]
+    assert len(tables) == 3 and "worst" in tables[0] and "background: #ffd2cc" in tables[1]
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
+    assert sum("image/png" in data for data in shown) == 2

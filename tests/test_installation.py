@@ -117,7 +117,15 @@ def test_commands_from_anywhere(wheel, elsewhere):
     command = str(wheel.parent / "nnlite")
     run(command, "moving-mnist", "--resume", "one", "--sequences", "16", cwd=elsewhere)
     listed = run(command, "--help", cwd=elsewhere)
-    for name in ("ablations", "camvid", "inspect", "moving-mnist", "real-video", "warping"):
+    for name in (
+        "ablations",
+        "camvid",
+        "inspect",
+        "moving-mnist",
+        "real-video",
+        "video-ablations",
+        "warping",
+    ):
         assert f"\n  {name} " in listed
     assert run(command, "runs", ".", cwd=elsewhere).count("finished") == 1
     assert run(command, "--version", cwd=elsewhere) == f"nnlite {nnlite.__version__}\n"

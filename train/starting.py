@@ -3,13 +3,16 @@
 Every `__main__` calls `start` before it imports anything else, which then imports it again, to be run.
 """
 
+import _thread
 import importlib
 import signal
 import sys
+import threading
 
 
 def start(name):
     """Run main() of a module, named as Python runs it, and end the process with the status it returns."""
+    sys.unraisablehook = _once_more
     try:
         status = importlib.import_module(f"nnlite.{name.removeprefix('nnlite.')}").main()
     except KeyboardInterrupt:
@@ -23,3 +26,13 @@ def start(name):
 def main():
     """Run the command `nnlite`."""
     start("train.__main__")
+
+
+def _once_more(unraisable):
+    """Repeat a Ctrl-C that struck in a destructor, where Python prints it and goes on as if nothing was."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        later = threading.Timer(0.05, _thread.interrupt_main)
+        later.daemon = True
+        later.start()
+    else:
+        sys.__unraisablehook__(unraisable)

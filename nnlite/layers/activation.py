@@ -5,6 +5,7 @@ import numpy as np
 from ..backend import get_array_module
 from ..module import Module
 from ..ops import get_ops
+from ..typing import Number
 
 
 class Tanh(Module):
@@ -83,9 +84,15 @@ class ReLU(Module):
     Backward: grad_input = g where x > 0, else 0 (also at exactly 0).
     Errors: TypeError unless the input is an array of the module's dtype and device.
     Source: nn.ReLU.
+
+        >>> net = nn.ReLU()
+        >>> net.forward(np.float32([-1, 0, 2])).tolist()
+        [0.0, 0.0, 2.0]
+        >>> net.backward(np.float32([-1, 0, 2]), np.float32([10, 10, 10])).tolist()
+        [0.0, 0.0, 10.0]
     """
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace: bool = False) -> None:
         super().__init__()
 
     def update_output(self, input):
@@ -110,7 +117,7 @@ class HardTanh(Module):
     Source: nn.HardTanh.
     """
 
-    def __init__(self, min_val=-1.0, max_val=1.0):
+    def __init__(self, min_val: Number = -1.0, max_val: Number = 1.0) -> None:
         super().__init__()
         if not min_val < max_val:
             raise ValueError(f"{self.name}: min_val must be below max_val, got {min_val} and {max_val}")
@@ -131,7 +138,7 @@ class HardTanh(Module):
 class Clamp(HardTanh):
     """`HardTanh` whose bounds have no default. Source: nn.Clamp."""
 
-    def __init__(self, min_val, max_val):
+    def __init__(self, min_val: Number, max_val: Number) -> None:
         super().__init__(min_val, max_val)
 
 
@@ -190,7 +197,7 @@ class Sqrt(Module):
     Source: nn.Sqrt.
     """
 
-    def __init__(self, b=0, ip=False):
+    def __init__(self, b: Number = 0, ip: bool = False) -> None:
         super().__init__()
 
     def update_output(self, input):
@@ -212,22 +219,25 @@ class SoftMax(Module):
     Shapes: input (K,), (N, K), (K, H, W) or (N, K, H, W), output the same.
     Forward: y_k = e^(x_k) / Σ_j e^(x_j).
     Backward: grad_input_k = y_k (g_k - Σ_j g_j y_j).
-    Errors: ValueError when the input has more than 4 dimensions or none.
+    Errors: ValueError when the input has more than 4 dimensions or none, or no class.
     Source: nn.SoftMax.
+
+        >>> nn.SoftMax().forward(np.float32([[0, 0], [np.log(3), 0]])).round(4).tolist()
+        [[0.5, 0.5], [0.75, 0.25]]
     """
 
     allowed_ndim: tuple[int, ...] = (1, 2, 3, 4)
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)
-        axis = class_axis(input)
+        axis = class_axis(self, input)
         shifted = self.xp.exp(input - input.max(axis, keepdims=True))
         self.output = shifted / shifted.sum(axis, keepdims=True)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        mean = (grad_output * self.output).sum(class_axis(input), keepdims=True)
+        mean = (grad_output * self.output).sum(class_axis(self, input), keepdims=True)
         self.grad_input = self.output * (grad_output - mean)
         return self.grad_input
 
@@ -244,7 +254,7 @@ class LogSoftMax(Module):
     Shapes: input (K,), (N, K), (K, H, W) or (N, K, H, W), output the same.
     Forward: y_k = x_k - log Σ_j e^(x_j).
     Backward: grad_input_k = g_k - e^(y_k) Σ_j g_j.
-    Errors: ValueError when the input has another number of dimensions.
+    Errors: ValueError when the input has another number of dimensions, or no class.
     Source: nn.LogSoftMax.
     """
 
@@ -252,7 +262,7 @@ class LogSoftMax(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=self.allowed_ndim)
-        axis = class_axis(input)
+        axis = class_axis(self, input)
         # Without its maximum no score overflows, and the largest term of the sum is 1.
         shifted = input - input.max(axis, keepdims=True)
         self.output = shifted - self.xp.log(self.xp.exp(shifted).sum(axis, keepdims=True))
@@ -260,7 +270,7 @@ class LogSoftMax(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        total = grad_output.sum(class_axis(input), keepdims=True)
+        total = grad_output.sum(class_axis(self, input), keepdims=True)
         self.grad_input = grad_output - self.xp.exp(self.output) * total
         return self.grad_input
 
@@ -280,6 +290,9 @@ def sigmoid(x):
         return 1 / (1 + get_array_module(x).exp(-x))
 
 
-def class_axis(x):
+def class_axis(module, x):
     """Return the axis of the classes: the last of a vector or a batch of vectors, the channel of images."""
-    return -1 if x.ndim < 3 else -3
+    axis = -1 if x.ndim < 3 else -3
+    if not x.shape[axis]:
+        raise ValueError(f"{module.name}: input must have at least one class, got shape {x.shape}")
+    return axis

@@ -3,6 +3,7 @@
 import math
 
 from ..module import Module
+from ..typing import Number
 
 
 class Mul(Module):
@@ -15,7 +16,7 @@ class Mul(Module):
     Source: nn.Mul.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.add_parameter("weight", (1,))
         self.reset()
@@ -48,9 +49,14 @@ class CMul(Module):
     Backward: grad_input_i = w_i g_i; grad_weight_i += scale · g_i x_i, summed over all that w_i was used for.
     Errors: ValueError when the shapes do not fit.
     Source: nn.CMul.
+
+        >>> net = nn.CMul(3)
+        >>> net.weight[...] = [1, 2, 3]
+        >>> net.forward(np.float32([[10, 10, 10]])).tolist()
+        [[10.0, 20.0, 30.0]]
     """
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.add_parameter("weight", sizes)
         self.reset()
@@ -87,7 +93,7 @@ class CAdd(Module):
 
     parameter_names = ("bias",)
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.add_parameter("bias", sizes)
         self.reset()
@@ -123,7 +129,7 @@ class Add(Module):
 
     parameter_names = ("bias",)
 
-    def __init__(self, n, scalar=False):
+    def __init__(self, n: int, scalar: bool = False) -> None:
         super().__init__()
         self.scalar = scalar
         self.add_parameter("bias", (1 if scalar else n,))
@@ -170,7 +176,7 @@ class AddConstant(Module):
     Source: nn.AddConstant.
     """
 
-    def __init__(self, constant):
+    def __init__(self, constant: Number) -> None:
         super().__init__()
         self.constant = float(constant)
 
@@ -195,7 +201,7 @@ class MulConstant(Module):
     Source: nn.MulConstant.
     """
 
-    def __init__(self, constant):
+    def __init__(self, constant: Number) -> None:
         super().__init__()
         self.constant = float(constant)
 

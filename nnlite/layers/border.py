@@ -13,9 +13,14 @@ class SpatialReplicationPadding(Module):
     Backward: grad_input[r, s] = Σ of g over all places that (r, s) was copied to.
     Errors: ValueError when cropping leaves nothing.
     Source: nn.SpatialReplicationPadding.
+
+        >>> nn.SpatialReplicationPadding(1, 2, 0, 1).forward(np.float32([[[1, 2]]])).tolist()
+        [[[1.0, 1.0, 2.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0, 2.0]]]
     """
 
-    def __init__(self, pad_l, pad_r=None, pad_t=None, pad_b=None):
+    def __init__(
+        self, pad_l: int, pad_r: int | None = None, pad_t: int | None = None, pad_b: int | None = None
+    ) -> None:
         super().__init__()
         self.pad_l = pad_l
         self.pad_r = pad_l if pad_r is None else pad_r
@@ -43,7 +48,7 @@ class SpatialReplicationPadding(Module):
         self.grad_input = grad
         return self.grad_input
 
-    def source(self, place, size):
+    def source(self, place: int, size: int) -> int:
         """Return which of 0..size-1 is shown at a place inside or outside of it."""
         return min(max(place, 0), size - 1)
 

@@ -2,7 +2,7 @@
 
 import math
 
-from ..ops import convolution
+from ..ops import convolution, get_ops
 from .sliding_window import SlidingWindow, as_batch
 
 
@@ -38,14 +38,21 @@ class _Kernels(SlidingWindow):
     def _finish_output(self, y, input):
         """Add the bias to y (N, n_out, H', W') and store it as output, without N where input has none."""
         if self.bias is not None:
-            y += self.bias[:, None, None]
+
+            def add(images):
+                some = y[images]
+                some += self.bias[:, None, None]
+
+            get_ops(y).parallel_for(add, len(y))
         self.output = y.reshape(input.shape[:-3] + y.shape[1:])
         return self.output
 
     def _acc_grad_bias(self, grad_output, scale):
         """Add scale · Σ grad_output over images, rows and columns to the gradient of the bias, if any."""
         if self.bias is not None:
-            self.grad_bias += scale * as_batch(grad_output).sum(axis=(0, 2, 3))
+            g = as_batch(grad_output)
+            sums = get_ops(g).parallel_for(lambda images: g[images].sum(axis=(0, 2, 3)), len(g))
+            self.grad_bias += scale * sum(sums)
 
     def describe(self):
         window = self.describe_window(with_stride=self.stride != (1, 1))
@@ -69,9 +76,28 @@ class SpatialConvolution(_Kernels):
     Errors: ValueError unless n_in and n_out are integers of at least 1 and the input has n_in maps that are,
     padded, at least as large as the kernel.
     Source: nn.SpatialConvolution.
+
+        >>> mean = nn.SpatialConvolution(1, 1, 3, 3, 1, 1, 1, 1).no_bias()
+        >>> mean.weight.fill(1)
+        >>> mean.forward(np.ones((1, 3, 4), np.float32)).round().tolist()
+        [[[4.0, 6.0, 6.0, 4.0], [6.0, 9.0, 9.0, 6.0], [4.0, 6.0, 6.0, 4.0]]]
+        >>> nn.SpatialConvolution(1, 16, 7, 5).weight.shape
+        (16, 1, 5, 7)
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         padh = padw if padh is None else padh
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_out, n_in, kh, kw), algorithm)
 
@@ -99,7 +125,19 @@ class SpatialConvolution(_Kernels):
 class SpatialConvolutionNoBias(SpatialConvolution):
     """`SpatialConvolution` without a bias. Source: nn.SpatialConvolutionNoBias (extracunn)."""
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=None, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
         self.no_bias()
 
@@ -119,19 +157,19 @@ class SpatialDilatedConvolution(SpatialConvolution):
 
     def __init__(
         self,
-        n_in,
-        n_out,
-        kw,
-        kh,
-        dw=1,
-        dh=1,
-        padw=0,
-        padh=None,
-        dilationw=1,
-        dilationh=1,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int | None = None,
+        dilationw: int = 1,
+        dilationh: int = 1,
         *,
-        algorithm="auto",
-    ):
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, algorithm=algorithm)
         self.check_counts(dilationw=dilationw, dilationh=dilationh)
         self.dilationw, self.dilationh = dilationw, dilationh
@@ -186,9 +224,26 @@ class SpatialFullConvolution(_Kernels):
     Errors: ValueError unless n_in and n_out are integers of at least 1, adj is below the stride, the input
     has n_in maps and the output is not empty.
     Source: nn.SpatialFullConvolution (with a single array as input).
+
+        >>> nn.SpatialFullConvolution(8, 3, 4, 4, 2, 2, 1, 1).forward(np.ones((1, 8, 5, 6), np.float32)).shape
+        (1, 3, 10, 12)
     """
 
-    def __init__(self, n_in, n_out, kw, kh, dw=1, dh=1, padw=0, padh=0, adjw=0, adjh=0, *, algorithm="auto"):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kw: int,
+        kh: int,
+        dw: int = 1,
+        dh: int = 1,
+        padw: int = 0,
+        padh: int = 0,
+        adjw: int = 0,
+        adjh: int = 0,
+        *,
+        algorithm: str = "auto",
+    ) -> None:
         super().__init__(n_in, n_out, kw, kh, dw, dh, padw, padh, (n_in, n_out, kh, kw), algorithm)
         if not (0 <= adjw < dw and 0 <= adjh < dh):
             raise ValueError(

@@ -1,6 +1,7 @@
 """Layers that add, drop or lengthen dimensions, or take a part of one. Dimensions and places are 0-based."""
 
 from ..module import Module
+from ..typing import Number
 from .axes import at, axis_of
 
 
@@ -16,7 +17,7 @@ class Replicate(Module):
     Source: nn.Replicate.
     """
 
-    def __init__(self, nf, dim=0, ndim=None):
+    def __init__(self, nf: int, dim: int = 0, ndim: int | None = None) -> None:
         super().__init__()
         self.check_counts(nf=nf)
         if dim < 0:
@@ -54,7 +55,7 @@ class Squeeze(Module):
     Source: nn.Squeeze.
     """
 
-    def __init__(self, dim=None, num_input_dims=None):
+    def __init__(self, dim: int | None = None, num_input_dims: int | None = None) -> None:
         super().__init__()
         if dim is not None and dim < 0:
             raise ValueError(f"{self.name}: dim must be at least 0, got {dim}")
@@ -81,7 +82,7 @@ class Squeeze(Module):
         self.grad_input = grad_output.reshape(input.shape)
         return self.grad_input
 
-    def set_num_input_dims(self, num_input_dims):
+    def set_num_input_dims(self, num_input_dims: int) -> "Squeeze":
         """Say how many dimensions one entry of the input has; return self."""
         self.num_input_dims = num_input_dims
         return self
@@ -101,7 +102,7 @@ class Unsqueeze(Module):
     Source: nn.Unsqueeze.
     """
 
-    def __init__(self, pos, num_input_dims=None):
+    def __init__(self, pos: int, num_input_dims: int | None = None) -> None:
         super().__init__()
         if pos < 0:
             raise ValueError(f"{self.name}: pos must be at least 0, got {pos}")
@@ -123,7 +124,7 @@ class Unsqueeze(Module):
         self.grad_input = grad_output.reshape(input.shape)
         return self.grad_input
 
-    def set_num_input_dims(self, num_input_dims):
+    def set_num_input_dims(self, num_input_dims: int) -> "Unsqueeze":
         """Say how many dimensions one entry of the input has; return self."""
         self.num_input_dims = num_input_dims
         return self
@@ -144,7 +145,9 @@ class Padding(Module):
     Source: nn.Padding.
     """
 
-    def __init__(self, dim, pad, n_input_dim=None, value=0.0, index=0):
+    def __init__(
+        self, dim: int, pad: int, n_input_dim: int | None = None, value: Number = 0.0, index: int = 0
+    ) -> None:
         super().__init__()
         self.dim, self.pad, self.n_input_dim, self.value, self.index = dim, pad, n_input_dim, value, index
 
@@ -192,9 +195,12 @@ class Narrow(Module):
     Backward: grad_input[..., offset + k, ...] = g[..., k, ...], zero elsewhere.
     Errors: ValueError when the input has no such entries.
     Source: nn.Narrow.
+
+        >>> nn.Narrow(1, 1, 2).forward(np.float32([[1, 2, 3], [4, 5, 6]])).tolist()
+        [[2.0, 3.0], [5.0, 6.0]]
     """
 
-    def __init__(self, dimension, offset, length=1):
+    def __init__(self, dimension: int, offset: int, length: int = 1) -> None:
         super().__init__()
         self.dimension, self.index, self.length = dimension, offset, length
 
@@ -231,9 +237,12 @@ class Select(Module):
     Backward: grad_input[..., index, ...] = g, zero elsewhere.
     Errors: ValueError when the input has no such entry.
     Source: nn.Select.
+
+        >>> nn.Select(1, 0).forward(np.float32([[1, 2], [3, 4]])).tolist()
+        [1.0, 3.0]
     """
 
-    def __init__(self, dimension, index):
+    def __init__(self, dimension: int, index: int) -> None:
         super().__init__()
         self.dimension, self.index = dimension, index
 

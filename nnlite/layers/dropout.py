@@ -3,6 +3,7 @@
 from .. import backend
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 
 
 class Dropout(Module):
@@ -14,11 +15,18 @@ class Dropout(Module):
     Backward: grad_input = g ⊙ m; evaluating g, with `v1` (1 - p) g.
     Errors: ValueError unless 0 <= p < 1.
     Source: nn.Dropout, whose first version (`v1`) is that of old files. The mask is `noise`.
+
+        >>> net = nn.Dropout(0.5)
+        >>> sorted(set(net.forward(np.ones(100, np.float32)).tolist()))
+        [0.0, 2.0]
+        >>> net.evaluate()
+        >>> set(net.forward(np.ones(100, np.float32)).tolist())
+        {1.0}
     """
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5, v1=False):
+    def __init__(self, p: Number = 0.5, v1: bool = False) -> None:
         super().__init__()
         self.p, self.v1 = checked_probability(self.name, p), v1
         self.noise = None
@@ -56,7 +64,7 @@ class SpatialDropout(Module):
 
     state_names = ("output", "grad_input", "noise")
 
-    def __init__(self, p=0.5):
+    def __init__(self, p: Number = 0.5) -> None:
         super().__init__()
         self.p = checked_probability(self.name, p)
         self.noise = None
@@ -93,7 +101,7 @@ class WhiteNoise(Module):
     Source: nn.WhiteNoise.
     """
 
-    def __init__(self, mean=0.0, std=0.1):
+    def __init__(self, mean: Number = 0.0, std: Number = 0.1) -> None:
         super().__init__()
         self.mean, self.std = float(mean), float(std)
 

@@ -1,6 +1,7 @@
 """Smooth functions of one element, and two that look further: `SoftMin` and `GatedLinearUnit`."""
 
 from ..module import Module
+from ..typing import Number
 from .activation import SoftMax, sigmoid
 from .axes import halves
 
@@ -55,9 +56,12 @@ class Power(Module):
     Backward: grad_input = p g xᵖ⁻¹.
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.Power.
+
+        >>> nn.Power(3).forward(np.float32([1, 2, 3])).tolist()
+        [1.0, 8.0, 27.0]
     """
 
-    def __init__(self, p):
+    def __init__(self, p: Number) -> None:
         super().__init__()
         self.pow = float(p)
 
@@ -84,7 +88,7 @@ class SoftPlus(Module):
 
     threshold = 20.0
 
-    def __init__(self, beta=1.0):
+    def __init__(self, beta: Number = 1.0) -> None:
         super().__init__()
         if beta == 0:
             raise ValueError(f"{self.name}: beta must not be 0")
@@ -156,7 +160,7 @@ class GatedLinearUnit(Module):
     Source: nn.GatedLinearUnit; Dauphin et al. 2016, arXiv:1612.08083.
     """
 
-    def __init__(self, dim=-1):
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
 

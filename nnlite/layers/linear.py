@@ -15,9 +15,21 @@ class Linear(Module):
     Errors: ValueError unless n_in and n_out are integers of at least 1 and the last dimension of the input is
     n_in.
     Source: nn.Linear.
+
+        >>> net = nn.Linear(3, 2)
+        >>> net.forward(np.ones((4, 3), np.float32)).shape
+        (4, 2)
+        >>> net.backward(np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)).shape
+        (4, 3)
+        >>> net.grad_bias.tolist()
+        [4.0, 4.0]
+        >>> net.forward(np.ones((4, 5), np.float32))
+        Traceback (most recent call last):
+            ...
+        ValueError: nn.Linear: input must have size 3 in dimension -1, got shape (4, 5)
     """
 
-    def __init__(self, n_in, n_out, bias=True):
+    def __init__(self, n_in: int, n_out: int, bias: bool = True) -> None:
         super().__init__()
         self.check_counts(n_in=n_in, n_out=n_out)
         self.n_in, self.n_out = n_in, n_out
@@ -52,7 +64,7 @@ class Linear(Module):
         if self.bias is not None:
             self.grad_bias += scale * g.sum(axis=0)
 
-    def no_bias(self):
+    def no_bias(self) -> "Linear":
         """Remove the bias and return self."""
         self.bias = self.grad_bias = None
         return self
@@ -64,5 +76,5 @@ class Linear(Module):
 class LinearNoBias(Linear):
     """Linear map of a vector: y = W x. Everything else as in `Linear`. Source: nn.LinearNoBias (dpnn)."""
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)

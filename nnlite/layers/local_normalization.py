@@ -1,6 +1,7 @@
 """Normalisation by the mean and the deviation of each pixel's neighbourhood (Jarrett et al. 2009)."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from .. import backend
 from ..containers import Sequential
 from ..module import Module
 from ..ops.stencils import local_average, local_average_backward
+from ..typing import Number
 
 
 class SpatialSubtractiveNormalization(Module):
@@ -21,11 +23,15 @@ class SpatialSubtractiveNormalization(Module):
     Backward: grad_input = g - Mᵀ(g / c).
     Errors: ValueError when the kernel is neither 1-D nor 2-D, or has an even size.
     Source: nn.SpatialSubtractiveNormalization. c is `coef`.
+
+        >>> y = nn.SpatialSubtractiveNormalization(1).forward(np.ones((1, 12, 12), np.float32))
+        >>> bool(abs(y).max() < 1e-6)
+        True
     """
 
     state_names = ("output", "grad_input", "coef")
 
-    def __init__(self, n_input_plane=1, kernel=None):
+    def __init__(self, n_input_plane: int = 1, kernel: Any = None) -> None:
         super().__init__()
         self.n_input_plane = n_input_plane
         self.kernels = averaging_kernels(self.name, n_input_plane, kernel)
@@ -59,7 +65,9 @@ class SpatialDivisiveNormalization(Module):
 
     state_names = ("output", "grad_input", "coef", "adjustedstds", "thresholdedstds")
 
-    def __init__(self, n_input_plane=1, kernel=None, threshold=1e-4, thresval=1e-4):
+    def __init__(
+        self, n_input_plane: int = 1, kernel: Any = None, threshold: Number = 1e-4, thresval: Number = 1e-4
+    ) -> None:
         super().__init__()
         self.n_input_plane, self.threshold, self.thresval = n_input_plane, threshold, thresval
         self.kernels = averaging_kernels(self.name, n_input_plane, kernel)
@@ -94,7 +102,9 @@ class SpatialContrastiveNormalization(Sequential):
     Source: nn.SpatialContrastiveNormalization.
     """
 
-    def __init__(self, n_input_plane=1, kernel=None, threshold=1e-4, thresval=1e-4):
+    def __init__(
+        self, n_input_plane: int = 1, kernel: Any = None, threshold: Number = 1e-4, thresval: Number = 1e-4
+    ) -> None:
         super().__init__(
             SpatialSubtractiveNormalization(n_input_plane, kernel),
             SpatialDivisiveNormalization(n_input_plane, kernel, threshold, thresval),

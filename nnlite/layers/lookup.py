@@ -1,10 +1,13 @@
 """What an index names: learnt vectors, or entries of the input."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import backend
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 from .axes import at, axis_of
 
 
@@ -20,12 +23,24 @@ class LookupTable(Module):
     nothing (-1: no such row).
     Errors: TypeError, ValueError for what is no index of the table.
     Source: nn.LookupTable, whose indices, and paddingValue with them, count from 1.
+
+        >>> net = nn.LookupTable(3, 2)
+        >>> net.weight[...] = [[0, 1], [2, 3], [4, 5]]
+        >>> net.forward(np.array([2, 0])).tolist()
+        [[4.0, 5.0], [0.0, 1.0]]
     """
 
     parameter_names = ("weight",)
     first_index = 0  # the index that the first row stands for
 
-    def __init__(self, n_index, n_output, padding_value=-1, max_norm=None, norm_type=None):
+    def __init__(
+        self,
+        n_index: int,
+        n_output: int,
+        padding_value: int = -1,
+        max_norm: Number | None = None,
+        norm_type: Number | None = None,
+    ) -> None:
         super().__init__()
         self.check_counts(n_index=n_index, n_output=n_output)
         if norm_type is not None and norm_type <= 0:
@@ -60,7 +75,7 @@ class LookupTable(Module):
         counted = rows != self.padding_value
         self.xp.add.at(self.grad_weight, rows[counted], grads[counted])
 
-    def rows(self, input):
+    def rows(self, input: Any) -> Any:
         """Return the rows of the table that `input` names, as an integer array of its shape."""
         if not backend.is_array(input) or input.dtype.kind not in "iu":
             self.check_array(input)
@@ -76,22 +91,22 @@ class LookupTable(Module):
             raise ValueError(f"{self.name}: index {input[wrong][0]} is not in {first}..{last}")
         return index - first
 
-    def set_padding(self, padding_value):
+    def set_padding(self, padding_value: int) -> "LookupTable":
         """Set the row that gets no gradient, and return self."""
         self.padding_value = padding_value
         return self
 
-    def set_max_norm(self, max_norm):
+    def set_max_norm(self, max_norm: Number) -> "LookupTable":
         """Set the largest norm of a row, and return self."""
         self.max_norm = max_norm
         return self
 
-    def set_norm_type(self, norm_type):
+    def set_norm_type(self, norm_type: Number) -> "LookupTable":
         """Set which norm `max_norm` limits (2 when None), and return self."""
         self.norm_type = norm_type
         return self
 
-    def scale_grad_by_freq(self):
+    def scale_grad_by_freq(self) -> "LookupTable":
         """Divide the gradient of a row by how often the row was used; return self."""
         self.should_scale_grad_by_freq = True
         return self
@@ -117,7 +132,7 @@ class LookupTableMaskZero(LookupTable):
 
     first_index = -1
 
-    def __init__(self, n_index, n_output):
+    def __init__(self, n_index: int, n_output: int) -> None:
         super().__init__(n_index + 1, n_output)
 
     def update_output(self, input):
@@ -136,7 +151,7 @@ class Index(Module):
     Source: nn.Index, whose indices count from 1.
     """
 
-    def __init__(self, dimension):
+    def __init__(self, dimension: int) -> None:
         super().__init__()
         self.dimension = dimension
 

@@ -1,11 +1,14 @@
 """Normalisation by the statistics of the batch, and across channels."""
 
+from collections.abc import Callable
+
 from .. import backend
 from ..module import Module
 from ..ops import get_ops
 from ..ops.stencils import channel_window_sum
 from ..ops.threads import cache_items
 from ..random import default_generator
+from ..typing import Array, Number
 
 
 class BatchNormalization(Module):
@@ -19,21 +22,32 @@ class BatchNormalization(Module):
     m v / (m - 1). While evaluating μ and v are the running statistics.
     Backward: grad_input = w / √(v + eps) · (g - mean(g) - x̂ mean(g x̂)), while evaluating
     w / √(v + eps) · g; grad_weight += scale · Σ g x̂; grad_bias += scale · Σ g.
+    Where several processes have a share of the batch each and `synchronise` was called, μ, v, m and the two
+    means of the backward pass are those of the whole batch; weight and bias get the sums of the own share.
     Errors: ValueError for a single input, or one value a feature, while training.
     Source: nn.BatchNormalization; Ioffe and Szegedy 2015, algorithm 1. `save_mean` is μ, `save_std` is
     1 / √(v + eps).
+
+        >>> net = nn.BatchNormalization(1)
+        >>> net.weight.fill(1)
+        >>> net.forward(np.float32([[1], [3]])).round(3).tolist()
+        [[-1.0], [1.0]]
+        >>> print(net.running_mean.round(3))  # a tenth of the way from 0 to 2
+        [0.2]
     """
 
     buffer_names = ("running_mean", "running_var")
-    state_names = ("output", "grad_input", "save_mean", "save_std")
+    state_names = ("output", "grad_input", "save_mean", "save_std", "save_count")
     batch_ndim = 2
 
-    def __init__(self, n, eps=1e-5, momentum=0.1, affine=True):
+    def __init__(self, n: int, eps: Number = 1e-5, momentum: Number = 0.1, affine: bool = True) -> None:
         super().__init__()
         self.n, self.eps, self.momentum = n, eps, momentum
         self.running_mean = self.xp.zeros(n, self.dtype)
         self.running_var = self.xp.ones(n, self.dtype)
         self.weight = self.bias = self.save_mean = self.save_std = None
+        self.save_count = None
+        self.total: Callable[[Array], Array] | None = None  # see `synchronise`
         if affine:
             self.add_parameter("weight", (n,))
             self.add_parameter("bias", (n,))
@@ -48,31 +62,42 @@ class BatchNormalization(Module):
         self.running_mean.fill(0)
         self.running_var.fill(1)
 
+    def synchronise(self, total: Callable[[Array], Array]) -> None:
+        """Take the statistics of training over the shares that other processes have of the batch as well.
+
+        total: function that returns the sum over all processes of a flat float64 array. They then wait for
+        each other in every forward and backward pass.
+        """
+        self.total = total
+
     def update_output(self, input):
         allowed = self.batch_ndim if self.train else (self.batch_ndim - 1, self.batch_ndim)
         self.check_array(input, ndim=allowed, sizes={1 - self.batch_ndim: self.n})
-        mean, var = self.running_mean, self.running_var
-        if self.train:
+        mean, var, count = self.running_mean, self.running_var, input.size // self.n
+        own = self.train and self.total is None
+        if own:
             self._check_count(input)
             mean, var = self.xp.empty_like(mean), self.xp.empty_like(var)
+        elif self.train:
+            mean, var, count = self._statistics_of_all(input)
         axes, output = self._reduced_axes(input), self.xp.empty_like(input)
 
         def write(features, at, scratch):
             x, y = input[at], output[at]
-            if self.train:
+            if own:
                 mean[features] = x.mean(axes)
             self.xp.subtract(x, self._spread(mean[features]), out=y)
-            if self.train:
+            if own:
                 var[features] = self.xp.multiply(y, y, out=scratch).mean(axes)
             factor = 1 / self.xp.sqrt(var[features] + self.eps)
             y *= self._spread(factor if self.weight is None else factor * self.weight[features])
             if self.weight is not None:
                 y += self._spread(self.bias[features])
 
-        self._by_features(write, input)
+        self._by_features(write, input, self.train)
         if self.train:
-            self._update_running_statistics(mean, var, input.size // self.n)
-        self.save_mean, self.save_std = mean, 1 / self.xp.sqrt(var + self.eps)
+            self._update_running_statistics(mean, var, count)
+        self.save_mean, self.save_std, self.save_count = mean, 1 / self.xp.sqrt(var + self.eps), count
         self.output = output
         return self.output
 
@@ -95,8 +120,11 @@ class BatchNormalization(Module):
 
     def _backpropagate(self, input, grad_output, scale=None, grad_input=None):
         """Add `scale` times the parameters' gradients, unless it is None; fill `grad_input`, unless it is."""
-        axes, mean_over = self._reduced_axes(input), input.size // self.n
+        axes, mean_over = self._reduced_axes(input), self.save_count
         learns, passes_on = scale is not None and self.weight is not None, grad_input is not None
+        of_all = None
+        if passes_on and self.train and self.total is not None:
+            of_all = self._sums_of_all(input, grad_output)
 
         def work(features, at, scratch):
             g = grad_output[at]
@@ -113,6 +141,8 @@ class BatchNormalization(Module):
                 self.grad_weight[features] += scale * along
                 self.grad_bias[features] += scale * total
             if passes_on and self.train:
+                if of_all is not None:
+                    along, total = of_all[:, features]
                 normalized *= self._spread(along / -mean_over)
                 normalized += g
                 normalized -= self._spread(total / mean_over)
@@ -120,7 +150,39 @@ class BatchNormalization(Module):
             elif passes_on:
                 self.xp.multiply(g, self._spread(factor), out=grad_input[at])
 
-        self._by_features(work, input)
+        self._by_features(work, input, learns or self.train)
+
+    def _statistics_of_all(self, input):
+        """Return mean, biased variance and number of the values of each feature over all processes."""
+        xp, axes, count = self.xp, self._reduced_axes(input), float(input.size // self.n)
+        mean, var = xp.empty_like(self.running_mean), xp.empty_like(self.running_var)
+
+        def measure(features, at, scratch):
+            mean[features] = input[at].mean(axes)
+            xp.subtract(input[at], self._spread(mean[features]), out=scratch)
+            var[features] = xp.multiply(scratch, scratch, out=scratch).mean(axes)
+
+        self._by_features(measure, input)
+        wide = mean.astype("float64")
+        sums = self.total(xp.concatenate([xp.full(1, count), count * wide]))
+        number, overall = sums[0], sums[1:] / sums[0]
+        spread = self.total(count * (var.astype("float64") + (wide - overall) ** 2))
+        return overall.astype(self.dtype), (spread / number).astype(self.dtype), number.astype(self.dtype)
+
+    def _sums_of_all(self, input, grad_output):
+        """Return Σ g x̂ and Σ g of each feature over all processes, (2, n)."""
+        xp, axes = self.xp, self._reduced_axes(input)
+        sums = xp.empty((2, self.n), self.dtype)
+
+        def add(features, at, scratch):
+            xp.subtract(input[at], self._spread(self.save_mean[features]), out=scratch)
+            scratch *= self._spread(self.save_std[features])
+            sums[0, features] = xp.multiply(grad_output[at], scratch, out=scratch).sum(axes)
+            sums[1, features] = grad_output[at].sum(axes)
+
+        self._by_features(add, input)
+        of_all = self.total(sums.reshape(-1).astype("float64")).astype(self.dtype)
+        return of_all.reshape(2, self.n)
 
     def _check_count(self, input):
         if input.size // self.n < 2:
@@ -134,11 +196,11 @@ class BatchNormalization(Module):
             running *= 1 - self.momentum
             running += self.momentum * new
 
-    def _by_features(self, work, input):
+    def _by_features(self, work, input, needs_scratch):
         """Call work(features, at, scratch) for all features, some at a time, a slice of them.
 
         at: their index in `input`. scratch: an array for what is computed on the way, of the shape of
-        input[at]. On a CPU what a call reads and writes stays in the cache.
+        input[at], None unless `needs_scratch`. On a CPU what a call reads and writes stays in the cache.
         """
         before = (slice(None),) * (input.ndim + 1 - self.batch_ndim)
         ops, some = get_ops(input), cache_items(max(input.nbytes // self.n, 1))
@@ -147,9 +209,9 @@ class BatchNormalization(Module):
             room = None
             for few in ops.blocked(features, some):
                 at = (*before, few)
-                if room is None:
+                if needs_scratch and (room is None or room.shape != input[at].shape):
                     room = self.xp.empty_like(input[at])
-                work(few, at, room if room.shape == input[at].shape else self.xp.empty_like(input[at]))
+                work(few, at, room)
 
         ops.parallel_for(share, self.n)
 
@@ -190,7 +252,7 @@ class SpatialCrossMapLRN(Module):
 
     state_names = ("output", "grad_input", "scale")
 
-    def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
+    def __init__(self, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> None:
         super().__init__()
         if size < 1 or size % 2 == 0:
             raise ValueError(f"{self.name}: size must be odd and positive, got {size}")

@@ -3,6 +3,7 @@
 import math
 
 from ..module import Module
+from ..typing import Number
 
 
 class Normalize(Module):
@@ -13,11 +14,15 @@ class Normalize(Module):
     Backward: grad_input = g / n - b Σⱼ gⱼ xⱼ / (n q), q = Σᵢ |xᵢ|ᵖ + ε and bᵢ = xᵢ |xᵢ|ᵖ⁻² (for p < 2
     other than whole even numbers xᵢ (|xᵢ| + ε)ᵖ⁻²). For p = ∞ q = n, bᵢ = xᵢ / n at the place of the
     maximum and 0 elsewhere.
-    Errors: ValueError when p is not above 0, or when the input is no vector and no batch of vectors.
+    Errors: ValueError when p is not above 0, or when the input is no vector and no batch of vectors, or
+    these have no entry.
     Source: nn.Normalize.
+
+        >>> print(nn.Normalize(2).forward(np.float32([[3, 4]])).round(4))
+        [[0.6 0.8]]
     """
 
-    def __init__(self, p, eps=1e-10):
+    def __init__(self, p: Number, eps: Number = 1e-10) -> None:
         super().__init__()
         if not p > 0:
             raise ValueError(f"{self.name}: p must be above 0, got {p}")
@@ -25,6 +30,8 @@ class Normalize(Module):
 
     def update_output(self, input):
         self.check_array(input, ndim=(1, 2))
+        if not input.shape[-1]:
+            raise ValueError(f"{self.name}: input must have at least one entry, got shape {input.shape}")
         self.output = input / self._norm(input)
         return self.output
 

@@ -5,6 +5,7 @@ import numpy as np
 from ..backend import asarray, device_of
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 
 
 class MM(Module):
@@ -16,9 +17,15 @@ class MM(Module):
     Backward: grad_input = [g Bᵀ, Aᵀ g], each transposed when its matrix is.
     Errors: ValueError when the shapes do not go together.
     Source: nn.MM.
+
+        >>> net, factors = nn.MM(), [np.float32([[1, 2]]), np.float32([[3], [4]])]
+        >>> net.forward(factors).tolist()
+        [[11.0]]
+        >>> [g.tolist() for g in net.backward(factors, np.float32([[1]]))]
+        [[[3.0, 4.0]], [[1.0], [2.0]]]
     """
 
-    def __init__(self, trans_a=False, trans_b=False):
+    def __init__(self, trans_a: bool = False, trans_b: bool = False) -> None:
         super().__init__()
         self.trans_a, self.trans_b = trans_a, trans_b
 
@@ -63,7 +70,7 @@ class MV(Module):
     Source: nn.MV.
     """
 
-    def __init__(self, trans=False):
+    def __init__(self, trans: bool = False) -> None:
         super().__init__()
         self.trans = trans
 
@@ -153,7 +160,7 @@ class PairwiseDistance(Module):
     Source: nn.PairwiseDistance.
     """
 
-    def __init__(self, p=2, *, published=False):
+    def __init__(self, p: Number = 2, *, published: bool = False) -> None:
         super().__init__()
         if p < 1:
             raise ValueError(f"{self.name}: p must be at least 1, got {p}")
@@ -184,7 +191,7 @@ def pair_of_batches(module, input):
     a, b = input
     module.check_array(a, "input[0]", ndim=(1, 2))
     module.check_array(b, "input[1]", shape=a.shape)
-    return a.reshape(-1, a.shape[-1]), b.reshape(-1, a.shape[-1])
+    return (a[None], b[None]) if a.ndim == 1 else (a, b)
 
 
 def cosine(a, b, epsilon=1e-12):

@@ -1,8 +1,11 @@
 """Layers that hand their input on as it is and differ in what they do with the gradient, if in anything."""
 
+from typing import Any
+
 import numpy as np
 
 from ..module import Module
+from ..typing import Number
 
 
 class GradientReversal(Module):
@@ -13,9 +16,15 @@ class GradientReversal(Module):
     Backward: grad_input = -λ g, which is no derivative of y.
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.GradientReversal; Ganin and Lempitsky 2014, arXiv:1409.7495, eq. 9-10.
+
+        >>> net = nn.GradientReversal(0.5)
+        >>> net.forward(np.float32([1, 2])).tolist()
+        [1.0, 2.0]
+        >>> net.backward(np.float32([1, 2]), np.float32([1, 1])).tolist()
+        [-0.5, -0.5]
     """
 
-    def __init__(self, lambda_=1.0):
+    def __init__(self, lambda_: Number = 1.0) -> None:
         super().__init__()
         self.lambda_ = float(lambda_)
 
@@ -29,7 +38,7 @@ class GradientReversal(Module):
         self.grad_input = grad_output * -self.lambda_
         return self.grad_input
 
-    def set_lambda(self, lambda_):
+    def set_lambda(self, lambda_: Number) -> "GradientReversal":
         """Set λ, and return self."""
         self.lambda_ = float(lambda_)
         return self
@@ -70,7 +79,7 @@ class L1Penalty(Module):
     penalises = True
     state_names = (*Module.state_names, "loss")
 
-    def __init__(self, l1weight, size_average=False, provide_output=True):
+    def __init__(self, l1weight: Number, size_average: bool = False, provide_output: bool = True) -> None:
         super().__init__()
         self.l1weight, self.size_average, self.provide_output = l1weight, size_average, provide_output
         self.loss = None
@@ -89,12 +98,12 @@ class L1Penalty(Module):
         return self.grad_input
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """The penalty of the last forward pass, 0 before the first."""
         return 0.0 if self.loss is None else self.loss
 
     def _scale(self, input):
-        return self.l1weight / input.size if self.size_average else self.l1weight
+        return self.l1weight / max(input.size, 1) if self.size_average else self.l1weight
 
 
 class Copy(Module):
@@ -110,7 +119,7 @@ class Copy(Module):
     Source: nn.Copy.
     """
 
-    def __init__(self, intype=None, outtype=None):
+    def __init__(self, intype: Any = None, outtype: Any = None) -> None:
         super().__init__()
 
     def update_output(self, input):

@@ -52,11 +52,20 @@ class SpatialMaxPooling(_Pooling):
     Backward: grad_input = Σ of g over the windows that an entry has won.
     Errors: ValueError when padding exceeds half the window or no window fits.
     Source: nn.SpatialMaxPooling.
+
+        >>> net = nn.SpatialMaxPooling(2, 2)
+        >>> x = np.float32([[[1, 2, 5, 6], [4, 3, 8, 7]]])
+        >>> net.forward(x).tolist()
+        [[[4.0, 8.0]]]
+        >>> net.backward(x, np.float32([[[1, 1]]])).tolist()
+        [[[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]]]
     """
 
     state_names = ("output", "grad_input", "indices", "input_size")
 
-    def __init__(self, kw, kh, dw=None, dh=None, padw=0, padh=0):
+    def __init__(
+        self, kw: int, kh: int, dw: int | None = None, dh: int | None = None, padw: int = 0, padh: int = 0
+    ) -> None:
         super().__init__(kw, kh, kw if dw is None else dw, kh if dh is None else dh, padw, padh)
         self.indices = self.input_size = None
 
@@ -87,7 +96,7 @@ class SpatialAveragePooling(_Pooling):
     Source: nn.SpatialAveragePooling.
     """
 
-    def __init__(self, kw, kh, dw=1, dh=1, padw=0, padh=0):
+    def __init__(self, kw: int, kh: int, dw: int = 1, dh: int = 1, padw: int = 0, padh: int = 0) -> None:
         super().__init__(kw, kh, dw, dh, padw, padh)
         self.count_include_pad = self.divide = True
 
@@ -107,12 +116,12 @@ class SpatialAveragePooling(_Pooling):
     def _times(self, mean):
         return mean if self.divide else mean * math.prod(self.kernel)
 
-    def set_count_include_pad(self):
+    def set_count_include_pad(self) -> "SpatialAveragePooling":
         """Count padding in the mean, as zeros (the default); return self."""
         self.count_include_pad = True
         return self
 
-    def set_count_exclude_pad(self):
+    def set_count_exclude_pad(self) -> "SpatialAveragePooling":
         """Average over the entries inside the input alone; return self."""
         self.count_include_pad = False
         return self
@@ -129,7 +138,7 @@ class SpatialMaxUnpooling(Module):
     Source: nn.SpatialMaxUnpooling.
     """
 
-    def __init__(self, pooling_module):
+    def __init__(self, pooling_module: SpatialMaxPooling) -> None:
         super().__init__()
         if not isinstance(pooling_module, SpatialMaxPooling):
             raise TypeError(f"{self.name} takes an nn.SpatialMaxPooling, got {type(pooling_module).__name__}")
@@ -166,7 +175,7 @@ class SpatialUpSamplingNearest(Module):
     Source: nn.SpatialUpSamplingNearest.
     """
 
-    def __init__(self, scale):
+    def __init__(self, scale: int) -> None:
         super().__init__()
         if scale != int(scale) or scale < 1:
             raise ValueError(f"{self.name}: scale must be an integer >= 1, got {scale}")

@@ -6,6 +6,7 @@
 from .. import backend
 from ..module import Module
 from ..random import default_generator
+from ..typing import Number
 from .activation import HardTanh
 from .axes import halves
 
@@ -21,7 +22,7 @@ class Threshold(Module):
     Source: nn.Threshold.
     """
 
-    def __init__(self, th=1e-6, v=0.0, inplace=False):
+    def __init__(self, th: Number = 1e-6, v: Number = 0.0, inplace: bool = False) -> None:
         super().__init__()
         if inplace and v > th:
             raise ValueError(f"{self.name}: with inplace v must be at most th, got v = {v} and th = {th}")
@@ -41,7 +42,7 @@ class Threshold(Module):
 class ReLU6(HardTanh):
     """Every element cut to [0, 6]: `HardTanh` with these bounds. Source: nn.ReLU6."""
 
-    def __init__(self, inplace=False):
+    def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0)
 
 
@@ -53,9 +54,12 @@ class LeakyReLU(Module):
     Backward: grad_input = g where x > 0, else a g (also at exactly 0).
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.LeakyReLU, whose only argument may also be `inplace`.
+
+        >>> nn.LeakyReLU(0.5).forward(np.float32([-2, 2])).tolist()
+        [-1.0, 2.0]
     """
 
-    def __init__(self, negval=0.01, inplace=False):
+    def __init__(self, negval: Number = 0.01, inplace: bool = False) -> None:
         super().__init__()
         self.negval = 0.01 if isinstance(negval, bool) else float(negval)
 
@@ -87,7 +91,7 @@ class PReLU(Module):
 
     parameter_names = ("weight",)
 
-    def __init__(self, n_output_plane=0):
+    def __init__(self, n_output_plane: int = 0) -> None:
         super().__init__()
         if n_output_plane != 0:
             self.check_counts(n_output_plane=n_output_plane)
@@ -138,7 +142,7 @@ class RReLU(Module):
 
     state_names = (*Module.state_names, "noise")
 
-    def __init__(self, lower=1 / 8, upper=1 / 3, inplace=False):
+    def __init__(self, lower: Number = 1 / 8, upper: Number = 1 / 3, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= lower <= upper:
             raise ValueError(f"{self.name}: needs 0 <= lower <= upper, got {lower} and {upper}")
@@ -176,7 +180,7 @@ class ELU(Module):
     Source: nn.ELU; Clevert et al. 2015, arXiv:1511.07289, eq. 16.
     """
 
-    def __init__(self, alpha=1.0, inplace=False):
+    def __init__(self, alpha: Number = 1.0, inplace: bool = False) -> None:
         super().__init__()
         self.alpha = float(alpha)
 
@@ -206,7 +210,7 @@ class CReLU(Module):
     Source: nn.CReLU; Shang et al. 2016, arXiv:1603.05201.
     """
 
-    def __init__(self, n_input_dims, inplace=False):
+    def __init__(self, n_input_dims: int, inplace: bool = False) -> None:
         super().__init__()
         self.check_counts(n_input_dims=n_input_dims)
         self.n_input_dims = n_input_dims

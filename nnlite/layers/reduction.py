@@ -6,6 +6,7 @@ Torch7 has no arrays without dimensions.
 """
 
 from ..module import Module
+from ..typing import Array
 from .axes import at, axis_of
 
 
@@ -15,11 +16,20 @@ class Sum(Module):
     Shapes: input (..., n, ...), output without n; (1,) for a vector. Without `squeeze` n becomes 1.
     Forward: y = Σᵢ xᵢ, divided by n when `size_average`.
     Backward: grad_inputᵢ = g, divided by n when `size_average`.
-    Errors: ValueError when there is no such dimension.
+    Errors: ValueError when there is no such dimension, or no mean as its size is 0.
     Source: nn.Sum.
+
+        >>> nn.Sum(1).forward(np.float32([[1, 2], [3, 4]])).tolist()
+        [3.0, 7.0]
     """
 
-    def __init__(self, dimension=0, n_input_dims=None, size_average=False, squeeze=True):
+    def __init__(
+        self,
+        dimension: int = 0,
+        n_input_dims: int | None = None,
+        size_average: bool = False,
+        squeeze: bool = True,
+    ) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
         self.size_average, self.squeeze = size_average, squeeze
@@ -29,6 +39,8 @@ class Sum(Module):
         axis = axis_of(self, input, self.n_input_dims)
         self.output = input.sum(axis, keepdims=not self.squeeze or input.ndim == 1)
         if self.size_average:
+            if not input.shape[axis]:
+                raise ValueError(f"{self.name}: no mean of nothing, dimension {axis} of {input.shape}")
             self.output /= input.shape[axis]
         return self.output
 
@@ -44,7 +56,7 @@ class Sum(Module):
 class Mean(Sum):
     """The mean over a dimension: `Sum` with `size_average`. Source: nn.Mean."""
 
-    def __init__(self, dimension=0, n_input_dims=None, squeeze=True):
+    def __init__(self, dimension: int = 0, n_input_dims: int | None = None, squeeze: bool = True) -> None:
         super().__init__(dimension, n_input_dims, True, squeeze)
 
 
@@ -60,7 +72,7 @@ class Max(Module):
 
     state_names = (*Module.state_names, "indices")
 
-    def __init__(self, dimension=0, n_input_dims=None):
+    def __init__(self, dimension: int = 0, n_input_dims: int | None = None) -> None:
         super().__init__()
         self.dimension, self.n_input_dims = dimension, n_input_dims
         self.indices = None
@@ -83,7 +95,7 @@ class Max(Module):
         self.grad_input = self.xp.where(places == self.indices, g, self.dtype.type(0))
         return self.grad_input
 
-    def find(self, input, axis):
+    def find(self, input: Array, axis: int) -> Array:
         """Return the places of the maxima."""
         return self.xp.argmax(input, axis)
 

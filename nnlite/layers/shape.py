@@ -21,7 +21,7 @@ class Reshape(Module):
     Source: nn.Reshape.
     """
 
-    def __init__(self, *sizes, batch_mode=None):
+    def __init__(self, *sizes: int, batch_mode: bool | None = None) -> None:
         super().__init__()
         self.sizes = checked_sizes(self.name, sizes)
         self.batch_mode = batch_mode
@@ -56,14 +56,17 @@ class View(Module):
     Backward: grad_input = g in the shape of the input.
     Errors: ValueError when a size is neither positive nor -1, two are -1, or the element counts do not fit.
     Source: nn.View.
+
+        >>> nn.View(-1, 6).forward(np.ones((4, 2, 3), np.float32)).shape
+        (4, 6)
     """
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes: int) -> None:
         super().__init__()
         self.sizes = checked_sizes(self.name, sizes, allowed=(-1,))
         if self.sizes.count(-1) > 1:
             raise ValueError(f"{self.name}: only one size can be -1, got {sizes}")
-        self.num_input_dims = None
+        self.num_input_dims: int | None = None
 
     def update_output(self, input):
         self.check_array(input)
@@ -84,7 +87,7 @@ class View(Module):
         self.grad_input = grad_output.reshape(input.shape)
         return self.grad_input
 
-    def set_num_input_dims(self, num_input_dims):
+    def set_num_input_dims(self, num_input_dims: int) -> "View":
         """Set how many dimensions one entry of the input has; those before are the batch. Return self."""
         self.num_input_dims = num_input_dims
         return self
@@ -101,9 +104,12 @@ class Transpose(Module):
     Backward: grad_input = g with the same swaps in reverse order.
     Errors: ValueError when a dimension does not exist.
     Source: nn.Transpose, whose dimensions are 1-based.
+
+        >>> nn.Transpose((0, 1)).forward(np.float32([[1, 2, 3]])).tolist()
+        [[1.0], [2.0], [3.0]]
     """
 
-    def __init__(self, *swaps):
+    def __init__(self, *swaps: tuple[int, int]) -> None:
         super().__init__()
         self.swaps = tuple((a, b) for a, b in swaps)
 
@@ -138,7 +144,9 @@ class SpatialZeroPadding(Module):
     Source: nn.SpatialZeroPadding; widths that are not given are pad_l.
     """
 
-    def __init__(self, pad_l, pad_r=None, pad_t=None, pad_b=None):
+    def __init__(
+        self, pad_l: int, pad_r: int | None = None, pad_t: int | None = None, pad_b: int | None = None
+    ) -> None:
         super().__init__()
         self.pad_l = pad_l
         self.pad_r = pad_l if pad_r is None else pad_r

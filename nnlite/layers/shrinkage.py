@@ -1,6 +1,7 @@
 """Shrinkage: functions of one element that pull it towards zero."""
 
 from ..module import Module
+from ..typing import Number
 
 
 class HardShrink(Module):
@@ -13,7 +14,7 @@ class HardShrink(Module):
     Source: nn.HardShrink.
     """
 
-    def __init__(self, lambda_=0.5):
+    def __init__(self, lambda_: Number = 0.5) -> None:
         super().__init__()
         self.lambda_ = float(lambda_)
 
@@ -39,9 +40,12 @@ class SoftShrink(Module):
     Backward: grad_input = g where x > λ or x < -λ, else 0 (also at exactly ±λ).
     Errors: TypeError when the input is no array of the module's dtype and device.
     Source: nn.SoftShrink.
+
+        >>> nn.SoftShrink(0.5).forward(np.float32([-2, 0.25, 2])).tolist()
+        [-1.5, 0.0, 1.5]
     """
 
-    def __init__(self, lambda_=0.5):
+    def __init__(self, lambda_: Number = 0.5) -> None:
         super().__init__()
         self.lambda_ = float(lambda_)
 

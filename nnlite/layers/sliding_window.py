@@ -9,6 +9,13 @@ class SlidingWindow(Module):
     Errors: ValueError when one of these is not an integer or too small.
     """
 
+    kw: int
+    kh: int
+    dw: int
+    dh: int
+    padw: int
+    padh: int
+
     def __init__(self, kw, kh, dw, dh, padw, padh):
         super().__init__()
         sizes = {"kw": kw, "kh": kh, "dw": dw, "dh": dh, "padw": padw, "padh": padh}

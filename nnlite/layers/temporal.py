@@ -19,9 +19,12 @@ class TemporalConvolution(Module):
     Errors: ValueError when a count is no integer of at least 1, when frames have another size or there
     are fewer than kw.
     Source: nn.TemporalConvolution.
+
+        >>> nn.TemporalConvolution(3, 5, 2).forward(np.ones((10, 3), np.float32)).shape
+        (9, 5)
     """
 
-    def __init__(self, n_in, n_out, kw, dw=1):
+    def __init__(self, n_in: int, n_out: int, kw: int, dw: int = 1) -> None:
         super().__init__()
         self.check_counts(n_in=n_in, n_out=n_out, kw=kw, dw=dw)
         self.n_in, self.n_out, self.kw, self.dw = n_in, n_out, kw, dw
@@ -79,7 +82,7 @@ class TemporalMaxPooling(Module):
     parameter_names = ()
     state_names = (*Module.state_names, "indices")
 
-    def __init__(self, kw, dw=None):
+    def __init__(self, kw: int, dw: int | None = None) -> None:
         super().__init__()
         dw = kw if dw is None else dw
         self.check_counts(kw=kw, dw=dw)

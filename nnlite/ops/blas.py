@@ -41,32 +41,42 @@ def single_blas_thread():
     """
     context = object()
     try:
-        _enter(context)
+        _locked(_enter, context)
         yield
     finally:
         try:
-            _leave(context)
+            _locked(_leave, context)
         except KeyboardInterrupt:
-            _leave(context)  # it may do so several times
+            _locked(_leave, context)  # it may do so several times
             raise
+
+
+def _locked(change, context):
+    """Call change(context) and hold the lock meanwhile; an interrupt leaves it free (as in `threads`)."""
+    try:
+        _lock.acquire()
+        change(context)
+    finally:
+        try:
+            _lock.release()
+        except RuntimeError:  # interrupted before it was acquired
+            pass
 
 
 def _enter(context):
     global _before
-    with _lock:
-        if not _open:
-            _before = [(library, library.get_num_threads()) for library in _libraries()]
-        _open[context] = threading.get_ident()
-        if len(_open) == 1:
-            for library, _ in _before:
-                _set_threads(library, 1)
+    if not _open:
+        _before = [(library, library.get_num_threads()) for library in _libraries()]
+    _open[context] = threading.get_ident()
+    if len(_open) == 1:
+        for library, _ in _before:
+            _set_threads(library, 1)
 
 
 def _leave(context):
-    with _lock:
-        if len(_open) == 1 and context in _open:
-            _restore()
-        _open.pop(context, None)
+    if len(_open) == 1 and context in _open:
+        _restore()
+    _open.pop(context, None)
 
 
 def _restore():

@@ -1,7 +1,7 @@
 """How long each algorithm of convolution takes, in seconds, estimated from the shapes alone.
 
 `convolution.choose` and `SeqConvLSTM` take the algorithm with the lowest estimate. All rates were measured in
-float32 on two cores of a CPU; only their ratios matter, and the same choices are made for a GPU.
+float32 on two cores of a CPU, and only their ratios matter. For a GPU `cost_gpu` has the same functions.
 """
 
 from functools import lru_cache
@@ -9,14 +9,19 @@ from functools import lru_cache
 from . import gemm, spectral, spectral_rows
 from .overlap import Axis
 
-#: The time of one multiplication in `gemm` and `spectral_rows` on two cores with AVX2.
-MULTIPLICATION = 1 / 95e9
+#: Of `gemm`: the time of a multiplication, of a number gathered from the input, of one of the products that
+#: are shifted and added when multiplying first, of one of the output, and of all calls.
+GEMM_MULTIPLICATION, GEMM_GATHERED, GEMM_PRODUCT, GEMM_OUTPUT, GEMM_CALLS = (
+    1 / 134e9,
+    0.50e-9,
+    0.45e-9,
+    0.30e-9,
+    30e-6,
+)
 
-#: The time to move a number out of the cache and back into it.
-MOVE = 10 * MULTIPLICATION
-
-#: The time of the many small calls for one convolution of `spectral_rows`.
-CALLS = 5_000_000 * MULTIPLICATION
+#: Of `spectral_rows`: of a multiplication, of moving a number, of a number of the weights' spectra, and of
+#: all calls.
+ROWS_MULTIPLICATION, ROWS_MOVE, ROWS_WEIGHT, ROWS_CALLS = 1 / 117e9, 0.146e-9, 2.6e-9, 54e-6
 
 #: A matrix product with fewer rows takes as long as one with this many.
 LEAST_ROWS = 8
@@ -50,10 +55,12 @@ def gemm_seconds(operation, shape, weight_shape, padding):
         n_in, n_out, (height, width) = n_out, n_in, size
     elif operation == "grad_weight":
         n_in, n_out = sorted((n_in, n_out))
-    if gemm.multiplies_first(n_in, n_out, kh):
-        pixels = images * (height + kh - 1) * (width + kw - 1)
-        return pixels * n_out * kh * kw * (n_in * MULTIPLICATION + MOVE)
-    return images * height * width * n_in * kw * (max(n_out, LEAST_ROWS) * kh * MULTIPLICATION + MOVE)
+    if operation != "grad_weight" and gemm.multiplies_first(n_in, n_out, (kh, kw)):
+        products = images * (height + kh - 1) * (width + kw - 1) * n_out * kh * kw
+        return products * (n_in * GEMM_MULTIPLICATION + GEMM_PRODUCT) + GEMM_CALLS
+    pixels, gathered = images * height * width, n_in * kw
+    products = gathered * (max(n_out, LEAST_ROWS) * kh * GEMM_MULTIPLICATION + GEMM_GATHERED)
+    return pixels * (products + n_out * GEMM_OUTPUT) + GEMM_CALLS
 
 
 def rows_seconds(shape, weight_shape, padding):
@@ -71,7 +78,8 @@ def rows_seconds(shape, weight_shape, padding):
     moves = columns * reals * (n_in * height + n_out * kh * (height + out_height))
     weights = reals * kh * n_in * n_out
     multiplications = images * (dft_products + products) + weights * kw
-    return multiplications * MULTIPLICATION + (images * moves + 2 * weights) * MOVE + CALLS
+    moved = images * moves * ROWS_MOVE + weights * ROWS_WEIGHT
+    return multiplications * ROWS_MULTIPLICATION + moved + ROWS_CALLS
 
 
 def frames_seconds(shape, weight_shape, padding):
@@ -81,10 +89,13 @@ def frames_seconds(shape, weight_shape, padding):
 
 @lru_cache
 def choose_frame_tiling(shape, weight_shape, padding):
-    """Return the division of rows and of columns, two `Axis`, with the least time in `spectral_frames`.
+    """Return the division of rows and of columns, two `Axis`, with the least time in `spectral_frames`."""
+    pairs = candidate_tilings(shape, weight_shape, padding)
+    return min(pairs, key=lambda pair: _tiling_seconds(shape, weight_shape, *pair))
 
-    Candidates divide each axis of the output into 1, 2, 3, ... equal tiles of LEAST_TILE to LARGEST_TILE.
-    """
+
+def candidate_tilings(shape, weight_shape, padding):
+    """Return pairs of `Axis`: each axis of the output in equal tiles of LEAST_TILE to LARGEST_TILE."""
     sizes = (
         shape[2:],
         gemm.output_size(shape[2:], weight_shape[2:], padding, (1, 1)),
@@ -94,8 +105,7 @@ def choose_frame_tiling(shape, weight_shape, padding):
     candidates = [
         [Axis(n, outputs, k, p, tile) for tile in _tiles(outputs)] for n, outputs, k, p in zip(*sizes)
     ]
-    pairs = [(rows, columns) for rows in candidates[0] for columns in candidates[1]]
-    return min(pairs, key=lambda pair: _tiling_seconds(shape, weight_shape, *pair))
+    return [(rows, columns) for rows in candidates[0] for columns in candidates[1]]
 
 
 def _tiles(outputs):
@@ -124,14 +134,16 @@ def _tiling_seconds(shape, weight_shape, rows, columns):
 
 
 def choose_tile(height, width, images, kernel, n_in, n_out):
-    """Return the tile size m with the least `spectral_step_seconds`.
+    """Return the tile size m with the least `spectral_step_seconds`."""
+    candidates = candidate_tiles(height, width, kernel)
+    return min(candidates, key=lambda m: spectral_step_seconds(m, height, width, images, kernel, n_in, n_out))
 
-    Candidates divide the longer side into 1, 2, 3, ... equal tiles, none smaller than the halo.
-    """
+
+def candidate_tiles(height, width, kernel):
+    """Return the sizes that divide the longer side into 1, 2, 3, ... equal tiles, none below the halo."""
     side, halo = max(height, width), max(kernel - 1, 1)
     tiles = [-(-side // count) for count in range(1, side + 1)]
-    candidates = [m for m in dict.fromkeys(tiles) if m >= halo] or [halo]
-    return min(candidates, key=lambda m: spectral_step_seconds(m, height, width, images, kernel, n_in, n_out))
+    return [m for m in dict.fromkeys(tiles) if m >= halo] or [halo]
 
 
 def spectral_step_seconds(tile, height, width, images, kernel, n_in, n_out):

@@ -22,9 +22,11 @@ class CupyOps:
     xp: CuPy.
     """
 
-    patch_bytes = 64 << 20
-    spectra_bytes = 256 << 20
+    patch_bytes = 32 << 20
+    spectra_bytes = 16 << 20
     frame_bytes = 64 << 20
+    chunk_bytes = 36 << 20
+    keeps_scratch = False
     stacked_rows = 256
 
     gates_forward = staticmethod(gates_cuda.forward)

@@ -8,6 +8,7 @@ that is one block, the kh rows from p·dh on, so that x is copied kw times inste
 
 Multiply first: for few output channels, and stride 1, multiply x by the weights of all taps (i, j), shift
 the products and add them up. That moves n_out·kh·kw numbers per pixel where gathering moves n_in·kw.
+A kernel of one pixel leaves nothing to shift: its products are the result.
 
 Both work on blocks of images and rows that fit in a cache, and divide the images, and the rows of large ones,
 among the CPU's cores.
@@ -45,14 +46,16 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1)):
     g with those rows, flipped; likewise for columns.
     """
     ops, (ph, pw), (dh, dw) = get_ops(g), padding, stride
-    grad = ops.xp.zeros((len(g), weight.shape[1], *size), g.dtype)
+    grad = ops.xp.empty((len(g), weight.shape[1], *size), g.dtype)
 
     def work(images, rows):
         for a in range(dh):
             for b in range(dw):
                 y, x = rows.start + (a - ph - rows.start) % dh, (b - pw) % dw
                 part, kernel = grad[images, :, y : rows.stop : dh, x::dw], weight[:, :, a::dh, b::dw]
-                if part.size and kernel.size:
+                if not kernel.size:
+                    part.fill(0)
+                elif part.size:
                     first = (y + ph - a) // dh - kernel.shape[2] + 1, (x + pw - b) // dw - kernel.shape[3] + 1
                     flipped = kernel[:, :, ::-1, ::-1].swapaxes(0, 1)
                     _correlate(g[images], flipped, first, (1, 1), out=part)
@@ -64,6 +67,8 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0), stride=(1, 1)):
 def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1)):
     """Return the gradient with respect to the weight, (n_out, n_in, kh, kw) with (kh, kw) = `kernel`."""
     n_in, n_out, (kh, kw), (ph, pw) = x.shape[1], g.shape[1], kernel, padding
+    if (kh, kw, ph, pw, *stride) == (1, 1, 0, 0, 1, 1):
+        return _pointwise_grad_weight(x, g)
     if stride == (1, 1) and n_out < n_in:
         # x and g change places, and i - ph becomes ph - i: gathering fewer channels is cheaper.
         flipped = conv2d_grad_weight(g, x, kernel, (kh - 1 - ph, kw - 1 - pw))
@@ -84,6 +89,22 @@ def conv2d_grad_weight(x, g, kernel, padding=(0, 0), stride=(1, 1)):
 
     total = sum(_divide(ops, work, len(x), g.shape[2:], n_out * n_in * kh * kw))
     return total.reshape(n_out, kh, n_in, kw).transpose(0, 2, 1, 3)
+
+
+def _pointwise_grad_weight(x, g):
+    """Return the gradient with respect to the weight of a kernel of one pixel: Σₙ gₙ xₙᵀ."""
+    ops = get_ops(x)
+
+    def work(share):
+        total = ops.xp.zeros((g.shape[1], x.shape[1]), x.dtype)
+        for images, rows in share:
+            shape = images.stop - images.start, -1, (rows.stop - rows.start) * g.shape[3]
+            some_g, some_x = (array[images, :, rows].reshape(shape) for array in (g, x))
+            total += ops.matmul(some_g, some_x.swapaxes(1, 2)).sum(axis=0)
+        return total
+
+    total = sum(_divide(ops, work, len(x), g.shape[2:], g.shape[1] * x.shape[1]))
+    return total[:, :, None, None]
 
 
 def output_size(size, kernel, padding, stride):
@@ -121,8 +142,8 @@ def _correlate(x, weight, first, stride, out):
 
     first: the row and the column of x (zero outside) that the first tap of the first output entry reads.
     """
-    n_out, n_in, kh, _ = weight.shape
-    if stride == (1, 1) and multiplies_first(n_in, n_out, kh):
+    n_out, n_in = weight.shape[:2]
+    if stride == (1, 1) and multiplies_first(n_in, n_out, weight.shape[2:]):
         _multiply_first(x, weight, first, out)
         return
     ops, by_row = get_ops(x), weight.transpose(0, 2, 1, 3).reshape(n_out, -1)
@@ -131,9 +152,9 @@ def _correlate(x, weight, first, stride, out):
         block[...] = ops.matmul(by_row, patches).reshape(block.shape)
 
 
-def multiplies_first(n_in, n_out, kh):
+def multiplies_first(n_in, n_out, kernel):
     """Return whether multiplying first moves fewer numbers than gathering first."""
-    return n_out * kh < n_in
+    return tuple(kernel) == (1, 1) or n_out * kernel[0] < n_in
 
 
 def _patches(x, kernel, first, stride, out_size):
@@ -169,6 +190,9 @@ def _multiply_first(x, weight, first, out):
         n_rows, top = rows.stop - rows.start, first[0] + rows.start
         read = window(x[images], (top, top + n_rows + kh - 1), (first[1], first[1] + wide))
         products = ops.matmul(taps, read.reshape(len(read), n_in, -1))
+        if (kh, kw) == (1, 1):
+            out[images, :, rows] = products.reshape(len(read), n_out, n_rows, wide)
+            continue
         products = products.reshape(len(read), kh, kw, n_out, -1)
         # In rows of the input's width, i rows down and j columns across is i·wide + j entries ahead.
         by_image, by_i, by_j, by_channel, step = products.strides

@@ -20,6 +20,10 @@ class NumpyOps:
     take at a time. Here they stay in the cache; on a GPU they are worth the kernel launches.
     frame_bytes: the same for the half-transformed images of `spectral_frames`, which leave the cache: enough
     tiles for large products. On a GPU the rest of the spectra come on top, some three times as much.
+    chunk_bytes: how much memory the spectra of output gradients may take before `SpectralConvLSTM` turns them
+    into weight gradients.
+    keeps_scratch: whether large arrays that a pass fills anew are kept from one pass to the next. On the CPU
+    fresh memory takes its time, on a GPU it comes from a pool, where others can have it meanwhile.
     stacked_rows: the most rows of matrices that are worth stacking, for one batched product in place of
     several small ones.
     """
@@ -28,6 +32,8 @@ class NumpyOps:
     patch_bytes = 1 << 20
     spectra_bytes = 1 << 20
     frame_bytes = 32 << 20
+    chunk_bytes = 72 << 20
+    keeps_scratch = True
     stacked_rows = 0
 
     #: On a GPU one call gets all of the range, whatever `block`.

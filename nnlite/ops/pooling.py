@@ -71,17 +71,31 @@ def scatter(values, indices, size):
     This is the backward pass of max pooling and the forward pass of unpooling.
     """
     xp = get_array_module(values)
-    maps = xp.zeros(values.shape[:2] + tuple(size), values.dtype)
-    kept = xp.where(indices < 0, values.dtype.type(0), values)
-    xp.add.at(maps.reshape(-1), _flat(indices, size), kept.ravel())
+    ops = get_ops(values)
+    maps = xp.empty(values.shape[:2] + tuple(size), values.dtype)
+
+    def work(images):
+        for n in ops.blocked(images, 1):
+            maps[n].fill(0)
+            kept = xp.where(indices[n] < 0, values.dtype.type(0), values[n])
+            xp.add.at(maps[n].reshape(-1), _flat(indices[n], size), kept.ravel())
+
+    ops.parallel_for(work, len(maps))
     return maps
 
 
 def gather(maps, indices):
     """Return the entries of `maps` (N, C, H, W) at `indices`, 0 where these are -1: `scatter`'s adjoint."""
     xp = get_array_module(maps)
-    picked = maps.reshape(-1)[_flat(indices, maps.shape[2:])].reshape(indices.shape)
-    return xp.where(indices < 0, maps.dtype.type(0), picked)
+    ops, y = get_ops(maps), xp.empty(indices.shape, maps.dtype)
+
+    def work(images):
+        for n in ops.blocked(images, 1):
+            picked = maps[n].reshape(-1)[_flat(indices[n], maps.shape[2:])].reshape(indices[n].shape)
+            y[n] = xp.where(indices[n] < 0, maps.dtype.type(0), picked)
+
+    ops.parallel_for(work, len(y))
+    return y
 
 
 def average_pool(x, kernel, out_size, padding, stride, count_padding):

@@ -24,9 +24,9 @@ When there are few tiles, the weights' spectra are most of what a step reads; th
 from . import dft, get_ops
 from .threads import cache_items, slices
 
-#: For how many output channels at once the weights' gradients are computed: products worth a call, in little
-#: memory.
-OUTPUTS = 64
+#: For how many output channels and column frequencies at once the weights' gradients are computed: large
+#: products, in little memory.
+OUTPUTS, FREQUENCIES = 128, 8
 
 
 class SpectralConvolution:
@@ -35,7 +35,7 @@ class SpectralConvolution:
     `set_weight` transforms the weights once per sequence. `forward` and `backward` run one step each. With
     `steps` > 0 they keep the spectra, of inputs for all `steps` steps and of output gradients for the last
     `chunk` steps, and `weight_gradient` turns these into the gradients of weight and bias with one product
-    per frequency. All buffers but the spectra of a few frequencies are allocated once.
+    per frequency. On the CPU all buffers but the spectra of a few frequencies are allocated once.
 
     n_in, n_out: channels. kernel: (kh, kw). tile: m, for outputs (m, m) per tile. batch: B, tiles times
     images. padding: None for tiles with neighbours; for tiles that are whole maps, the number of zeros before
@@ -65,7 +65,7 @@ class SpectralConvolution:
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
         self.kept_u = xp.empty((half, length, 2 * n_in, steps, batch), dtype)
         self.chunk = steps if chunk is None else min(steps, chunk)
-        self.kept_z = xp.empty((half, length, n_out, 2, self.chunk, batch), dtype)
+        self.kept_z = None  # made by the first step of a backward pass
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
@@ -123,6 +123,10 @@ class SpectralConvolution:
         ops, length, weights = self.ops, self.length, self._weights().swapaxes(-1, -2)
         dz_flat, z_rows = dz.reshape(self.tile, -1), self.z_rows.reshape(2 * self.half, -1)
         u_rows = self.u_rows.reshape(2 * self.half, -1)
+        if self.steps and self.kept_z is None:
+            shape = self.half, length, self.n_out, 2, self.chunk, self.batch
+            self.kept_z = ops.xp.empty(shape, self.spectrum.dtype)
+        kept_z = self.kept_z
 
         def inverse_rows_adjoint(columns):
             ops.matmul(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
@@ -131,7 +135,7 @@ class SpectralConvolution:
             u_hat, z_hat = self._spectra(f)
             ops.matmul(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
             if self.steps:
-                self.kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
+                kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
             if du is not None:
                 ops.matmul(weights[f], z_hat, out=u_hat)
                 ops.matmul(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
@@ -154,30 +158,34 @@ class SpectralConvolution:
         xp, count = ops.xp, min(self.chunk, self.steps - first)
         u = self.kept_u[..., first : first + count, :].reshape(self.half, self.length, 2 * self.n_in, -1)
         z = self.kept_z[..., :count, :]
-        taps = xp.empty((kh, kw, self.n_out, self.n_in), z.dtype)
+        rows = xp.empty((self.half, 2 * kw, self.n_out * self.n_in), z.dtype)
+        taps = xp.empty((kh, kw * self.n_out * self.n_in), z.dtype)
 
-        def transform_back(o):
-            n = o.stop - o.start
-            rows = xp.empty((self.half, 2 * kw, n * self.n_in), z.dtype)
-            row_bytes = 6 * self.length * n * self.n_in * z.itemsize
-            for f in ops.blocked(slice(0, self.half), cache_items(row_bytes)):
-                z_hat = z[f, :, o].reshape(-1, self.length, 2 * n, u.shape[-1])
-                blocks = ops.matmul(z_hat, u[f].swapaxes(-1, -2))
-                blocks = blocks.reshape(-1, self.length, n, 2, 2, self.n_in)
-                spectrum = xp.empty((len(blocks), self.length, 2, n, self.n_in), z.dtype)
-                xp.add(blocks[:, :, :, 0, 0], blocks[:, :, :, 1, 1], out=spectrum[:, :, 0])
-                xp.subtract(blocks[:, :, :, 0, 1], blocks[:, :, :, 1, 0], out=spectrum[:, :, 1])
-                columns = spectrum.reshape(len(blocks), 2 * self.length, -1)
-                ops.matmul(self.columns_kernel.T, columns, out=rows[f])
-            grads = ops.matmul(self.rows_kernel.T, rows.reshape(2 * self.half, -1))
-            taps[:, :, o] = grads.reshape(kh, kw, n, self.n_in)
+        def columns_back(f):
+            for some in ops.blocked(f, 1):  # û stays in the cache for all outputs
+                u_hat = u[some].swapaxes(-1, -2)
+                for o in slices(slice(0, self.n_out), OUTPUTS):
+                    n = min(o.stop, self.n_out) - o.start
+                    spectrum = xp.empty((some.stop - some.start, self.length, 2, n, self.n_in), z.dtype)
+                    for e in ops.blocked(slice(0, self.length), FREQUENCIES):
+                        z_hat = z[some, e, o].reshape(len(spectrum), -1, 2 * n, u.shape[-1])
+                        blocks = ops.matmul(z_hat, u_hat[:, e])
+                        blocks = blocks.reshape(*blocks.shape[:2], n, 2, 2, self.n_in)
+                        xp.add(blocks[:, :, :, 0, 0], blocks[:, :, :, 1, 1], out=spectrum[:, e, 0])
+                        xp.subtract(blocks[:, :, :, 0, 1], blocks[:, :, :, 1, 0], out=spectrum[:, e, 1])
+                    columns = spectrum.reshape(len(spectrum), 2 * self.length, -1)
+                    place = slice(o.start * self.n_in, (o.start + n) * self.n_in)
+                    ops.matmul(self.columns_kernel.T, columns, out=rows[some, :, place])
 
-        def share(outputs):
-            for o in slices(outputs, OUTPUTS):
-                transform_back(o)
+        def rows_back(at):
+            ops.matmul(self.rows_kernel.T, rows.reshape(2 * self.half, -1)[:, at], out=taps[:, at])
 
-        ops.parallel_for(share, self.n_out)
+        ops.parallel_for(columns_back, self.half)
+        ops.parallel_for(rows_back, taps.shape[1])
+        taps = taps.reshape(kh, kw, self.n_out, self.n_in)
         bias = z[0, 0, :, 0].sum(axis=(1, 2)) * self.length**2
+        if first == 0 and not ops.keeps_scratch:
+            self.kept_z = None
         return taps.transpose(2, 3, 0, 1), bias
 
     def _spectra(self, f):

@@ -17,7 +17,7 @@ takes besides stays in the cache. Stride 1, any padding; arrays and arguments ar
 import math
 from functools import cache
 
-from . import cost, dft, get_ops
+from . import dft, estimates, get_ops
 from .gemm import output_size
 from .threads import CACHE_BYTES
 
@@ -37,7 +37,7 @@ def conv2d_grad_input(g, weight, size, padding=(0, 0)):
 def conv2d_grad_weight(x, g, kernel, padding=(0, 0)):
     """Return the gradient with respect to the weight, (n_out, n_in, kh, kw) with (kh, kw) = `kernel`."""
     ops, n_in, n_out = get_ops(x), x.shape[1], g.shape[1]
-    tiling = cost.choose_frame_tiling(x.shape, (n_out, n_in, *kernel), tuple(padding))
+    tiling = estimates.on(ops.xp).choose_frame_tiling(x.shape, (n_out, n_in, *kernel), tuple(padding))
     rows, columns = tiling
     outputs = [axis.outputs_alone() for axis in tiling]
     total = ops.xp.zeros((columns.half, rows.length, 2 * n_in, 2 * n_out), x.dtype)
@@ -73,7 +73,7 @@ def _correlate(x, weight, padding, size):
     y = ops.xp.empty((len(x), n_out, *size), x.dtype)
     if not y.size:
         return y
-    tiling = cost.choose_frame_tiling(x.shape, weight.shape, tuple(padding))
+    tiling = estimates.on(ops.xp).choose_frame_tiling(x.shape, weight.shape, tuple(padding))
     rows, columns = tiling
     spectrum = _kernel_spectrum(ops, weight, rows, columns)
     inverse_y = _matrix(ops.xp, x.dtype, dft.columns_inverse, rows.length, rows.tile)

@@ -31,7 +31,7 @@ VARIABLE = "NNLITE_THREADS"
 _workers = None
 
 #: Held by the thread whose loop is running; the identity of that thread; held by who is next.
-_turn, _turn_of, _next = threading.RLock(), None, threading.Lock()
+_turn, _turn_of, _next = threading.RLock(), None, threading.RLock()
 
 #: The tasks for the other workers, and how many of those there are.
 _tasks: SimpleQueue = SimpleQueue()
@@ -80,8 +80,7 @@ def parallel_for(work, count, block=None):
     bounds = [count * i // shares for i in range(shares + 1)]
     tasks = [_Task(share, slice(a, b)) for a, b in pairwise(bounds)]
     try:
-        with _next:  # without it, who has just had its turn would mostly have the next as well
-            _turn.acquire()
+        _take_turn()
         with single_blas_thread():
             try:
                 _turn_of = threading.get_ident()
@@ -103,6 +102,23 @@ def parallel_for(work, count, block=None):
         if task.error is not None:
             raise task.error
     return [*chain(*(task.result for task in tasks))]
+
+
+def _take_turn():
+    """Acquire `_turn` after those who came before; an interrupt leaves `_next` free.
+
+    Without `_next`, who has just had its turn would mostly have the next as well. It is not taken by `with`:
+    in Python 3.14 an interrupt can come when that has the lock but is not in its block yet
+    (python/cpython#148874).
+    """
+    try:
+        _next.acquire()
+        _turn.acquire()
+    finally:
+        try:
+            _next.release()
+        except RuntimeError:  # interrupted before it was acquired
+            pass
 
 
 def by_elements(work, *entries):
@@ -204,8 +220,7 @@ def _help(tasks):
 def _before_fork():
     """Wait for the loop that is running, so that the child finds no library in the middle of a product."""
     if not inside_loop():
-        with _next:
-            _turn.acquire()
+        _take_turn()
 
 
 def _after_fork_in_parent():
@@ -216,7 +231,7 @@ def _after_fork_in_parent():
 def _after_fork_in_child():
     """Forget the helpers: the child has none of its parent's threads but the one that forked."""
     global _turn, _turn_of, _next, _tasks, _helpers
-    _turn, _turn_of, _next, _tasks, _helpers = threading.RLock(), None, threading.Lock(), SimpleQueue(), 0
+    _turn, _turn_of, _next, _tasks, _helpers = threading.RLock(), None, threading.RLock(), SimpleQueue(), 0
     _this_thread.__dict__.clear()
 
 

@@ -15,6 +15,13 @@ def rmsprop(feval: Feval, x: Array, config: Options, state: Options | None = Non
     Options: learning_rate η = 0.01, alpha = 0.99, epsilon = 1e-8, initial_mean = 0 (m before the first
     step; 1 in the optim of mid-2016), weight_decay = 0. State: m.
     Source: optim.rmsprop; Tieleman & Hinton 2012, lecture 6.5.
+
+        >>> from nnlite import optim
+        >>> x, config = np.float32([1, -1]), {"learning_rate": 0.1}
+        >>> for _ in range(100):
+        ...     x, (f,) = optim.rmsprop(lambda x: (float(x @ x), 2 * x), x, config)
+        >>> bool(abs(x).max() < 0.2), sorted(config)
+        (True, ['learning_rate', 'm'])
     """
     options = {
         "learning_rate": 1e-2,

@@ -12,6 +12,12 @@ def clip_by_value(grad: Array, bound: float) -> None:
     """Clip every entry of the array `grad` to -bound..bound, in place.
 
     NaN stays NaN. ValueError unless bound >= 0. Source: torch.clamp as in the published main-mnist.lua.
+
+        >>> from nnlite import optim
+        >>> gradient = np.float32([-100, 2])
+        >>> optim.clip_by_value(gradient, 50)
+        >>> gradient.tolist()
+        [-50.0, 2.0]
     """
     if not bound >= 0:
         raise ValueError(f"clip_by_value: bound must not be negative, got {bound}")

@@ -16,6 +16,11 @@ def sgd(feval: Feval, x: Array, config: Options, state: Options | None = None) -
     like x), momentum μ = 0, dampening d = momentum (nesterov and textbook momentum need an explicit 0),
     nesterov = False, learning_rates (an array like x). State: eval_counter k, dfdx v.
     Source: optim.sgd.
+
+        >>> from nnlite import optim
+        >>> x, fs = optim.sgd(lambda x: (float(x @ x), 2 * x), np.float32([1, -1]), {"learning_rate": 0.25})
+        >>> x.tolist(), fs
+        ([0.5, -0.5], [2.0])
     """
     options = {
         "learning_rate": 1e-3,

@@ -29,6 +29,12 @@ def muon(feval: Feval, x: Array, config: Options, state: Options | None = None) 
     Errors: ValueError if the shapes do not make up x.
     Source: Jordan et al. 2024, "Muon"; Liu et al. 2025, arXiv:2502.16982, for s and the shared η. Torch7 has
     nothing like it; steps recorded from PyTorch are in `tests/pytorch/muon.h5`.
+
+        >>> from nnlite import optim
+        >>> x, config = np.ones(6, np.float32), {"learning_rate": 0.1, "shapes": [(2, 3)]}
+        >>> x, fs = optim.muon(lambda x: (float(x @ x), 2 * x), x, config)
+        >>> x.shape, fs
+        ((6,), [6.0])
     """
     options = {
         "shapes": (),

@@ -12,6 +12,8 @@ from ..spelling import did_you_mean
 ARRAYS = ("learning_rates", "weight_decays")
 #: Options that are the weight of the past in a moving mean. Adam and Adamax divide by 1 - β.
 FRACTIONS, BELOW_ONE = ("alpha", "rho"), ("beta1", "beta2")
+#: Options without a sign: the rate is divided by 1 + k decay, the step by ε and what is added to it.
+POSITIVE = ("epsilon", "learning_rate_decay")
 
 
 class Step:
@@ -65,6 +67,8 @@ class Step:
             fits, wanted = 0 <= value < 1, "from 0 to below 1"
         elif key in FRACTIONS:
             fits, wanted = 0 <= value <= 1, "from 0 to 1"
+        elif key in POSITIVE:
+            fits, wanted = 0 <= value < math.inf, "finite and at least 0"
         else:
             fits, wanted = math.isfinite(value), "finite"
         if not fits:

@@ -1,9 +1,11 @@
 """Base of the modules that take one time step per call and remember the previous steps."""
 
 import copy
+from typing import Any
 
 from ..decorators import MaskZero
 from ..module import Module
+from ..typing import Number
 
 
 class AbstractRecurrent(Module):
@@ -36,12 +38,15 @@ class AbstractRecurrent(Module):
     parameter_names = ()
     part_names: tuple[str, ...] = ()
     per_step: tuple[str, ...] = ("outputs", "grad_inputs")
+    outputs: dict[int, Any]
+    grad_inputs: dict[int, Any]
 
-    def __init__(self, rho):
+    def __init__(self, rho: int) -> None:
         super().__init__()
         self.rho = _checked_rho(self, rho)
-        self.recurrent_module = None
-        self._step_modules, self._spare_modules = {}, []
+        self.recurrent_module: Any = None
+        self._step_modules: dict[int, Any] = {}
+        self._spare_modules: list[Any] = []
         self._restart()
 
     @property
@@ -67,14 +72,14 @@ class AbstractRecurrent(Module):
 
     # ---- one step forward, one step back ------------------------------------------------------------
 
-    def begin_step(self):
+    def begin_step(self) -> int:
         """Make room for the next step and return its number; `update_output` starts with this."""
         if self.outputs is None:  # after clear_state()
             self.forget()
         self._drop_steps_before(self.step - (self.rho if self.train else 1) + 1)
         return self.step
 
-    def end_step(self, step, output):
+    def end_step(self, step: int, output: Any) -> Any:
         """Keep and return the output of a step; `update_output` ends with this."""
         self.output = self.outputs[step] = output
         self.step = self.update_grad_input_step = self.acc_grad_parameters_step = step + 1
@@ -95,15 +100,15 @@ class AbstractRecurrent(Module):
         self.accumulate_step(step, input, grad_output, scale)
         self.acc_grad_parameters_step = step
 
-    def backward_step(self, step, input, grad_output):
+    def backward_step(self, step: int, input: Any, grad_output: Any) -> Any:
         """Return d loss / d input of one step; backward has been called for the steps after it."""
         raise NotImplementedError(f"{self.name} has no backward_step")
 
-    def accumulate_step(self, step, input, grad_output, scale):
+    def accumulate_step(self, step: int, input: Any, grad_output: Any, scale: Number) -> None:
         """Add the parameter gradients of one step; `backward_step` has been called for it."""
         raise NotImplementedError(f"{self.name} has no accumulate_step")
 
-    def step_module(self, step):
+    def step_module(self, step: int) -> Any:
         """Return the module that computes a step, in training mode a copy for this step."""
         if not self.train:
             return self.recurrent_module
@@ -114,7 +119,7 @@ class AbstractRecurrent(Module):
 
     # ---- memory -------------------------------------------------------------------------------------
 
-    def forget(self):
+    def forget(self) -> Any:
         """Start a new sequence at the next step, here and in recurrent modules inside; return self."""
         self._spare_modules = [*(self._spare_modules or []), *(self._step_modules or {}).values()]
         self._step_modules = {}
@@ -123,13 +128,13 @@ class AbstractRecurrent(Module):
             inner.forget()
         return self
 
-    def max_bptt_step(self, rho):
+    def max_bptt_step(self, rho: int) -> Any:
         """Set how many steps gradients flow back, here and in recurrent modules inside; return self."""
         for module in (self, *self._recurrent_inside()):
             module.rho = _checked_rho(self, rho)
         return self
 
-    def mask_zero(self, n_input_dim):
+    def mask_zero(self, n_input_dim: int) -> Any:
         """Pass over rows of the input that are all zero (see `MaskZero`), and return self.
 
         Where xₜ is zero, so are the output and the state: what comes after such a step is a new sequence.
@@ -139,7 +144,7 @@ class AbstractRecurrent(Module):
         self.drop_clones()
         return self
 
-    def show_step(self, step):
+    def show_step(self, step: int) -> None:
         """Set `output` and `grad_input` to those of a step: containers read them during backward."""
         if self.outputs:
             self.output, self.grad_input = self.outputs.get(step), self.grad_inputs.get(step)

@@ -1,5 +1,7 @@
 """Two modules over a sequence, one from each end."""
 
+from typing import Any
+
 from ..containers import ConcatTable, Sequential
 from ..decorators import Decorator
 from ..module import Module
@@ -22,9 +24,12 @@ class BiSequencer(Decorator):
     Backward: the sum of what comes back through both, each in its own direction.
     Errors: TypeError when something else than a module is given; those of `Sequencer` and of the modules.
     Source: nn.BiSequencer (rnn).
+
+        >>> nn.BiSequencer(nn.LSTM(3, 2)).forward([np.ones((4, 3), np.float32)] * 5)[0].shape
+        (4, 4)
     """
 
-    def __init__(self, forward, backward=None, merge=1):
+    def __init__(self, forward: Module, backward: Module | None = None, merge: Any = 1) -> None:
         if not isinstance(forward, Module):
             raise TypeError(f"{self.name} takes a module, got {type(forward).__name__}")
         if backward is None:

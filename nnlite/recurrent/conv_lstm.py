@@ -22,11 +22,24 @@ class ConvLSTM(LSTM):
     Backward: as `LSTM`.
     Errors: ValueError for an even km, wrong shapes, or another shape in the middle of a sequence.
     Source: nn.ConvLSTM (viorik/ConvLSTM); eq. 1.
+
+        >>> memory = nn.ConvLSTM(1, 8, 10, 3, 3)  # n_in, n_out, rho, kc, km
+        >>> memory.forward(np.ones((2, 1, 16, 16), np.float32)).shape
+        (2, 8, 16, 16)
     """
 
     part_names: tuple[str, ...] = ("forget_gate", "input_gate", "cell_gate", "output_gate")
 
-    def __init__(self, n_in, n_out, rho, kc, km, stride=1, batch_size=None):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        rho: int,
+        kc: int,
+        km: int,
+        stride: int = 1,
+        batch_size: int | None = None,
+    ) -> None:
         if km % 2 == 0:
             raise ValueError(f"{self.name}: km must be odd, so that the state keeps its size, got {km}")
         self.kc, self.km, self.stride, self.batch_size = kc, km, stride, batch_size
@@ -81,7 +94,16 @@ class UntiedConvLSTM(ConvLSTM):
     untied_names = ("input_gate_untied", "cell_gate_untied", "output_gate_untied")
     part_names = (*ConvLSTM.part_names, *untied_names)
 
-    def __init__(self, n_in, n_out, rho, kc, km, stride=1, batch_size=None):
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        rho: int,
+        kc: int,
+        km: int,
+        stride: int = 1,
+        batch_size: int | None = None,
+    ) -> None:
         super().__init__(n_in, n_out, rho, kc, km, stride, batch_size)
         self.input_gate_untied = Gate(Sigmoid(), self._input_convolution())
         self.cell_gate_untied = Gate(Tanh(), self._input_convolution())

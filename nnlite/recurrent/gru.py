@@ -2,6 +2,7 @@
 
 from ..containers import ConcatTable, Identity, ParallelTable, Sequential
 from ..layers import AddConstant, Linear, LinearNoBias, MulConstant, Reshape, Sigmoid, Tanh
+from ..module import Module
 from ..tables import CAddTable, CMulTable, FlattenTable, NarrowTable, SelectTable, SplitTable
 from .abstract_recurrent import AbstractRecurrent
 
@@ -31,18 +32,21 @@ class GRU(AbstractRecurrent):
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.GRU (rnn), without its dropout; Cho et al. 2014, arXiv:1406.1078.
+
+        >>> nn.Sequencer(nn.GRU(3, 2)).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     part_names = ("i2g", "o2g", "i2h", "o2h")
     per_step = ("outputs", "grad_inputs", "grad_states", "grad_from_later")
 
-    def __init__(self, n_in, n_out, rho=9999):
+    def __init__(self, n_in: int, n_out: int, rho: int = 9999) -> None:
         super().__init__(rho)
         self.n_in, self.n_out = n_in, n_out
         self.user_prev_output = self.user_grad_prev_output = self.grad_prev_output = None
         self.recurrent_module = self.build_module()
 
-    def build_module(self):
+    def build_module(self) -> Module:
         """Build the layers (in Torch7's order: it decides which random numbers they get), assemble them."""
         self.i2g, self.o2g = Linear(self.n_in, 2 * self.n_out), LinearNoBias(self.n_out, 2 * self.n_out)
         self.i2h, self.o2h = Linear(self.n_in, self.n_out), LinearNoBias(self.n_out, self.n_out)

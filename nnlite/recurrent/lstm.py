@@ -1,8 +1,12 @@
 """Long short-term memory, assembled gate by gate from containers."""
 
+from typing import Any
+
 from ..containers import ConcatTable, ParallelTable, Sequential
 from ..layers import CMul, Linear, LinearNoBias, Reshape, Sigmoid, Tanh
+from ..module import Module
 from ..tables import CAddTable, CMulTable, FlattenTable, NarrowTable, SelectTable, SplitTable
+from ..typing import Number
 from .abstract_recurrent import AbstractRecurrent
 
 
@@ -19,7 +23,9 @@ class Gate(Sequential):
 
     part_names = ("input2gate", "output2gate", "cell2gate")
 
-    def __init__(self, activation, input2gate, output2gate=None, cell2gate=None):
+    def __init__(
+        self, activation: Module, input2gate: Module, output2gate: Any = None, cell2gate: Any = None
+    ) -> None:
         self.input2gate, self.output2gate, self.cell2gate = input2gate, output2gate, cell2gate
         self.parts = [name for name in self.part_names if getattr(self, name) is not None]
         connections = [getattr(self, name) for name in self.parts]
@@ -64,13 +70,22 @@ class LSTM(AbstractRecurrent):
     Errors: ValueError for wrong shapes, also when the batch changes without `forget()`; see also
     `AbstractRecurrent`.
     Source: nn.LSTM (rnn); Graves 2013, arXiv:1303.5778, eqs. 7-11.
+
+        >>> net = nn.LSTM(3, 2)
+        >>> steps = [net.forward(np.ones((4, 3), np.float32)) for _ in range(5)]
+        >>> steps[-1].shape, net.step
+        ((4, 2), 5)
+        >>> net.forget().step
+        0
+        >>> net.init_bias(forget=1.0).forget_gate.input2gate.bias.tolist()
+        [1.0, 1.0]
     """
 
     # The forget branch comes first, as in Torch7's flat parameters.
     part_names: tuple[str, ...] = ("forget_gate", "input_gate", "hidden_layer", "output_gate")
     per_step = ("outputs", "cells", "grad_inputs", "grad_states", "grad_from_later")
 
-    def __init__(self, n_in, n_out, rho=9999, cell2gate=True):
+    def __init__(self, n_in: int, n_out: int, rho: int = 9999, cell2gate: bool = True) -> None:
         super().__init__(rho)
         self.n_in, self.n_out = n_in, n_out
         self.has_peepholes = cell2gate
@@ -79,7 +94,7 @@ class LSTM(AbstractRecurrent):
         self.grad_prev_output = self.user_next_grad_cell = None
         self.recurrent_module = self.build_module()
 
-    def build_module(self):
+    def build_module(self) -> Module:
         """Build the gates in Torch7's order, which determines their random numbers, and assemble them."""
         self.input_gate = self._gate(Sigmoid(), self.has_peepholes)
         self.forget_gate = self._gate(Sigmoid(), self.has_peepholes)
@@ -123,17 +138,17 @@ class LSTM(AbstractRecurrent):
         step_input = self._step_input(step, input)
         self.step_module(step).acc_grad_parameters(step_input, self.grad_states[step], scale)
 
-    def init_bias(self, forget=1.0, other=0.0):
+    def init_bias(self, forget: Number = 1.0, other: Number = 0.0) -> Any:
         """Set the bias of the forget gate and that of the other gates; return self."""
         for name in self.part_names:
             getattr(self, name).input2gate.bias.fill(forget if name == "forget_gate" else other)
         return self
 
-    def check_input(self, input):
+    def check_input(self, input: Any) -> None:
         """Raise unless `input` is one step's input."""
         self.check_array(input, ndim=(1, 2), sizes={-1: self.n_in})
 
-    def state_shape(self, input):
+    def state_shape(self, input: Any) -> tuple[int, ...]:
         """Return the shape of h and c for an input."""
         return (*input.shape[:-1], self.n_out)
 
@@ -184,7 +199,7 @@ class FastLSTM(LSTM):
 
     part_names = ("i2g", "o2g")
 
-    def __init__(self, n_in, n_out, rho=9999):
+    def __init__(self, n_in: int, n_out: int, rho: int = 9999) -> None:
         super().__init__(n_in, n_out, rho, cell2gate=False)
 
     def build_module(self):

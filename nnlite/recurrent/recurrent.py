@@ -1,5 +1,7 @@
 """The simple recurrent network, assembled from modules of the user's choice."""
 
+from typing import Any
+
 from .. import table
 from ..containers import ParallelTable, Sequential
 from ..layers import Add, Sigmoid
@@ -23,12 +25,18 @@ class Recurrent(AbstractRecurrent):
     Errors: ValueError for an input of another shape within a sequence, and for a grad_output unlike the
     output; see also `AbstractRecurrent`.
     Source: nn.Recurrent (rnn).
+
+        >>> net = nn.Recurrent(2, nn.Linear(3, 2), nn.Linear(2, 2))
+        >>> net.forward(np.ones((4, 3), np.float32)).shape
+        (4, 2)
     """
 
     part_names = ("start_module", "input_module", "feedback_module", "transfer_module", "merge_module")
     per_step = ("outputs", "grad_inputs", "grad_outputs", "grad_from_later")
 
-    def __init__(self, start, input, feedback, transfer=None, rho=9999, merge=None):
+    def __init__(
+        self, start: Any, input: Any, feedback: Any, transfer: Any = None, rho: int = 9999, merge: Any = None
+    ) -> None:
         super().__init__(rho)
         self.start_module = start if isinstance(start, Module) else Add(start)
         self.input_module, self.feedback_module = input, feedback

@@ -1,5 +1,6 @@
 """Any module as a recurrent one."""
 
+from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
 
 
@@ -14,11 +15,19 @@ class Recursor(AbstractRecurrent):
     Backward: grad_inputₜ = (∂f/∂xₜ)ᵀ gₜ, the last step first; parameter gradients sum over the steps.
     Errors: those of the module and of `AbstractRecurrent`.
     Source: nn.Recursor (rnn).
+
+        >>> net = nn.Recursor(nn.Square())
+        >>> [net.forward(np.float32([k])).tolist() for k in (1, 2, 3)]
+        [[1.0], [4.0], [9.0]]
+        >>> net.backward(np.float32([3]), np.float32([1])).tolist()  # the last step first
+        [6.0]
+        >>> net.backward(np.float32([2]), np.float32([1])).tolist()
+        [4.0]
     """
 
     part_names = ("module",)
 
-    def __init__(self, module, rho=9999999):
+    def __init__(self, module: Module, rho: int = 9999999) -> None:
         super().__init__(rho)
         self.module = self.recurrent_module = module
 

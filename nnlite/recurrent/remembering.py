@@ -1,5 +1,7 @@
 """What modules that run over whole sequences share if they can go on where the one before has ended."""
 
+from typing import Any
+
 from .sequencer import MODES
 
 
@@ -11,7 +13,7 @@ class Remembering:
 
     _remember = "neither"
 
-    def remember(self, mode="both"):
+    def remember(self, mode: str = "both") -> Any:
         """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
         if mode not in MODES:
             raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
@@ -19,7 +21,7 @@ class Remembering:
         return self
 
     @property
-    def remembers(self):
+    def remembers(self) -> bool:
         """Whether the next sequence, in this mode, continues from where the previous one ended."""
         return self._remember in ("both", "train" if self.train else "eval")
 

@@ -2,9 +2,11 @@
 
 import operator
 from functools import reduce
+from typing import Any
 
 from .. import table
 from ..decorators import Decorator
+from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
 from .recursor import Recursor
 
@@ -18,9 +20,14 @@ class Repeater(Decorator):
     Errors: ValueError when rho is no integer of at least 1 or grad_output has not rho entries; those of
     the module.
     Source: nn.Repeater (rnn).
+
+        >>> [y.tolist() for y in nn.Repeater(nn.Square(), 2).forward(np.float32([3]))]
+        [[9.0], [9.0]]
     """
 
-    def __init__(self, module, rho):
+    module: AbstractRecurrent
+
+    def __init__(self, module: Module, rho: int) -> None:
         super().__init__(module if isinstance(module, AbstractRecurrent) else Recursor(module))
         self.max_bptt_step(rho)
 
@@ -40,12 +47,12 @@ class Repeater(Decorator):
         for g in grad_output[::-1]:
             self.module.acc_grad_parameters(input, g, scale)
 
-    def forget(self):
+    def forget(self) -> Any:
         """Forget the steps of the last call; return self."""
         self.module.forget()
         return self
 
-    def max_bptt_step(self, rho):
+    def max_bptt_step(self, rho: int) -> Any:
         """Set the number of steps; return self."""
         self.check_counts(rho=rho)
         self.rho = rho

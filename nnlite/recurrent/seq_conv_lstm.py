@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..layers.convolution import SpatialConvolution, SpatialConvolutionNoBias
-from ..ops import cost, threads
+from ..ops import estimates, threads
 from .gemm_conv_lstm import GemmConvLSTM
 from .sequence_module import LSTMSequence
 from .spectral_conv_lstm import SpectralConvLSTM
@@ -34,11 +34,21 @@ class SeqConvLSTM(LSTMSequence):
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward, or in evaluation
     mode.
     Source: eq. 1; nn.ConvLSTM for the parameters, nn.SeqLSTM (rnn) for the idea.
+
+        >>> memory = nn.SeqConvLSTM(1, 8, 3)
+        >>> frames = np.ones((5, 2, 1, 16, 16), np.float32)
+        >>> states = memory.forward(frames)
+        >>> states.shape
+        (5, 2, 8, 16, 16)
+        >>> memory.backward(frames, states).shape
+        (5, 2, 1, 16, 16)
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_implementation", "_weight_grads")
 
-    def __init__(self, n_in, n_out, kc, km=None, *, algorithm="auto"):
+    def __init__(
+        self, n_in: int, n_out: int, kc: int, km: int | None = None, *, algorithm: str = "auto"
+    ) -> None:
         self.check_counts(n_in=n_in, n_out=n_out)
         km = kc if km is None else km
         if kc % 2 == 0 or km % 2 == 0:
@@ -110,23 +120,26 @@ class SeqConvLSTM(LSTMSequence):
 
     def _new_implementation(self, shape):
         kernels = self.kc, self.km
-        algorithm = choose(shape, self.n_out, kernels) if self.algorithm == "auto" else self.algorithm
+        algorithm = (
+            choose(shape, self.n_out, kernels, self.xp) if self.algorithm == "auto" else self.algorithm
+        )
         implementation = GemmConvLSTM if algorithm == "gemm" else SpectralConvLSTM
         return implementation(shape, self.n_out, kernels, self.train, np.dtype(self.dtype), self.xp)
 
 
-def choose(shape, n_out, kernels):
+def choose(shape, n_out, kernels, xp=np):
     """Return "gemm" or "spectral", whichever `nnlite.ops.cost` estimates to be faster for one step both ways.
 
-    shape: (T, N, n_in, H, W) of the input. kernels: (kc, km).
+    shape: (T, N, n_in, H, W) of the input. kernels: (kc, km). xp: the library of the arrays.
     """
+    on_device = estimates.on(xp)
     _, images, n_in, height, width = shape
     wide = 4 * n_out
     gemm_seconds = sum(
-        cost.gemm_seconds(operation, (images, n, height, width), (wide, n, k, k), (k // 2, k // 2))
+        on_device.gemm_seconds(operation, (images, n, height, width), (wide, n, k, k), (k // 2, k // 2))
         for n, k in zip((n_in, n_out), kernels)
-        for operation in cost.OPERATIONS
+        for operation in on_device.OPERATIONS
     )
     sizes = height, width, images, max(kernels), n_in + n_out, wide
-    tile = cost.choose_tile(*sizes)
-    return "spectral" if cost.spectral_step_seconds(tile, *sizes) < gemm_seconds else "gemm"
+    tile = on_device.choose_tile(*sizes)
+    return "spectral" if on_device.spectral_step_seconds(tile, *sizes) < gemm_seconds else "gemm"

@@ -1,6 +1,7 @@
 """The gated recurrent unit over a whole sequence, in one module."""
 
 import math
+from typing import Any
 
 from .. import backend
 from ..layers.activation import sigmoid
@@ -32,12 +33,15 @@ class SeqGRU(SequenceModule):
     No gradient reaches into an earlier sequence.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.SeqGRU (rnn).
+
+        >>> nn.SeqGRU(3, 2).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     state_names = ("output", "grad_input", "last_output", "user_grad_prev_output", "_a", "_h", "_dz")
     mode_names = ("train", "batch_first", "maskzero")
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         self.check_counts(n_in=n_in, n_out=n_out)
         super().__init__(n_in, n_out)
         self.batch_first = self.maskzero = False
@@ -116,7 +120,7 @@ class SeqGRU(SequenceModule):
         self.grad_weight[self.n_in :, 2 * n :] += scale * (reset.T @ dz[:, 2 * n :])
         self.grad_bias += scale * dz.sum(axis=0)
 
-    def mask_zero(self):
+    def mask_zero(self) -> Any:
         """Give steps whose input is all zero the output zero, and start anew after them; return self."""
         self.maskzero = True
         return self

@@ -1,5 +1,7 @@
 """Long short-term memory over a whole sequence, in one module."""
 
+from typing import Any
+
 from ..layers import Linear, LinearNoBias
 from ..ops import gates, get_ops
 from .sequence_module import LSTMSequence
@@ -24,12 +26,15 @@ class SeqLSTM(LSTMSequence):
     xₜ is all zero, and what follows them starts anew.
     Errors: ValueError for wrong sizes or shapes; RuntimeError for backward without forward.
     Source: nn.FastLSTM (rnn) for the parameters, nn.SeqLSTM (rnn) for the idea.
+
+        >>> nn.SeqLSTM(3, 2).forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
     """
 
     state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
     mode_names = ("train", "maskzero")
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         self.check_counts(n_in=n_in, n_out=n_out)
         super().__init__(n_in, n_out, Linear(n_in, 4 * n_out), LinearNoBias(n_out, 4 * n_out))
         self._a = self._c = self._h = self._dz = None
@@ -85,7 +90,7 @@ class SeqLSTM(LSTMSequence):
         self.i2g.acc_grad_parameters(input, self._dz, scale)
         self.o2g.acc_grad_parameters(self._h[:-1], self._dz, scale)
 
-    def mask_zero(self):
+    def mask_zero(self) -> Any:
         """Give steps whose input is all zero the output zero, and start anew after them; return self."""
         self.maskzero = True
         return self

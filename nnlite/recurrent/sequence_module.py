@@ -1,6 +1,9 @@
 """The base of modules that run a memory over a whole sequence at once."""
 
+from typing import Any
+
 from ..module import Module
+from ..typing import Number
 from .remembering import Remembering
 
 
@@ -22,7 +25,7 @@ class SequenceModule(Remembering, Module):
     `user_gradients` and, where `starts_from_user`, calls `set_user_gradients`.
     """
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.n_in, self.n_out = n_in, n_out
         self.last_output = self.last_cell = None
@@ -31,7 +34,7 @@ class SequenceModule(Remembering, Module):
         self.grad_prev_output = self.user_next_grad_cell = None
         self.starts_from_user = False
 
-    def forget(self):
+    def forget(self) -> Any:
         """Start the next sequence from zero; return self."""
         self.last_output = self.last_cell = None
         return self
@@ -88,7 +91,7 @@ class LSTMSequence(SequenceModule):
 
     parameter_names = ()
 
-    def __init__(self, n_in, n_out, i2g, o2g):
+    def __init__(self, n_in: int, n_out: int, i2g: Any, o2g: Any) -> None:
         super().__init__(n_in, n_out)
         self.i2g, self.o2g = i2g, o2g
 
@@ -100,7 +103,7 @@ class LSTMSequence(SequenceModule):
         self.i2g.reset(stdv)
         self.o2g.reset(stdv)
 
-    def init_bias(self, forget=1.0, other=0.0):
+    def init_bias(self, forget: Number = 1.0, other: Number = 0.0) -> Any:
         """Set the biases of the forget gate and of the other gates; return self."""
         self.i2g.bias.fill(other)
         self.i2g.bias[2 * self.n_out : 3 * self.n_out] = forget

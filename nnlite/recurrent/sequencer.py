@@ -1,5 +1,7 @@
 """Whole sequences through a module that takes one step at a time."""
 
+from typing import Any
+
 from .. import table
 from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
@@ -24,11 +26,17 @@ class Sequencer(Module):
     Errors: TypeError or ValueError when input is not a sequence or grad_output does not match it; those of
     the module.
     Source: nn.Sequencer (rnn).
+
+        >>> net = nn.Sequencer(nn.LSTM(3, 2))
+        >>> net.forward(np.ones((5, 4, 3), np.float32)).shape
+        (5, 4, 2)
+        >>> len(net.forward([np.ones((4, 3), np.float32)] * 5))
+        5
     """
 
     parameter_names = ()
 
-    def __init__(self, module):
+    def __init__(self, module: Module) -> None:
         super().__init__()
         self.module = module if isinstance(module, AbstractRecurrent) else Recursor(module)
         self._remember = "neither"
@@ -63,14 +71,14 @@ class Sequencer(Module):
         for x, g in self._backwards(input, grad_output):
             self.module.acc_grad_parameters(x, g, scale)
 
-    def remember(self, mode="both"):
+    def remember(self, mode: str = "both") -> Any:
         """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
         if mode not in MODES:
             raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
         self._remember = mode
         return self
 
-    def forget(self):
+    def forget(self) -> Any:
         """Start the next sequence from the beginning; return self."""
         self.module.forget()
         return self

@@ -4,22 +4,18 @@ Between the first and the last step everything stays in tiles (m, m, C, B), the 
 `nnlite.ops.spectral` reads and writes contiguous memory; the gates are independent of the order of pixels.
 """
 
-from ..ops import gates, get_ops
-from ..ops.cost import choose_tile
+from ..ops import estimates, gates, get_ops
 from ..ops.spectral import SpectralConvolution, transform_length, whole_map_padding
 from ..ops.threads import cache_items
 from ..ops.tiles import Tiling
-
-#: Bytes of output-gradient spectra to accumulate before they are turned into weight gradients.
-CHUNK_BYTES = 72 << 20
 
 
 class SpectralConvLSTM:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
-    All buffers but the arrays handed out are allocated here and reused at every call. Of xₜ and hₜ the
-    backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x with dx
-    and those of h with dh.
+    On the CPU all buffers but the arrays handed out are allocated once and reused at every call. Of xₜ and
+    hₜ the backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x
+    with dx and those of h with dh.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
@@ -27,13 +23,14 @@ class SpectralConvLSTM:
         self.n_out, self.kernels, self.train, self.ops = n_out, kernels, train, get_ops(xp)
         kernel = max(kernels)
         n_all = self.n_in + n_out
-        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out)
+        m = choose_tile(height, width, images, kernel, n_all, 4 * n_out, xp)
         padding = whole_map_padding(m, height, width, kernel)
         halo = kernel // 2 if padding is None else 0
         self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
         batch, length = self.tiling.batch, transform_length(m, kernel, padding)
         wide, kernel_size, kept = 4 * n_out, (kernel, kernel), self.steps if train else 0
-        chunk = _even_chunk(self.steps, (length // 2 + 1) * length * 2 * wide * batch * dtype.itemsize)
+        step_bytes = (length // 2 + 1) * length * 2 * wide * batch * dtype.itemsize
+        chunk = _even_chunk(self.steps, self.ops.chunk_bytes // step_bytes)
         self.convolution = SpectralConvolution(
             n_all, wide, kernel_size, m, batch, kept, dtype, xp, chunk, padding
         )
@@ -43,7 +40,8 @@ class SpectralConvLSTM:
         self.u = xp.zeros((m + 2 * halo, m + 2 * halo, n_all, batch), dtype)
         self.a = xp.empty((slots, m, m, wide, batch), dtype)
         self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
-        self.h = xp.empty((self.steps, m, m, n_out, batch), dtype)
+        self.h = None  # hidden states and, on the way back, their gradients
+        self.h_shape = self.steps, m, m, n_out, batch
         self.grad_hidden, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
         self.c_first = self.transformed = None
         self.input_shape, self.output_shape = shape, (self.steps, images, n_out, height, width)
@@ -69,6 +67,7 @@ class SpectralConvLSTM:
     def forward(self, x, hidden, cell):
         """Return all h, (T, N, n_out, H, W), and the last cell; start from the given state or from zero."""
         ops, tiling = self.ops, self.tiling
+        self._make_h()
         ops.to_tiles(tiling, x, self.x)
         self.u.fill(0)
         h_before, self.c_first = self._start(hidden), self._start(cell)
@@ -88,6 +87,7 @@ class SpectralConvLSTM:
             h_before = h
         output = ops.xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
         ops.from_tiles(tiling, self.h, output)
+        self._drop_h()
         return output, self._state_of(c)
 
     def backward(self, grad_output, grad_cell=None, to_state=False):
@@ -97,6 +97,7 @@ class SpectralConvLSTM:
         """
         ops, tiling, n_in, dx, du = self.ops, self.tiling, self.n_in, self.x, self.u
         grad_hidden, dc = self.grad_hidden, self.dc
+        self._make_h()
         ops.to_tiles(tiling, grad_output, self.h)
         grad_hidden.fill(0)
         dc.fill(0)
@@ -115,11 +116,20 @@ class SpectralConvLSTM:
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
+        self._drop_h()
         self.grad_state = [self._state_of(tiles) for tiles in (grad_hidden, dc)] if to_state else None
         grad_input = ops.xp.empty(self.input_shape, dx.dtype)
         ops.from_tiles(tiling, dx, grad_input)
         rows = self.scales[:, None, None, None]
         return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
+
+    def _make_h(self):
+        if self.h is None:
+            self.h = self.ops.xp.empty(self.h_shape, self.c.dtype)
+
+    def _drop_h(self):
+        if not self.ops.keeps_scratch:
+            self.h = None
 
     def _state_of(self, tiles):
         """Return the state (N, n_out, H, W) of one step from its tiles."""
@@ -150,14 +160,19 @@ class SpectralConvLSTM:
         """Return a remembered state as tiles, None for zero."""
         if state is None:
             return None
-        tiles = self.ops.xp.empty_like(self.h[0])
+        tiles = self.ops.xp.empty_like(self.c[0])
         self.ops.to_tiles(self.tiling, state, tiles)
         return tiles
 
 
-def _even_chunk(steps, step_bytes):
-    """Return how many steps at once fit into CHUNK_BYTES, for chunks of about equal length."""
-    chunks = -(-steps // max(1, CHUNK_BYTES // step_bytes))
+def choose_tile(height, width, images, kernel, n_in, n_out, xp):
+    """Return the tile size with the least estimated time where the arrays of `xp` are."""
+    return estimates.on(xp).choose_tile(height, width, images, kernel, n_in, n_out)
+
+
+def _even_chunk(steps, fitting):
+    """Return how many of the steps to take at once, at most `fitting`, for chunks of about equal length."""
+    chunks = -(-steps // max(1, fitting))
     return -(-steps // chunks)
 
 

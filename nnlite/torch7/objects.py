@@ -18,6 +18,16 @@ def from_module(module: nn.Module) -> TorchObject:
 
     Its arrays are those of the module, not copies (on the GPU: copies). Torch7Error for a class
     that .t7 files do not have, or that is only read from them.
+
+        >>> import os, tempfile
+        >>> from nnlite import torch7
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.t7")
+        ...     torch7.save(path, torch7.from_module(net))
+        ...     same = torch7.to_module(torch7.load(path))
+        >>> bool((same[0].weight == net[0].weight).all())
+        True
     """
     try:
         return _object(module, {})[1]

@@ -20,6 +20,11 @@ class BilinearSamplerBHWD(Module):
         grad_grids[p] = ((H - 1)/2 · Σ_d g[p] ∂output[p]/∂c_y, (W - 1)/2 · Σ_d g[p] ∂output[p]/∂c_x).
     Errors: TypeError unless the input is a table; ValueError for other shapes or differing batch sizes.
     Source: nn.BilinearSamplerBHWD (stnbhwd); Jaderberg et al. 2015, section 3.3.
+
+        >>> image = np.float32([1, 2, 3]).reshape(1, 1, 3, 1)
+        >>> half_a_pixel_on = np.float32([[0, -0.5], [0, 0.5]]).reshape(1, 1, 2, 2)
+        >>> nn.BilinearSamplerBHWD().forward([image, half_a_pixel_on]).ravel().tolist()
+        [1.5, 2.5]
     """
 
     def update_output(self, input):

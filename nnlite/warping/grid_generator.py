@@ -16,11 +16,17 @@ class AffineGridGeneratorOpticalFlow2D(Module):
     Backward: grad_input = g.
     Errors: ValueError unless the input has the height and width of the constructor.
     Source: nn.AffineGridGeneratorOpticalFlow2D of the published code; Pătrăucean et al. 2015, section 3.2.3.
+
+        >>> grids = nn.AffineGridGeneratorOpticalFlow2D(2, 3).forward(np.zeros((1, 2, 2, 3), np.float32))
+        >>> grids[0, 0].tolist()  # y: without flow each pixel's own place
+        [[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]]
+        >>> grids[0, 1].tolist()  # x
+        [[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]
     """
 
     state_names = (*Module.state_names, "base_grid")
 
-    def __init__(self, height, width):
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
         # Not a buffer: for each dtype it must be rounded from float64, never converted back and forth.

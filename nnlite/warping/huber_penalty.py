@@ -1,9 +1,12 @@
 """The smoothness penalty H on the flow map (eq. 2 and eq. 4)."""
 
+from typing import Any
+
 from ..backend import get_array_module
 from ..module import Module
 from ..ops.differences import central_difference, central_difference_adjoint
 from ..ops.huber import huber, huber_derivative
+from ..typing import Number
 
 FORMS = ("paper", "isotropic", "published")
 
@@ -27,12 +30,27 @@ class SmoothHuberPenalty(Module):
         "published"   a_y = g_y, a_x = g_x, with 1 in place of w
     Errors: ValueError for an input of another shape, an unknown form, weight < 0 or delta <= 0.
     Source: SmoothHuberPenalty of the published code; Pătrăucean et al. 2015, section 3.2.2.
+
+        >>> penalty = nn.SmoothHuberPenalty(1.0)
+        >>> flow = np.zeros((1, 2, 5, 5), np.float32)
+        >>> flow[:, :, 2, 2] = 1
+        >>> bool((penalty.forward(flow) == flow).all())
+        True
+        >>> grad = penalty.backward(flow, np.zeros_like(flow))  # draws the neighbours along
+        >>> bool(penalty.value > 0), grad[0, 0, 1:4, 1:4].any().item()
+        (True, True)
     """
 
     penalises = True
     state_names = (*Module.state_names, "_value")
 
-    def __init__(self, weight=0.01, delta=0.001, form="paper", size_average=None):
+    def __init__(
+        self,
+        weight: Number = 0.01,
+        delta: Number = 0.001,
+        form: str = "paper",
+        size_average: bool | None = None,
+    ) -> None:
         super().__init__()
         if form not in FORMS:
             raise ValueError(f"{self.name}: form must be one of {', '.join(FORMS)}, got {form!r}")
@@ -58,7 +76,7 @@ class SmoothHuberPenalty(Module):
         return self.grad_input
 
     @property
-    def value(self):
+    def value(self) -> Any:
         """P(T) of the last forward pass, a scalar on the module's device (0 before the first)."""
         return 0.0 if self._value is None else self._value
 

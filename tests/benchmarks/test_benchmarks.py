@@ -107,7 +107,8 @@ def test_tables(tmp_path):
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
     assert [old["command"] for old in saved] == ["second", "first"]  # the newest first
     text = (tmp_path / "benchmarks.md").read_text()
-    expected = "| 8 | 10 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.35 | 100 | 200 (eager) | 0.50 | 1.00 |"
+    expected = "| 8 | 10 | 64x64 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.35 "
+    expected += "| 100 | 200 (eager) | 0.50 | 1.00 |"
     assert expected in text
     assert "failed: no compiler" in text
     assert "## x, 2 cores, AVX2, 2026-01-03" in text and "- commit abc123" in text
@@ -125,8 +126,9 @@ def test_nnlite_in_its_own_process(tmp_path):
     child.close()
 
 
-def test_the_error_of_a_failed_process_is_reported():
-    settings = {"job": "train", "model": "x", "device": "cpu", "folder": ".", "learning": {}}
+def test_the_error_of_a_failed_process_is_reported(tmp_path):
+    side_by_side.write_start(tmp_path, "ae_convlstm_flow", batch=1, length=2)
+    settings = {"job": "train", "model": "x", "device": "cpu", "folder": str(tmp_path), "learning": {}}
     with pytest.raises(ChildFailed, match="unknown model 'x'"):
         Child("nnlite.benchmarks.nnlite_contestant", settings, None)
 

@@ -205,9 +205,16 @@ def as_strided(x, shape=None, strides=None):
 
 
 class Device:
-    """The one device."""
+    """One of the devices, by default the current one. The memory of all of them is the host's."""
 
-    id = 0
+    _current = 0
+
+    def __init__(self, device=None):
+        self.id = Device._current if device is None else device
+        self.pci_bus_id = f"0000:{self.id:02x}:00.0"
+
+    def use(self):
+        Device._current = self.id
 
     def synchronize(self):
         """Wait."""
@@ -262,7 +269,9 @@ def module():
         using_allocator=memory.using_allocator,
         set_pinned_memory_allocator=streams.set_pinned_memory_allocator,
     )
-    cupy.get_default_memory_pool = lambda: SimpleNamespace(total_bytes=lambda: 0)
+    cupy.get_default_memory_pool = lambda: SimpleNamespace(
+        total_bytes=lambda: 0, free_all_blocks=lambda: None
+    )
     cupy.get_default_pinned_memory_pool = lambda: SimpleNamespace(malloc=lambda size: None)
     cupy.cublas = ModuleType("cupy.cublas")
     cupy.__version__ = "14 (a double)"

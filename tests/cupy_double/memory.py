@@ -11,9 +11,12 @@ import weakref
 
 import numpy as np
 
+from .pool import PoolCount
+
 _in_use = weakref.WeakValueDictionary()  # {address: the array that owns the memory there}
 _addresses = []  # sorted: all that were ever in `_in_use`
 _pools = [None]  # the current one is the last; None is the default pool
+_counts = None  # {pool: its PoolCount} while it is counted what each would take
 
 
 class MemoryPool:
@@ -26,7 +29,32 @@ class MemoryPool:
         raise NotImplementedError("the double only takes this method as the allocator")
 
     def total_bytes(self):
-        return sum(array.nbytes for array in self._taken)
+        return count_of(self).total if _counts is not None else sum(array.nbytes for array in self._taken)
+
+
+@contextlib.contextmanager
+def counting():
+    """Give, as a context, the function that returns the `PoolCount` of a pool, None being the default pool.
+
+    Meanwhile no pool keeps what was given back, and what would be written is not computed: only sizes count.
+    A graph can be captured, but not launched.
+    """
+    global _counts
+    _counts = {}
+    try:
+        yield count_of
+    finally:
+        _counts = None
+
+
+def is_counting():
+    """Say whether sizes alone count."""
+    return _counts is not None
+
+
+def count_of(pool):
+    """Return what a pool, None being the default one, would have taken since `counting` began."""
+    return _counts.setdefault(pool, PoolCount())
 
 
 @contextlib.contextmanager
@@ -41,7 +69,9 @@ def using_allocator(allocator):
 def take(array):
     """Enter the memory of a new NumPy array as device memory of the current pool; return the array."""
     owner = _owner(array)
-    if _pools[-1] is not None:
+    if _counts is not None:
+        count_of(_pools[-1]).take(owner)
+    elif _pools[-1] is not None:
         _pools[-1]._taken.append(owner)
     address = _address(owner)
     _in_use[address] = owner

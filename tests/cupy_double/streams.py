@@ -105,6 +105,8 @@ def refuse_cublas():
 def write(function, *args):
     """Let the device do function(*args), which writes to NumPy arrays among the args, or in tuples there."""
     stream = get_current_stream()
+    if memory.is_counting():
+        return
     if stream.is_capturing():
         stream._captured.append((function, _with(np.ndarray, memory.Place, args)))
         return
@@ -116,7 +118,7 @@ def write(function, *args):
 def make(function, *args):
     """Return function(*args) in new device memory."""
     with np.errstate(all="ignore"):
-        value = np.asarray(function(*args))
+        value = np.asarray(_empty_product(*args) if _is_product(function) else function(*args))
     value = new(value if value.base is None else value.copy(order="K"))
     if get_current_stream().is_capturing():
         write(_assign, value, function, *args)
@@ -125,8 +127,20 @@ def make(function, *args):
     return value
 
 
+def _is_product(function):
+    return memory.is_counting() and getattr(function, "func", None) is np.matmul
+
+
+def _empty_product(a, b):
+    """Return memory for a @ b, where sizes alone count."""
+    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return np.empty((*shape, a.shape[-2], b.shape[-1]), a.dtype)
+
+
 def new(array):
     """Enter a new NumPy array as device memory, with rubbish in it while capturing; return it."""
+    if memory.is_counting() and array.dtype.kind in "iu":
+        array.fill(0)
     if get_current_stream().is_capturing():
         if not memory.in_own_pool():
             raise RuntimeError("a graph that is captured must not take memory of the default pool")

@@ -209,7 +209,9 @@ def test_no_clip_at_all(folder):
         ValueError, match=r"no clip of 31 frames .*\n.*a\.mp4: too short, 30 of the 31(.*\n)+.*c:"
     ):
         Clips(find_sources(folder), 31, SIZE)
-    with pytest.raises(ValueError, match=r"no clip of 10 frames .*left out 3 clips with a cut"):
+    with pytest.raises(
+        ValueError, match=r"no clip of 10 frames .*left out 3 clips with a cut \(max_jump is 0"
+    ):
         Clips([folder / "a.mp4"], 10, SIZE, max_jump=0.001)
 
 

@@ -66,12 +66,13 @@ def test_split(tmp_path):
 
 def test_split_of_few(tmp_path):
     two = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
-    for share in (0.01, 0.99):
+    for share in (0, 0.01, 0.99, 1):
         assert [len(part) for part in split_sources(two, tmp_path, share)] == [1, 1]
     with pytest.raises(ValueError, match=rf"{tmp_path}: 1 video cannot be split .* folder of test videos"):
         split_sources(two[:1], tmp_path)
-    with pytest.raises(ValueError, match="test_share must be between 0 and 1, got 1"):
-        split_sources(two, tmp_path, 1)
+    for share in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=f"test_share must be from 0 to 1, got {share}"):
+            split_sources(two, tmp_path, share)
 
 
 def test_videos_by_their_content(tmp_path):

@@ -1,11 +1,13 @@
 """What children do: read a file in one of the formats, run a command, fork and use threads."""
 
+import functools
 import os
 import sys
 import threading
 from pathlib import Path
 
 import av  # noqa: F401  here, so that a child need not import it
+import matplotlib.figure  # noqa: F401
 import numpy as np
 
 import nnlite as nn
@@ -17,6 +19,7 @@ from nnlite.data.mnist import read_idx
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.data.moving_mnist_files import main as write_sequences
 from nnlite.data.pictures import open_picture, rgb
+from nnlite.train.ablations import __main__ as ablations
 from nnlite.train.camvid import __main__ as camvid
 from nnlite.train.camvid import data
 from nnlite.train.camvid.experiment import LabelledVideo
@@ -25,6 +28,7 @@ from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import evaluation, experiment, table1
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video import __main__ as real_video
+from nnlite.train.real_video import videos
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import reopen
@@ -32,12 +36,14 @@ from nnlite.train.runs.loop import read_log
 from nnlite.train.runs.run import read_result
 from nnlite.train.warping import __main__ as warping
 
-# Less of what a tiny run computes: digits drawn once, before any fork, and statistics of few sequences.
+# Less of what a tiny run computes: digits drawn once, before any fork, few statistics, few videos.
 experiment.digits("drawn")
 evaluation.CALIBRATION = 60
 data._WEIGHTED = 4
+videos.draw_videos = functools.partial(videos.draw_videos, count=4)
 
 COMMANDS = {
+    "ablations": ablations.main,
     "camvid": camvid.main,
     "inspect": inspect.main,
     "moving_mnist": moving_mnist.main,

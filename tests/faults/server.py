@@ -25,11 +25,13 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended: status or signal, whether its time was over, what it printed, its touches."""
+    """How a child ended: status or signal, whether its time was over, its seconds of the processor, what it
+    printed, its touches."""
 
     status: int | None
     signal: int | None
     hung: bool
+    seconds: float
     out: str
     err: str
     touches: int
@@ -75,7 +77,8 @@ class Server:
         """Run a job of `jobs.py` in a child and return its `Outcome`.
 
         seconds: of the processor; by the clock it may take six times as long. memory: in bytes, beyond what
-        the process has when it begins. touch: (folder, mode, at). kill_after: seconds until it is killed.
+        the process has when it begins. touch: (folder, mode, at). kill_after: seconds, of the processor too,
+        until it is killed.
         """
         order = [job, arguments, seconds, memory, touch and [str(touch[0]), *touch[1:]], kill_after]
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -105,7 +108,6 @@ def main(outputs):
         if child == 0:
             os.close(reading)
             _begin(outputs, memory, touch)
-            faulthandler.dump_traceback_later(0.9 * seconds)  # on stderr, should it hang
             try:
                 jobs.JOBS[job](**arguments)
             finally:
@@ -114,7 +116,7 @@ def main(outputs):
                     os.write(writing, str(touches).encode())
             sys.exit()
         os.close(writing)
-        answer = _wait(child, seconds, kill_after)
+        answer = _wait(child, seconds, kill_after, outputs[1])
         answer["touches"] = int(os.read(reading, 100) or 0) if select.select([reading], [], [], 0)[0] else 0
         os.close(reading)
         os.write(answers, (json.dumps(answer) + "\n").encode())
@@ -123,6 +125,7 @@ def main(outputs):
 def _begin(outputs, memory, touch):
     """Make this process one of its own, with limits and its output in files."""
     os.setsid()
+    faulthandler.register(signal.SIGUSR1, file=2)  # tells where all threads are, should it hang
     for number, path in enumerate(outputs, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -134,18 +137,25 @@ def _begin(outputs, memory, touch):
         ctypes.CDLL(None).touches_begin(folder.encode(), mode, ctypes.c_long(at))
 
 
-def _wait(child, seconds, kill_after):
-    """Wait for the child; kill it, and what it began, when it is time."""
-    began, hung, killed = time.monotonic(), False, False
+def _wait(child, seconds, kill_after, errors):
+    """Wait for the child; kill it, and what it began, when it is time.
+
+    A child that is over its time first says on stderr, the file `errors`, where it is.
+    """
+    passed, seen, hung, killed = 0.0, time.monotonic(), False, False
     while True:
-        ended, code = os.waitpid(child, os.WNOHANG)
-        passed = time.monotonic() - began
+        ended, code, used = os.wait4(child, os.WNOHANG)
+        # A moment in which this process did not run either, such as one in which all were stopped, is short.
+        now = time.monotonic()
+        passed, seen = passed + min(now - seen, 0.1), now
         if ended:
             break
         # A machine that is busy elsewhere lets a child wait for longer than it computes.
         over = passed > 6 * seconds or (passed > seconds and _processor_time(child) > seconds)
-        if over or (kill_after is not None and passed > kill_after and not killed):
+        if not killed and (over or (kill_after is not None and _processor_time(child) > kill_after)):
             hung, killed = over, True
+            if over:
+                _describe(child, errors)
             os.kill(child, signal.SIGKILL)
         time.sleep(0.002)
     try:
@@ -153,7 +163,23 @@ def _wait(child, seconds, kill_after):
     except ProcessLookupError:
         pass
     number = os.WTERMSIG(code) if os.WIFSIGNALED(code) else None
-    return {"status": None if number else os.WEXITSTATUS(code), "signal": number, "hung": hung}
+    return {
+        "status": None if number else os.WEXITSTATUS(code),
+        "signal": number,
+        "hung": hung,
+        "seconds": used.ru_utime + used.ru_stime,
+    }
+
+
+def _describe(process, errors):
+    """Let a process write the stack of each thread, then add what the system says of them."""
+    os.kill(process, signal.SIGUSR1)
+    time.sleep(0.5)
+    with open(errors, "a") as file:
+        print(f"\n{_processor_time(process):.1f} s of the processor; state, place, call of each:", file=file)
+        for task in sorted(Path(f"/proc/{process}/task").iterdir()):
+            status = (task / "stat").read_text().rpartition(")")[2].split()[0]
+            print(task.name, status, *((task / name).read_text() for name in ("wchan", "syscall")), file=file)
 
 
 def _processor_time(process):

@@ -13,13 +13,20 @@ from tests.toy_real_video import scene
 from tests.video_files import make_video
 
 SECONDS, MEMORY = 10, 2**31
-#: Arguments of a tiny run of each experiment, as short as it gets.
+TINY = ["--preset", "tiny", "--device", "cpu"]
+OFTEN = ["--save-every", "0", "--log-every", "1"]
+DIGITS = ["--data", "drawn", "--test-sequences", "4"]
+CLIPS = ["--test-clips", "2", "--render", "none"]
+#: {title: (command, arguments)} of a tiny run, or group of runs, of each experiment, as short as it gets.
 RUNS = {
-    "moving_mnist": ["--data", "drawn", "--sequences", "12", "--test-sequences", "4"],
-    "real_video": ["--sequences", "12", "--test-clips", "2", "--render", "none"],
-    "camvid": ["--model", "segnet", "--sequences", "4", "--test-sequences", "2"],
+    "moving_mnist": ("moving_mnist", [*OFTEN, *DIGITS, "--sequences", "12"]),
+    "table 1": ("moving_mnist", [*OFTEN, *DIGITS, "--model", "all", "--sequences", "4"]),
+    "ablations": ("ablations", [*DIGITS, "--sequences", "4"]),
+    "real_video": ("real_video", [*OFTEN, *CLIPS, "--sequences", "12", "--videos", "VIDEOS"]),
+    "drawn videos": ("real_video", [*OFTEN, *CLIPS, "--sequences", "4"]),
+    "segnet": ("camvid", [*OFTEN, "--model", "segnet", "--sequences", "4", "--test-sequences", "2"]),
+    "table 2": ("camvid", [*OFTEN, "--model", "both", "--sequences", "2", "--test-sequences", "2"]),
 }
-TINY = ["--preset", "tiny", "--device", "cpu", "--save-every", "0", "--log-every", "1"]
 
 
 def files(server, folder, seed):
@@ -43,7 +50,8 @@ def _read(server, place, seed, damage, content, allowed):
         (place / name).write_bytes(beside)
     ended = server.run("read", kind=seed.kind, path=str(place / seed.name), seconds=SECONDS, memory=MEMORY)
     outcome = _outcome(ended, seed.name, place)
-    message = "" if outcome in allowed else f"{seed.kind} {seed.name}, {damage}: {outcome}: {ended.last_line}"
+    said = ended.err[-6000:] if ended.hung else ended.last_line
+    message = "" if outcome in allowed else f"{seed.kind} {seed.name}, {damage}: {outcome}: {said}"
     return outcome, message
 
 
@@ -64,21 +72,19 @@ def _outcome(ended, name, place):
 
 
 def whole_runs(server, folder):
-    """Train each experiment without a fault; return {name: (arguments, folder, touches)}."""
+    """Train each experiment without a fault; return {title: (command, arguments, folder, its end)}."""
     found = {}
     (folder / "videos").mkdir()
     for k in range(4):
         make_video(folder / "videos" / f"{k}.mp4", scene(k))
-    for name, arguments in RUNS.items():
-        given = [*TINY, *arguments]
-        if name == "real_video":
-            given += ["--videos", str(folder / "videos")]
-        out = folder / f"{name} whole"
+    for title, (name, arguments) in RUNS.items():
+        given = [*TINY, *(argument.replace("VIDEOS", str(folder / "videos")) for argument in arguments)]
+        out = folder / f"{title} whole"
         command = {"name": name, "arguments": [*given, "--out", str(out)], "pictures": False}
         ended = server.run("command", **command, touch=(out, COUNT, 0))
         if ended.status != 0:
-            raise RuntimeError(f"the tiny run of {name} failed: {ended.err}")
-        found[name] = given, out, ended.touches
+            raise RuntimeError(f"the tiny run of {title} failed: {ended.err}")
+        found[title] = name, given, out, ended
     return found
 
 
@@ -87,28 +93,29 @@ def kills(server, folder, seed, runs):
 
     At a touch of its files, each in turn; every fourth one at a random time.
     """
-    number, points = 0, [(name, at) for name, (_, _, touches) in runs.items() for at in range(1, touches + 1)]
-    order = np.random.default_rng(seed).permutation(len(points))
-    while True:
-        name, at = points[order[number % len(points)]]
-        arguments, whole, _ = runs[name]
-        out = folder / "killed"
+    out = folder / "killed"
+    for number in itertools.count():
+        turn, k = divmod(number, len(runs))
+        title = list(runs)[k]
+        name, arguments, whole, undisturbed = runs[title]
         shutil.rmtree(out, ignore_errors=True)
         given = {"name": name, "arguments": [*arguments, "--out", str(out)], "pictures": False}
-        if number % 4 == 3:
-            after = float(np.random.default_rng([seed, number]).uniform(0.0, 3.0))
+        if turn % 4 == 3:
+            after = float(np.random.default_rng([seed, number]).uniform(0.0, undisturbed.seconds))
             server.run("command", **given, kill_after=after)
-            point = f"{name} after {after:.2f} s"
+            point = f"{title} after {after:.2f} s of the processor"
         else:
+            touches = undisturbed.touches
+            order = 1 + np.random.default_rng([seed, k]).permutation(touches)
+            at = int(order[(turn - turn // 4) % touches])
             server.run("command", **given, touch=(out, KILL, at))
-            point = f"{name} at touch {at}"
-        number += 1
-        if (out / "checkpoint.h5").exists():
-            given["arguments"] = ["--resume", str(out)]
+            point = f"{title} at touch {at} of {touches}"
+        if (out / "checkpoint.h5").exists() or (out / "suite.json").exists():
+            given["arguments"] = ["--resume", str(out), *(CLIPS[2:] if "--render" in arguments else ())]
         ended = server.run("command", **given)
         if ended.status != 0:
             what = "hangs" if ended.hung else "cannot be continued"
-            yield "lost", f"{point}: the run {what}: {ended.err[-3000:]}"
+            yield "lost", f"{point}: the run {what}: {ended.err[-6000:]}"
         else:
             wrong = _differences(out, whole)
             yield (
@@ -119,24 +126,34 @@ def kills(server, folder, seed, runs):
 
 def _differences(out, whole):
     """Return what of a run is not as in another one, times aside."""
+    names = [{str(path.relative_to(folder)) for path in folder.rglob("*")} for folder in (out, whole)]
+    if names[0] != names[1]:
+        return [f"the files {sorted(names[0] ^ names[1])}"]
     found = []
-    got, expected = (checkpoint.load(folder / "checkpoint.h5") for folder in (out, whole))
-    for part in ("parameters", "buffers"):
-        values, wanted = getattr(got, part), getattr(expected, part)
-        if values.keys() != wanted.keys() or any(values[n].tobytes() != wanted[n].tobytes() for n in values):
-            found.append(part)
-    if _without_times(_log(out)) != _without_times(_log(whole)):
-        found.append("the log")
-    results = [json.loads((folder / "result.json").read_text()) for folder in (out, whole)]
-    if _without_times(results[0]) != _without_times(results[1]):
-        found.append("the result")
-    if left := [path.name for path in out.rglob("*.part")]:
-        found.append(f"pieces {left}")
+    for name in sorted(names[0]):
+        got, expected = out / name, whole / name
+        if got.suffix == ".h5":
+            got, expected = checkpoint.load(got), checkpoint.load(expected)
+            for part in ("parameters", "buffers"):
+                values, wanted = getattr(got, part), getattr(expected, part)
+                if values.keys() != wanted.keys() or any(
+                    values[n].tobytes() != wanted[n].tobytes() for n in values
+                ):
+                    found.append(f"{part} of {name}")
+        elif got.name == "suite.json":  # has the command line's --out, and what was changed on resuming
+            continue
+        elif got.suffix in (".json", ".jsonl"):
+            if _without_times(_lines(got)) != _without_times(_lines(expected)):
+                found.append(name)
+        elif got.suffix not in (".md", "") and got.read_bytes() != expected.read_bytes():  # tables have times
+            found.append(name)
     return found
 
 
-def _log(folder):
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+def _lines(path):
+    """Return what a JSON file holds, or each of the lines of a log."""
+    text = path.read_text()
+    return [json.loads(line) for line in (text.splitlines() if path.suffix == ".jsonl" else [text])]
 
 
 def _without_times(value):
@@ -151,22 +168,30 @@ def _without_times(value):
 
 def disks(server, folder, seed, runs):
     """Yield the outcome of one command after the other whose disk is full from one of its writes on."""
-    commands, order = _commands(folder, runs), {}
+    commands, out = _commands(folder, runs), folder / "room"
+    touches = {k: runs[title][3].touches for k, title in enumerate(runs)}  # those commands come first
     for number in itertools.count():
         turn, k = divmod(number, len(commands))
         name, arguments = commands[k]
-        out = folder / "room"
-        shutil.rmtree(out, ignore_errors=True)
+        _empty(out, made=name == "sequences")  # the others make the folder that they write to
         command = {"name": name, "arguments": [argument.replace("OUT", str(out)) for argument in arguments]}
-        if k not in order:
+        command["pictures"] = k >= len(runs)
+        if k not in touches:
             ended = server.run("command", **command, touch=(out, COUNT, 0))
             if ended.status != 0:
                 raise RuntimeError(f"{name} {arguments} failed with room on the disk: {ended.err}")
-            order[k] = 1 + np.random.default_rng([seed, k]).permutation(ended.touches)
-            shutil.rmtree(out)
-        at = int(order[k][turn % len(order[k])])
+            touches[k] = ended.touches
+            _empty(out, made=name == "sequences")
+        at = 1 + int(np.random.default_rng([seed, k]).permutation(touches[k])[turn % touches[k]])
         ended = server.run("command", **command, touch=(out, FULL, at))
-        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {len(order[k])}")
+        yield _full_disk(ended, out, f"{name} {arguments[0]}, full at touch {at} of {touches[k]}")
+
+
+def _empty(folder, made):
+    """Remove a folder, and make it again if it is to be `made`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if made:
+        folder.mkdir()
 
 
 def _full_disk(ended, out, point):
@@ -189,19 +214,30 @@ def _full_disk(ended, out, point):
 
 
 def _commands(folder, runs):
-    """Return [(name, arguments)] of commands that write; OUT in them is a new folder."""
-    video, trained, digits = folder / "videos" / "0.mp4", runs["real_video"][1], runs["moving_mnist"][1]
+    """Return [(name, arguments)] of commands that write; OUT in them is a new folder.
+
+    First those of the runs, which draw no pictures, then some of these again, which do, and all others.
+    """
+    video, trained, digits = folder / "videos" / "0.mp4", runs["real_video"][2], runs["moving_mnist"][2]
     predict = ["--predict", str(trained / "checkpoint.h5"), str(video), "--out"]
-    found = [(name, ["--out", "OUT", *arguments]) for name, (arguments, _, _) in runs.items()]
-    found += [
+    training = {title: (runs[title][0], ["--out", "OUT", *runs[title][1]]) for title in runs}
+    return [
+        *training.values(),
+        *(training[title] for title in ("moving_mnist", "real_video", "table 2")),
         ("real_video", [*predict, "OUT/b.mp4", "--save-flow", "OUT/b.h5"]),
         ("real_video", [*predict, "OUT/b.gif", "--save-flow", "OUT/flow"]),
         ("moving_mnist", ["--evaluate", str(digits / "checkpoint.h5"), "--out", "OUT"]),
         ("moving_mnist", ["--export", str(digits), "--out", "OUT"]),
+        ("moving_mnist", ["--figures", str(digits), "--test-sequences", "4", "--out", "OUT"]),
+        ("moving_mnist", ["--rollout", str(digits), "--test-sequences", "4", "--out", "OUT"]),
+        ("moving_mnist", ["--speeds", str(digits), "--test-sequences", "4", "--out", "OUT"]),
+        ("real_video", ["--evaluate", str(trained), "--videos", str(video.parent), "--out", "OUT"]),
+        ("camvid", ["--evaluate", str(runs["segnet"][2]), "--out", "OUT"]),
+        ("sequences", ["OUT/a.npy", "--data", "drawn", "--count", "4", "--frames", "3"]),
+        ("sequences", ["OUT/a.t7", "--data", "drawn", "--count", "4", "--frames", "3"]),
         ("inspect", [str(digits), "--entries", "1", "--out", "OUT/page.html"]),
         ("warping", ["--out", "OUT"]),
     ]
-    return found
 
 
 def forks(server, folder, seed):

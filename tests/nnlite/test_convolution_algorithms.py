@@ -204,7 +204,7 @@ def test_rows_are_divided_among_the_workers(monkeypatch, seed, workers):
     "shape, weight_shape, padding, want",
     [
         ((80, 1, 64, 64), (16, 1, 7, 7), (3, 3), ["gemm", "gemm", "gemm"]),
-        ((80, 16, 64, 64), (1, 16, 7, 7), (3, 3), ["gemm", "gemm", "gemm"]),
+        ((80, 16, 64, 64), (1, 16, 7, 7), (3, 3), ["rows", "gemm", "gemm"]),
         ((80, 64, 32, 32), (2, 64, 15, 15), (7, 7), ["rows", "rows", "rows"]),
         ((80, 2, 32, 32), (2, 2, 15, 15), (7, 7), ["rows", "rows", "rows"]),
         ((6, 64, 180, 240), (64, 64, 7, 7), (3, 3), ["frames", "frames", "frames"]),

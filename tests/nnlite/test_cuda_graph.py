@@ -8,9 +8,9 @@ import pytest
 
 import nnlite as nn
 from nnlite import backend
+from nnlite.benchmarks.gpu.agreement import moved
 from nnlite.cuda_graph import WARM_UPS, StepGraph
 from nnlite.ops import cupy_ops
-from tests.nnlite.test_device_path import moved
 
 pytestmark = pytest.mark.usefixtures("library")
 

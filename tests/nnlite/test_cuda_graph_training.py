@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from nnlite import backend, checkpoint
+from nnlite.benchmarks.gpu.agreement import moved
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
 from nnlite.models.feedback import FeedbackWithGradient
 from nnlite.ops import cupy_ops
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs.loop import CHECKPOINT
 from tests import cupy_double
-from tests.nnlite.test_device_path import frames, losses, moved, small, trainer
+from tests.nnlite.test_device_path import frames, losses, small, trainer
 
 pytestmark = pytest.mark.usefixtures("library")
 

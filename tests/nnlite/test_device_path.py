@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import nnlite as nn
-from nnlite import backend, checkpoint, gradcheck, gradcheck_cases, models, optim, table
+from nnlite import backend, checkpoint, gradcheck, models, optim, table
+from nnlite.benchmarks.gpu import agreement
+from nnlite.benchmarks.gpu.agreement import moved, passes
 from nnlite.benchmarks.nnlite_contestant import NnliteContestant
-from nnlite.gradcheck_cases import inputs
-from nnlite.models import gradcheck_cases as model_cases
 from nnlite.ops.spectral import SpectralConvolution
 from nnlite.recurrent import spectral_conv_lstm
 from nnlite.train.moving_mnist import __main__ as moving_mnist
@@ -22,21 +22,11 @@ from tests import cupy_double
 #: double computes as the CPU does, a GPU adds up in another order and has another tanh.
 TOLERANCE = {"double": 1e-5, "gpu": 1e-4}
 
-CASES = dict([*gradcheck_cases.cases(), *model_cases.cases()])
 SMALL = {"height": 12, "width": 16, "n_features": 3, "n_memory": 4, "kernel": 3}
 OPTIONS = {"ae_conv": {"n_frames": 3}, "ae_convlstm_flow": {"flow_kernel": 5}}
 
 
 pytestmark = pytest.mark.usefixtures("library")
-
-
-def moved(x, device):
-    """Return an array or a table of arrays on a device, floats as float32; anything else as it is."""
-    if isinstance(x, list | tuple):
-        return [moved(entry, device) for entry in x]
-    if not isinstance(x, np.ndarray):
-        return x
-    return backend.asarray(x, np.float32 if x.dtype.kind == "f" else x.dtype, device)
 
 
 def tolerance():
@@ -53,45 +43,21 @@ def same(cpu, gpu, what):
         np.testing.assert_allclose(b.get(), a, rtol=0, atol=tolerance() * scale, err_msg=what)
 
 
-def passes(module, input, device):
-    """Return output, grad_input and the parameters' gradients of one pass back and forth, by name."""
-    module.type(np.float32, device)
-    input = moved(input, device)
-    output = gradcheck._forward(module, input, seed=0)
-    found = {"output": [y.copy() for y in table.leaves(output)]}
-    rng = np.random.default_rng(1)
-    grads = [moved(rng.standard_normal(y.shape), device) for y in found["output"]]
-    module.zero_grad_parameters()
-    found["grad_input"] = module.backward(input, table.fill(output, iter(grads)))
-    return found | {path: grad for path, _, grad in module.named_parameters()}
+LABELS = list(agreement.cases())
 
 
-@pytest.mark.parametrize("label", CASES)
-def test_case(label, monkeypatch):
+@pytest.mark.parametrize(
+    "label, dtype", [(label, "float32") for label in LABELS] + [(label, "float64") for label in LABELS[::6]]
+)
+def test_case(label, dtype):
     """Every module and criterion that gradients are checked of, with the inputs of that check."""
-    for place in (inputs, model_cases):
-        for check in ("check_module", "check_criterion"):
-            monkeypatch.setattr(place, check, lambda *arguments, **_: arguments)
-    tested, *arguments = CASES[label]()
-    if isinstance(tested, nn.Criterion):
-        cpu, gpu = ([moved(x, device) for x in arguments] for device in ("cpu", "cuda"))
-        loss, grad = tested.forward(*cpu), tested.backward(*cpu)
-        loss_there = tested.forward(*gpu)
-        assert isinstance(loss, float) and backend.device_of(loss_there) == "cuda"
-        assert float(loss_there) == pytest.approx(loss, rel=tolerance())
-        same(grad, tested.backward(*gpu), "grad_input")
-        return
-    twin = tested.clone()
-    if isinstance(tested, nn.SpatialMaxUnpooling):
-        twin.pooling.indices = moved(tested.pooling.indices, "cuda")
-    there = passes(twin, arguments[0], "cuda")
-    for what, array in passes(tested, arguments[0], "cpu").items():
-        same(array, there[what], what)
+    errors = agreement.differences(label, dtype)
+    assert len(errors) >= 2 and max(errors.values()) < min(tolerance(), agreement.TOLERANCE[dtype]), errors
 
 
 def test_all_modules_have_a_case():
     classes = {**gradcheck.public_classes("nnlite"), **gradcheck.public_classes("nnlite.models")}
-    assert set(classes) <= {label.split()[0] for label in CASES}
+    assert set(classes) <= {label.split()[0] for label in agreement.cases()}
 
 
 def frames(steps=3, batch=2, seed=1, height=12, width=16):
@@ -238,6 +204,15 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     resumed.restore(checkpoint.load(tmp_path / "begun" / CHECKPOINT))
     resumed.run()
     np.testing.assert_allclose(losses(tmp_path / "begun"), losses(tmp_path / "whole"), rtol=1e-5)
+
+
+def test_a_training_step_on_a_gpu_keeps_nothing(tmp_path):
+    for device in ("cpu", "cuda"):
+        run = trainer(device, tmp_path / device)
+        run.train_step()
+        kept = [module for module in run.model.list_modules() if module.output is not None]
+        assert bool(kept) == (device == "cpu")
+        assert all(module.grad_input is None for module in run.model.list_modules()) == (device == "cuda")
 
 
 @pytest.mark.parametrize("algorithm", ["gemm", "spectral"])

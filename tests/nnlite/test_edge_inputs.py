@@ -41,6 +41,10 @@ EMPTY = [
     (lambda: nn.LookupTable(5, 2), (0, 3)),
     (lambda: nn.TemporalConvolution(3, 4, 2), (0, 5, 3)),
     (lambda: nn.Max(1), (0, 3)),
+    (lambda: nn.L1Penalty(1, size_average=True), (0, 3)),
+    (lambda: nn.MaskZero(nn.Linear(3, 4), 1), (0, 3)),
+    (lambda: nn.Sequential(nn.ConcatTable(nn.Identity(), nn.Identity()), nn.DotProduct()), (0, 3)),
+    (lambda: nn.Sequential(nn.ConcatTable(nn.SoftMax(), nn.Identity()), nn.MixtureTable()), (0, 3)),
     (lambda: nn.SeqLSTM(3, 4), (2, 0, 3)),
     (lambda: nn.Sequencer(nn.LSTM(3, 4)), (2, 0, 3)),
     (lambda: nn.Sequencer(nn.ConvLSTM(1, 2, 9, 3, 3)), (2, 0, 1, 4, 4)),
@@ -57,6 +61,15 @@ def test_an_empty_batch_passes_through(build, shape):
     assert not any(grad.any() for grad in module.parameters()[1])
 
 
+def test_vectors_without_an_entry_have_a_product_and_a_dimension_without_one_has_no_slices():
+    x = np.zeros((2, 0), np.float32)
+    dot = nn.DotProduct()
+    np.testing.assert_array_equal(dot.forward([x, x]), [0, 0])
+    assert dot.backward([x, x], dot.output)[0].shape == x.shape
+    split = nn.SplitTable(1)
+    assert split.forward(x) == [] and split.backward(x, []).shape == x.shape
+
+
 @pytest.mark.parametrize(
     "build, shape, message",
     [
@@ -65,6 +78,10 @@ def test_an_empty_batch_passes_through(build, shape):
         (lambda: nn.SeqLSTM(3, 4), (0, 2, 3), "a sequence must have at least one step"),
         (lambda: nn.SpatialZeroPadding(-2), (1, 1, 4, 4), "cropping leaves nothing"),
         (lambda: nn.Max(0), (0, 3), r"nn\.Max: nothing to choose from in dimension 0 of \(0, 3\)"),
+        (lambda: nn.SoftMax(), (2, 0), r"nn\.SoftMax: input must have at least one class"),
+        (lambda: nn.SpatialLogSoftMax(), (2, 0, 3, 3), "input must have at least one class"),
+        (lambda: nn.Normalize(np.inf), (2, 0), r"nn\.Normalize: input must have at least one entry"),
+        (lambda: nn.Mean(1), (2, 0), r"nn\.Mean: no mean of nothing, dimension 1 of \(2, 0\)"),
     ],
 )
 def test_an_empty_batch_that_means_nothing_is_an_error(build, shape, message):

@@ -243,6 +243,8 @@ def test_clip_by_value_of_what_is_not_contiguous():
     [
         ("adam", "beta1", 1.0, "from 0 to below 1"),
         ("adam", "beta2", 1, "from 0 to below 1"),
+        ("adam", "epsilon", -1e-8, "finite and at least 0"),
+        ("adagrad", "learning_rate_decay", -1, "finite and at least 0"),
         ("adamax", "beta1", -0.1, "from 0 to below 1"),
         ("muon", "beta2", np.nan, "from 0 to below 1"),
         ("rmsprop", "alpha", 1.5, "from 0 to 1"),

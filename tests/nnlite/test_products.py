@@ -8,13 +8,13 @@ import pytest
 
 import nnlite as nn
 from nnlite import models
-from nnlite.gradcheck_cases import inputs
-from nnlite.models import gradcheck_cases as model_cases
+from nnlite.benchmarks.gpu import agreement
+from nnlite.benchmarks.gpu.agreement import passes
 from nnlite.ops import cublas, get_ops
 from nnlite.ops.cupy_ops import use_cublas
 from tests import cupy_double
 from tests.cupy_double.host_cublas import PROTOTYPES
-from tests.nnlite.test_device_path import CASES, OPTIONS, SMALL, frames, passes
+from tests.nnlite.test_device_path import OPTIONS, SMALL, frames
 
 
 def matmul(a, b, out=None):
@@ -139,11 +139,8 @@ def test_every_product_of_every_module_and_model(cupy, monkeypatch):
         return result
 
     monkeypatch.setattr(cublas, "matmul", checked)
-    for place in (inputs, model_cases):
-        monkeypatch.setattr(place, "check_module", lambda *arguments, **_: arguments)
-        monkeypatch.setattr(place, "check_criterion", lambda *arguments, **_: arguments)
-    for label, case in CASES.items():
-        tested, *arguments = case()
+    for label in agreement.cases():
+        tested, *arguments = agreement.arguments(label)
         if isinstance(tested, nn.Module) and label != "SpatialMaxUnpooling":
             passes(tested, arguments[0], "cuda")
     for name, algorithm in itertools.product(models.names(), ("gemm", "spectral")):

@@ -9,6 +9,7 @@ import pytest
 import nnlite as nn
 from nnlite.finite_differences import numeric_gradient
 from nnlite.gradcheck import check_module, worst
+from nnlite.ops.numpy_ops import NumpyOps
 from nnlite.recurrent import spectral_conv_lstm
 from nnlite.recurrent.gemm_conv_lstm import GemmConvLSTM
 from nnlite.recurrent.seq_conv_lstm import choose
@@ -141,7 +142,7 @@ def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
     x, g = noise(7, 2, 2, 6, 6), noise(7, 2, 3, 6, 6, seed=1)
     grads = []
     for limit in (1, 60_000, 1 << 30):
-        monkeypatch.setattr(spectral_conv_lstm, "CHUNK_BYTES", limit)
+        monkeypatch.setattr(NumpyOps, "chunk_bytes", limit)
         lstm.clear_state().zero_grad_parameters()
         lstm.forward(x)
         lstm.backward(x, g)

@@ -9,22 +9,22 @@ from nnlite.data.labelled_video import LabelledVideo
 _STREAM = 30
 
 
-def augmented(video, settings, first):
+def augmented(video, settings, numbers):
     """Return a `LabelledVideo` of which each sequence is changed at random, all of its frames alike.
 
     settings: has `seed` and what may be changed: `mirror`, every second sequence from left to right; `zoom`,
     the range of the factor by which it is enlarged, its logarithm uniform, about a random place; `light`, the
     largest natural logarithm of the factor on its values. Beyond the border of what is made smaller the
-    picture repeats it and no label counts. first: the number of the first sequence among all that have been
-    trained on; the changes depend on nothing but it and the seed. With nothing to change `video` itself.
+    picture repeats it and no label counts. numbers: that of each sequence among all that have been trained
+    on; the changes depend on nothing but it and the seed. With nothing to change `video` itself.
     """
     if not (settings.mirror or settings.light or tuple(settings.zoom) != (1, 1)):
         return video
     frames, visible, true = (
         array.copy() for array in (video.frames, video.visible_labels, video.true_labels)
     )
-    for n in range(frames.shape[1]):
-        random = np.random.Generator(np.random.PCG64([settings.seed, first + n, _STREAM]))
+    for n, number in enumerate(numbers):
+        random = np.random.Generator(np.random.PCG64([settings.seed, number, _STREAM]))
         mirror, log_light = random.random() < 0.5, random.uniform(-settings.light, settings.light)
         factor = np.exp(random.uniform(*np.log(settings.zoom)))
         places = [_places(size, factor, random.random()) for size in frames.shape[-2:]]

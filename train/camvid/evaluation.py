@@ -1,5 +1,7 @@
 """Scores of a segmenter on unseen video: at labelled frames, at unlabelled ones, and of its flow."""
 
+import copy
+
 import numpy as np
 
 import nnlite as nn
@@ -7,6 +9,7 @@ from nnlite import backend
 from nnlite.data.flow import end_point_error
 from nnlite.train.camvid.scores import ConfusionMatrix
 from nnlite.train.camvid.steadiness import Steadiness, motion_between
+from nnlite.train.runs import processes
 
 #: Predicted labels that are scored, see `evaluate`.
 SCORED = ("labels", "basic", "no_flow", "true_flow")
@@ -62,9 +65,10 @@ def evaluate(model, sequences, count, batch, classes, steadiness=True):
     "flow", where the true motion is known: end-point error in pixels a frame of what is visible in both
     frames, at target pixels, "model" and "zero" (no motion), each for the "last" step and "all".
     "prediction": mean squared error a value of the next frames, "model" and "copy" (of the frame before).
+    Several processes share the work.
     """
-    matrices, flow, prediction = {}, _Sums(), _Sums()
-    for first in range(0, count, batch):
+    matrices, flow, prediction, group = {}, _Sums(), _Sums(), processes.current()
+    for first in group.own(range(0, count, batch)):
         video = sequences.batch(range(first, min(first + batch, count)))
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
@@ -84,6 +88,8 @@ def evaluate(model, sequences, count, batch, classes, steadiness=True):
             prediction.add("copy", (before - after) ** 2)
             if hasattr(video, "true_flow"):
                 _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("target"))
+    matrices = processes.add_up(group.gather(matrices))
+    flow, prediction = sum(group.gather(flow), _Sums()), sum(group.gather(prediction), _Sums())
     scores = {name: matrix.scores() for name, matrix in matrices.items()}
     if prediction.totals:
         scores["prediction"] = prediction.means()
@@ -134,6 +140,13 @@ class _Matrices:
         self.labelled, self.unlabelled, *self.steps = (ConfusionMatrix(classes) for _ in range(2 + steps))
         self.steadiness = Steadiness()
 
+    def __add__(self, other):
+        both = copy.deepcopy(self)
+        for mine, its in zip(both._all(), other._all()):
+            mine.counts += its.counts
+        both.steadiness += other.steadiness
+        return both
+
     def add(self, prediction, video, motions):
         self.labelled.add(prediction, video.visible_labels)
         self.unlabelled.add(prediction, video.withheld_labels)
@@ -141,6 +154,9 @@ class _Matrices:
             matrix.add(labels, target)
         for t, n, motion, visible in motions:
             self.steadiness.add(prediction[t, n], prediction[t + 1, n], motion, visible)
+
+    def _all(self):
+        return [self.labelled, self.unlabelled, *self.steps]
 
     def scores(self):
         return {
@@ -161,6 +177,13 @@ class _Sums:
 
     def __init__(self):
         self.totals = {}
+
+    def __add__(self, other):
+        both = _Sums()
+        for name in dict.fromkeys([*self.totals, *other.totals]):
+            pairs = [sums.totals[name] for sums in (self, other) if name in sums.totals]
+            both.totals[name] = tuple(map(sum, zip(*pairs)))
+        return both
 
     def add(self, name, values, number=None):
         total, terms = self.totals.get(name, (0.0, 0))

@@ -28,7 +28,6 @@ from nnlite.train.camvid.settings import (
     SEGNET,
     SHAPES,
     SHAPES_OPTIONS,
-    TITLES,
     Settings,
     settings_for,
     settings_for_both,
@@ -36,7 +35,7 @@ from nnlite.train.camvid.settings import (
 from nnlite.train.camvid.starting_weights import load_video, load_weights, start_video
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import Experiment, Sequence, kind_of, load_trained
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, kind_of, load_trained
 from nnlite.train.runs.export import export
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.starting_weights import training_of, with_earlier
@@ -53,8 +52,8 @@ class LabelledVideo(Experiment):
         "Without --camvid on moving shapes, which need no download."
     )
     # Labels are looked at on the way, so that no step fits into a graph; labels are propagated from the first
-    # step on, so that it cannot be run in pieces.
-    not_offered = frozenset(("loss_at", "cuda_graph", "memory"))
+    # step on, so that it cannot be run in pieces. Running statistics are not those of a mean of weights.
+    not_offered = frozenset(("loss_at", "cuda_graph", "memory", "mean_over"))
     variant = "camvid"
     modes: ClassVar = {"predict": predict_video, "export": export, "table": table2.compare}
     data = None
@@ -145,13 +144,14 @@ class LabelledVideo(Experiment):
     def describe(self, model):
         height, width = self.settings.size
         return (
-            f"{TITLES[self.settings.model]} ({models.count_parameters(model):,} parameters) on the "
+            f"{models.TITLES[self.settings.model]} ({models.count_parameters(model):,} parameters) on the "
             f"{model.device}, {height}x{width} pixels.\n{describe_data(self.settings, self.data)}"
         )
 
-    def make_batch(self, step, indices):
+    def make_batch(self, step, indices, share=WHOLE):
         settings = self.settings
-        video = augmented(self.data.train.batch(indices), settings, step * settings.batch)
+        numbers = range(step * settings.batch, (step + 1) * settings.batch)[share]
+        video = augmented(self.data.train.batch(indices[share]), settings, numbers)
         return input_and_target(settings.model, video)
 
     def evaluate(self, model):
@@ -178,7 +178,7 @@ class LabelledVideo(Experiment):
 
     def draw(self, folder, model, result):
         draw_confusions(folder, {self.settings.model: result})
-        networks = {TITLES[self.settings.model]: model}
+        networks = {models.TITLES[self.settings.model]: model}
         draw_results(folder, networks, self.data, self.settings.test_sequences)
 
     def draw_run(self, folder, model, result, log):
@@ -232,7 +232,7 @@ class LabelledVideo(Experiment):
         trained = {
             name: load_trained(LabelledVideo, Path(folder) / name / CHECKPOINT)[:2] for name in results
         }
-        networks = {TITLES[name]: model for name, (_, model) in trained.items()}
+        networks = {models.TITLES[name]: model for name, (_, model) in trained.items()}
         opened, _ = trained["segnet_flow"]  # whose data are video where there is any
         opened.load(training=False)
         draw_results(folder, networks, opened.data, opened.settings.test_sequences)

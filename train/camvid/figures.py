@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from nnlite import models
 from nnlite.data.flow_colour import flow_colours
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.train.camvid.evaluation import segment
 from nnlite.train.camvid.scores import draw_confusion
-from nnlite.train.camvid.settings import TITLES
 from nnlite.train.report.figures import save_figure
 
 #: Test sequences in Figure 8.
@@ -45,7 +45,7 @@ def draw_results(folder, networks, data, count):
 def draw_confusions(folder, results):
     """Draw the confusion matrices of {name: result} at labelled frames, confusion_NAME.png."""
     for name, result in results.items():
-        title = f"{TITLES[name]}, labelled test frames"
+        title = f"{models.TITLES[name]}, labelled test frames"
         draw_confusion(folder / f"confusion_{name}.png", result["scores"]["labels"]["labelled"], title)
 
 

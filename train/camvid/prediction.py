@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 import nnlite as nn
+from nnlite import models
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.data.pictures import resize_labels, write_indexed
 from nnlite.data.video_writer import write_video
 from nnlite.files import as_text, make_folder
 from nnlite.train.camvid.data import colours_of
 from nnlite.train.camvid.evaluation import segment
-from nnlite.train.camvid.settings import TITLES
 from nnlite.train.camvid.steadiness import Steadiness, motion_between
 from nnlite.train.report import side_by_side as panels
 from nnlite.train.report.source import video_frames
@@ -57,16 +57,17 @@ def render(model, settings, video, out, save_labels=None):
     labels, if they are to be kept, see `label_writer`.
     """
     classes, palette = colours_of(settings)
-    info, rate, frames = video_frames(video, settings.size, "rgb", settings.rate, doing="labelling")
+    info, rate, bar = video_frames(video, settings.size, "rgb", settings.rate, doing="labelling")
     every = max(1, info.n_frames_at(settings.rate or None) // PAIRS)
     steadiness = {}
     write = label_writer(save_labels, info.size, palette)
     make_folder(out.parent)
     with (
+        bar as frames,
         labelling(model) as label,
         closing(_labelled(frames, label, steadiness, every, write)) as labelled,
     ):
-        title = TITLES[settings.model]
+        title = models.TITLES[settings.model]
         write_video(out, (_drawn(frame, found, title, classes, palette) for frame, found in labelled), rate)
     (height, width), name = settings.size, as_text(Path(video).name)
     print(f"{name}, frames of {info.size[0]}x{info.size[1]}, resized to {height}x{width} pixels")

@@ -7,7 +7,7 @@ from nnlite import models
 from nnlite.train.camvid.starting_weights import load_video, options_of
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, whole
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, size_option
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -16,7 +16,6 @@ NONE, SEGNET = "none", "segnet"
 SHAPES = "moving shapes"
 #: The labelled frames to learn from. With "val" the test is on its later frames.
 SPLITS = ("train", "train+val", "val")
-TITLES = {"segnet": "SegNet", "segnet_flow": "SegNet-flow"}
 
 
 @dataclass(frozen=True)
@@ -73,15 +72,11 @@ class Settings(RunOptions):
         DATA,
         choices=SPLITS,
     )
-    size: tuple = option(
+    size: tuple = size_option(
         (64, 64),
         "of the frames after resizing; trained models take frames of another size too",
-        DATA,
-        type=whole(1),
-        metavar=("HEIGHT", "WIDTH"),
-        nargs=2,
+        least=1,
         modes=("predict", "evaluate"),
-        memory=True,
     )
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
     shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
@@ -93,7 +88,7 @@ class Settings(RunOptions):
         metavar=("MIN", "MAX"),
         nargs=2,
     )
-    noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA)
+    noise: float = option(0.05, "standard deviation of the noise on moving shapes", DATA, most=100)
     lost: float = option(
         0.2, "fraction of each frame of moving shapes that is replaced by grey", DATA, most=0.9
     )
@@ -151,6 +146,7 @@ class Settings(RunOptions):
         1.0,
         "factor on the cross-entropy beside the error of the predicted frames in SegNet-flow's loss",
         MODEL,
+        most=1e6,
     )
 
 
@@ -226,7 +222,9 @@ PRESETS = {
         "section 5.2, for a GPU: CamVid in {size[0]}x{size[1]}, the full networks, the 468 labelled frames "
         "of train and val, rmsprop at {learning_rate:g} x {decay:g} every {decay_epochs} epochs, one "
         "sequence at a time. The paper leaves open how long it trains (here 128 epochs), the optimiser of "
-        "this experiment (here that of section 4) and to which range it clips gradients (here {clip:g}).",
+        "this experiment (here that of section 4) and to which range it clips gradients (here {clip:g}). On "
+        "an H100 half an hour to an hour for both networks (estimated from operations and bytes, 10 to 30 ms "
+        "a step; nobody has run it).",
         {
             "split": "train+val",
             "size": (180, 240),

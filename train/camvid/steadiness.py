@@ -19,6 +19,11 @@ class Steadiness:
     def __init__(self):
         self.changed = self.counted = 0
 
+    def __add__(self, other):
+        both = Steadiness()
+        both.changed, both.counted = self.changed + other.changed, self.counted + other.counted
+        return both
+
     def add(self, before, after, motion, visible=None):
         """Count the pixels of two label maps (H, W), one frame apart.
 

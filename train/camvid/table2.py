@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from nnlite import models
 from nnlite.files import make_folder, write_text
 from nnlite.train.camvid.scores import format_confusion, format_table2, per_cent
-from nnlite.train.camvid.settings import NONE, SHAPES, TITLES, Settings
+from nnlite.train.camvid.settings import NONE, SHAPES, Settings
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, machines
@@ -88,7 +89,7 @@ def titled(results):
 
 def title_of(result):
     """Return the network of a result, and whether its classes were balanced if that is not as usual."""
-    return TITLES[result["experiment"]["model"]] + (
+    return models.TITLES[result["experiment"]["model"]] + (
         ", classes not balanced" if result["weights"] is None else ""
     )
 

@@ -24,7 +24,7 @@ from nnlite.files import exit_status, make_folder
 from nnlite.train.inspect import traced_model
 from nnlite.train.inspect.report import describe_checks, write
 from nnlite.train.inspect.sequences import sequence_for
-from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, TITLES, Settings, anonymised_command
+from nnlite.train.inspect.settings import DESCRIPTION, EPILOG, Settings, anonymised_command
 from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import command
 from nnlite.train.runs.memory import describe_shortage
@@ -41,7 +41,7 @@ def main(argv=None):
     settings, began = Settings(**given), time.monotonic()
     try:
         traced = traced_model.load(settings.run, settings.model)
-        print(f"{TITLES[traced.name]}, {models.count_parameters(traced.model):,} parameters")
+        print(f"{models.TITLES[traced.name]}, {models.count_parameters(traced.model):,} parameters")
         print(f"weights: {traced.origin}")
         sequence = sequence_for(traced, settings.sequence, settings.video, settings.frames)
         print(f"on {sequence.description}", flush=True)

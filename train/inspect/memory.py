@@ -4,7 +4,7 @@ import numpy as np
 
 import nnlite as nn
 from nnlite.layers.activation import sigmoid
-from nnlite.recurrent.sequence_module import SequenceModule
+from nnlite.recurrent.sequence_module import LSTMSequence
 
 #: Symbols of eq. 1, with their names.
 QUANTITIES = {
@@ -27,7 +27,7 @@ def memories(trace):
     """
     results = []
     for path, module in trace.modules.items():
-        if isinstance(module, SequenceModule) and trace.select(path, "update_grad_input"):
+        if isinstance(module, LSTMSequence) and trace.select(path, "update_grad_input"):
             results.append((path, *_unrolled(module, trace, path)))
         elif isinstance(module, nn.ConvLSTM) and trace.select(path, "update_grad_input"):
             results.append((path, *_assembled(module, trace, path)))

@@ -11,7 +11,7 @@ from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.frame_strip import frame_strip
 from nnlite.train.inspect.memory import QUANTITIES, memories
 from nnlite.train.inspect.module_rows import WHOLE, module_rows, parameter_rows
-from nnlite.train.inspect.settings import ENTRIES, TITLES, anonymised_command
+from nnlite.train.inspect.settings import ENTRIES, anonymised_command
 from nnlite.train.inspect.summaries import TensorSummaries, frame_sizes
 from nnlite.train.inspect.traced_model import load
 from nnlite.train.runs.loop import CHECKPOINT
@@ -58,7 +58,7 @@ def write(
     rows = module_rows(trace, run.n_frames, summaries)
     whole = [WHOLE] if any(WHOLE in by_step for row in rows for by_step in row["signals"].values()) else []
     content = {
-        "title": TITLES[traced.name],
+        "title": models.TITLES[traced.name],
         "facts": [
             ["weights", traced.origin],
             ["sequence", sequence.description],

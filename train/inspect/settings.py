@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass, fields
 
+from nnlite import models
 from nnlite.train.inspect import traced_model
 from nnlite.train.report.anonymise import anonymised_path
 from nnlite.train.runs import command
@@ -12,14 +13,6 @@ from nnlite.train.runs.run import PAGE
 #: Entries of each array to compare with finite differences.
 ENTRIES = 3
 PAGE_GROUP = "the page"
-TITLES = {
-    "ae_conv": "AE-Conv",
-    "ae_fclstm": "AE-fcLSTM",
-    "ae_convlstm": "AE-ConvLSTM",
-    "ae_convlstm_flow": "AE-ConvLSTM-flow",
-    "segnet": "SegNet",
-    "segnet_flow": "SegNet-flow",
-}
 DESCRIPTION = (
     "Run one sequence through a model, forward and backward, and write one HTML page that\n"
     "shows every gradient along the way: by module and time step, as pictures, histograms and norms."
@@ -41,8 +34,8 @@ class Settings(Options):
     )
     model: str | None = option(
         None,
-        f"architecture: {', '.join(TITLES)} (default: {traced_model.DEFAULT}); for a folder of several runs, "
-        "which of them",
+        f"architecture: {', '.join(models.TITLES)} (default: {traced_model.DEFAULT}); for a folder of "
+        "several runs, which of them",
         metavar="NAME",
     )
     sequence: int = option(0, "number of the test sequence, or of the segment of the video", DATA, least=0)

@@ -10,6 +10,7 @@ python -m train.moving_mnist --figures RUN          Figures 3 and 5, errors by f
 python -m train.moving_mnist --frames 20 --steps-ahead 10  train to predict ten frames from ten
 python -m train.moving_mnist --rollout CHECKPOINT   score ten frames from ten, beside published figures
 python -m train.moving_mnist --speeds CHECKPOINT    score digits of several speeds
+python -m train.moving_mnist --transfer CHECKPOINT  three digits, larger frames, other shapes
 python -m train.moving_mnist --export RUN           pack trained weights for models/pretrained
 """
 

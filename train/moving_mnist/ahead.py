@@ -1,5 +1,6 @@
 """Ten frames from ten: predictions fed back, scored as in the literature, beside its figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend
-from nnlite.data.moving_mnist_files import SequenceFile
+from nnlite.data.moving_mnist_files import SequenceFile, find_test_sequences
 from nnlite.files import make_folder, write_text
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist import evaluation, rollout
@@ -27,28 +28,45 @@ BATCH = 20
 TARGETS = ("binary", "grey")
 #: Decimals of the other errors in the table.
 DIGITS = {"mse": 1, "mae": 1, "ssim": 4, "psnr": 2}
+_PRINTED = {"nats": 1} | DIGITS
 BASELINES = {"copy": "copy of the last frame seen, calibrated", "constant": "best constant"}
-#: Cross-entropy of grey targets in nats a frame, with who published it.
-PUBLISHED = (
-    ("Shi et al. 2015", 367.2),
-    ("Srivastava et al. 2015", 341.2),
-    ("Brabandere et al. 2016", 285.2),
-    ("Cricri et al. 2016", 187.7),
-    ("Patraucean et al. 2015", 179.8),
-    ("Video Pixel Networks, baseline", 110.1),
-    ("Video Pixel Networks", 87.6),
-    ("the least, by its authors' estimate", 86.3),
-)
+_VPN, _OPENSTL = "arXiv:1610.00527", "arXiv:2306.11249"
+#: What others report of grey targets on mnist_test_seq.npy, and where: in Table 1 of Kalchbrenner et al. 2017
+#: (Video Pixel Networks), and in OpenSTL's benchmark of the same name (docs/en/model_zoos).
+PUBLISHED = {
+    name: {"nats": nats, "source": _VPN}
+    for name, nats in (
+        ("Shi et al. 2015", 367.2),
+        ("Srivastava et al. 2015", 341.2),
+        ("Brabandere et al. 2016", 285.2),
+        ("Cricri et al. 2016", 187.7),
+        ("Patraucean et al. 2015", 179.8),
+        ("Video Pixel Networks, baseline", 110.1),
+        ("Video Pixel Networks", 87.6),
+        ("the least, by its authors' estimate", 86.3),
+    )
+} | {
+    name: {"mse": mse, "mae": mae, "ssim": ssim, "psnr": psnr, "source": _OPENSTL}
+    for name, mse, mae, ssim, psnr in (
+        ("PredNet, 12.5 million parameters, 200 epochs", 161.38, 201.16, 0.7783, 14.33),
+        ("ConvLSTM-S, 15.0 million, 200 epochs", 29.80, 90.64, 0.9288, 22.10),
+        ("PhyDNet, 3.1 million, 200 epochs", 28.19, 78.64, 0.9374, 22.62),
+        ("PredRNN, 23.8 million, 200 epochs", 23.97, 72.82, 0.9462, 23.28),
+        ("ConvLSTM-S, 2000 epochs", 22.41, 73.07, 0.9480, 23.54),
+        ("PredRNN++, 38.6 million, 2000 epochs", 14.07, 48.91, 0.9698, 26.37),
+    )
+}
 COLUMNS = ("model", "trained on", "targets", "nats a frame", "first", "last", "MSE", "MAE", "SSIM", "PSNR")
+COLUMNS += ("source",)
 NOTES = """\
 - Predictions of the last {steps} frames of {count:,} test sequences from the {seen} before, fed back as
   probabilities. Nats a frame: cross-entropy summed over the pixels of a frame, mean over the predicted
   frames; first, last: of the first and the last of these. Binary and grey: the same sequences.
-- Published: figures of Table 1 in Kalchbrenner et al. 2017 (Video Pixel Networks, arXiv:1610.00527), of grey
-  targets on mnist_test_seq.npy. Grey targets have a least cross-entropy above zero.
 - MSE and MAE: summed over the pixels of a frame; SSIM: uniform windows of 7x7, a data range of 2; PSNR in
-  dB; all of a frame, of values from 0 to 1, mean over the predicted frames, as OpenSTL has them
-  (arXiv:2306.11249).
+  dB; all of a frame, of values from 0 to 1, mean over the predicted frames, as OpenSTL has them.
+- With a source: published figures, of grey targets on mnist_test_seq.npy; nats from Table 1 of Kalchbrenner
+  et al. 2017 (Video Pixel Networks, {vpn}), the others from OpenSTL's benchmark ({openstl}), in which an
+  epoch is 10,000 sequences. Grey targets have a least cross-entropy above zero.
 - Copy: the last frame seen, with the probabilities that it deserves after each number of frames, estimated on
   training sequences; constant: the best constant."""
 
@@ -56,19 +74,41 @@ NOTES = """\
 def show(experiment, given, line):
     """Score and draw the predictions fed back of a trained model, or of all that come along; return 0.
 
-    Written to the folder `out`, if there is one: ahead.md and ahead.json, rollout.png and ahead.png.
+    On the sequences that the user names, else on those of the first model and then, where mnist_test_seq.npy
+    is below NNLITE_DATA and of their size, on these. Written to the folder `out`, if there is one: ahead.md
+    and ahead.json, rollout.png and ahead.png, and the same again with _published in their names.
     """
-    count = given.get("test_sequences", COUNT)
-    found = load(experiment, given["rollout"], given)
-    page = table(found, count) | {"command": anonymised_command(line, Settings.path_flags())}
-    print(format_page(page))
-    if "out" in given:
-        folder = Path(given["out"])
-        make_folder(folder)
-        write_json(folder / "ahead.json", page)
-        write_text(folder / "ahead.md", f"# Ten frames from ten\n\n{format_page(page)}\n")
-        draw(folder, found, page)
+    line = anonymised_command(line, Settings.path_flags())
+    found, count = load(experiment, given["rollout"], given), given.get("test_sequences", COUNT)
+    out = make_folder(given["out"]) if "out" in given else None
+    _show(found, count, line, out, "")
+    settings = next(iter(found.values()))[0].settings
+    file = None if settings.sequences_file else find_test_sequences()
+    if file and SequenceFile(file).size == (settings.size, settings.size):
+        print()
+        _show(_tested_on(found, file), count, line, out, "_published")
     return 0
+
+
+def _tested_on(found, file):
+    """Return models, {name: (experiment, model)}, to be tested on the sequences in a file."""
+    return {
+        name: (type(opened)(replace(opened.settings, sequences_file=str(file))), model)
+        for name, (opened, model) in found.items()
+    }
+
+
+def _show(found, count, line, out, ending):
+    """Print the table of some models; write it and the pictures to the folder `out`, unless that is None."""
+    page = table(found, count) | {"command": line}
+    text = format_page(page)
+    print(text)
+    if out is not None:
+        curve, pictures = (Path(out) / f"{name}{ending}.png" for name in ("ahead", "rollout"))
+        write_json(curve.with_suffix(".json"), page)
+        seen = f"![Errors]({curve.name})\n\n![The first sequence]({pictures.name})"
+        write_text(curve.with_suffix(".md"), f"# Ten frames from ten\n\n{text}\n\n{seen}\n")
+        draw(curve, pictures, found, page)
 
 
 def table(found, count):
@@ -99,7 +139,7 @@ def table(found, count):
         "sequences": count,
         "rows": rows,
         "baselines": baselines(sequences, seen, steps, count),
-        "published": dict(PUBLISHED),
+        "published": PUBLISHED,
     }
 
 
@@ -171,13 +211,15 @@ def format_page(page):
             *(row["model"], row["trained_on"], row["targets"]),
             *_nats(row["nats"]),
             *(f"{np.mean(row[metric]):.{digits}f}" for metric, digits in DIGITS.items()),
+            "",
         )
         for row in page["rows"]
     ]
     for kind, errors in page["baselines"].items():
-        rows += [(BASELINES[name], "", kind, *_nats(values), *[""] * 4) for name, values in errors.items()]
-    rows += [(name, "", "grey", f"{nats:.1f}", *[""] * 6) for name, nats in page["published"].items()]
-    notes = NOTES.format(steps=page["steps"], count=page["sequences"], seen=page["seen"])
+        rows += [(BASELINES[name], "", kind, *_nats(values), *[""] * 5) for name, values in errors.items()]
+    rows += [(name, "", "grey", *_published(of)) for name, of in page["published"].items()]
+    names = {"vpn": _VPN, "openstl": _OPENSTL}
+    notes = NOTES.format(steps=page["steps"], count=page["sequences"], seen=page["seen"], **names)
     return "\n".join([format_markdown(COLUMNS, rows), "", f"Data: {page['data']}.", "", notes])
 
 
@@ -185,8 +227,18 @@ def _nats(values):
     return tuple(f"{value:.1f}" for value in (np.mean(values), values[0], values[-1]))
 
 
-def draw(folder, found, page):
-    """Draw the error at each step, on the targets that a model was trained on, and one sequence."""
+def _published(figures):
+    """Return the cells of published figures, of which not all are known."""
+    known = ((name, f"{figures[name]:.{digits}f}") for name, digits in _PRINTED.items() if name in figures)
+    cells = dict.fromkeys(_PRINTED, "") | dict(known)
+    return cells.pop("nats"), "", "", *cells.values(), figures["source"]
+
+
+def draw(curve, pictures, found, page):
+    """Draw the error at each step, on the targets that a model was trained on, and one sequence.
+
+    curve, pictures: the files for these.
+    """
     rows = [row for row in page["rows"] if row["targets"] == row["trained_on"]]
     curves = {f"{row['model']}, {row['targets']}": row["nats"] for row in rows}
     references = {
@@ -194,9 +246,7 @@ def draw(folder, found, page):
         for kind in dict.fromkeys(row["targets"] for row in rows)
         for name, values in page["baselines"][kind].items()
     }
-    figures.draw_errors(
-        folder / "ahead.png", curves, references, "Predictions fed back", "frames ahead", "nats a frame"
-    )
+    figures.draw_errors(curve, curves, references, "Predictions fed back", "frames ahead", "nats a frame")
     first, _ = next(iter(found.values()))
     seen, steps = page["seen"], page["steps"]
     frames = first.sequences(seen + steps, grey=True)[1].batch([0]).frames
@@ -205,4 +255,4 @@ def draw(folder, found, page):
         shown = frames[:seen] if opened.settings.targets == "grey" else binary(frames[:seen])
         shown = backend.asarray(shown, model.dtype, model.device)
         predictions[name] = backend.as_numpy(roll_out(model, shown, steps))[:, 0, 0]
-    rollout.draw_frames(folder / "rollout.png", frames[:, 0, 0], predictions, seen)
+    rollout.draw_frames(pictures, frames[:, 0, 0], predictions, seen)

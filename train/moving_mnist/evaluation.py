@@ -12,6 +12,7 @@ from nnlite.data.flow import end_point_error
 from nnlite.train.moving_mnist import baselines
 from nnlite.train.report import figures
 from nnlite.train.report.tables import format_table
+from nnlite.train.runs import processes
 
 #: Sequences that the baselines are estimated from, at most.
 CALIBRATION = 2000
@@ -30,11 +31,13 @@ def evaluate(model, data, count, batch):
     the mean over the predictions of all steps: "bce", the binary cross-entropy in nats a pixel; for a model
     with flow "roughness", the mean length of the flow's gradient (pixels of motion a pixel), and, where the
     true motion is known, "flow_arriving" and "flow_leaving", its end-point error in pixels on the pixels
-    of digits, and "zero_arriving" and "zero_leaving", that of no motion.
+    of digits, and "zero_arriving" and "zero_leaving", that of no motion. Several processes share the work.
     """
     criterion = nn.BCECriterion(size_average=False)
     totals = defaultdict(lambda: np.zeros(2))  # (sum, number of terms)
-    for first in tqdm(range(0, count, batch), "scoring", unit=" batches", delay=5, leave=False, disable=None):
+    group = processes.current()
+    batches = group.own(range(0, count, batch))
+    for first in tqdm(batches, "scoring", unit=" batches", delay=5, leave=False, disable=None):
         sequences = data.batch(range(first, min(first + batch, count)))
         frames = backend.asarray(sequences.frames, model.dtype, model.device)
         with nn.evaluating(model):
@@ -57,7 +60,7 @@ def evaluate(model, data, count, batch):
                         error = end_point_error(guess[here], truth[here], mask[here]) if pixels else 0.0
                         totals[f"{name}_{place}", steps] += error * pixels, pixels
     scores = defaultdict(dict)
-    for (name, steps), (total, terms) in totals.items():
+    for (name, steps), (total, terms) in processes.add_up(group.gather(dict(totals))).items():
         scores[name][steps] = float(total / terms) if terms else float("nan")
     return dict(scores)
 

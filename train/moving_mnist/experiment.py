@@ -12,7 +12,16 @@ from nnlite.data.moving_mnist import DRAWN, MovingMNIST, load_digits
 from nnlite.data.moving_mnist_files import SequenceFile
 from nnlite.models.feedback import Feedback, FeedbackAsData, FeedbackWithGradient
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.moving_mnist import ahead, evaluation, figures, pretrained, rollout, speeds, table1
+from nnlite.train.moving_mnist import (
+    ahead,
+    evaluation,
+    figures,
+    pretrained,
+    rollout,
+    speeds,
+    table1,
+    transfer,
+)
 from nnlite.train.moving_mnist.description import (
     MNIST,
     anonymised_result,
@@ -25,7 +34,7 @@ from nnlite.train.moving_mnist.settings import ALL, MODEL_NAME, Settings
 from nnlite.train.moving_mnist.starting_weights import as_weights_of, learning_curve, same_curve
 from nnlite.train.report import provenance
 from nnlite.train.runs import command
-from nnlite.train.runs.experiment import PRETRAINED, Experiment, Sequence
+from nnlite.train.runs.experiment import PRETRAINED, WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.starting_weights import start_with, with_earlier
 
@@ -43,6 +52,7 @@ class MovingDigits(Experiment):
         "figures": figures.draw,
         "rollout": ahead.show,
         "speeds": speeds.show,
+        "transfer": transfer.show,
         "export": export,
     }
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
@@ -181,8 +191,8 @@ class MovingDigits(Experiment):
             f"{describe_data(self.settings.kept('experiment'))}"
         )
 
-    def make_batch(self, step, indices):
-        frames = self.data[0].batch(indices).frames
+    def make_batch(self, step, indices, share=WHOLE):
+        frames = self.data[0].batch(indices[share]).frames
         return frames[: self.settings.seen], frames[1:]
 
     def evaluate(self, model):
@@ -225,7 +235,8 @@ class MovingDigits(Experiment):
         rows = min(6, self.settings.test_sequences)
         evaluation.draw_predictions(folder / "predictions.png", {"prediction": model}, self.scored[1], rows)
         if "ahead" in result:
-            ahead.draw(folder, {self.settings.model: (self, model)}, result["ahead"])
+            found = {self.settings.model: (self, model)}
+            ahead.draw(folder / "ahead.png", folder / "rollout.png", found, result["ahead"])
 
     def draw_run(self, folder, model, result, log):
         evaluation.draw_curves(folder / "curves.png", log, result["baselines"])

@@ -3,7 +3,7 @@
 from nnlite.files import make_folder
 from nnlite.train.moving_mnist import ahead, table1
 from nnlite.train.moving_mnist.trained import of_table1
-from nnlite.train.runs import command
+from nnlite.train.runs import command, processes
 from nnlite.train.runs.experiment import PRETRAINED, load_trained
 
 
@@ -11,6 +11,7 @@ def evaluate(experiment, given, line):
     """Score a checkpoint, or all pretrained models; with `out` also write the results there; return 0."""
     if given["evaluate"] != PRETRAINED:
         return command.evaluate(experiment, given, line)
+    processes.current().require_one("--evaluate pretrained")
     if results := {
         name: _score_again(experiment, path, given) for name, path in of_table1(experiment).items()
     }:

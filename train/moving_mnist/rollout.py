@@ -13,6 +13,7 @@ from nnlite import backend
 from nnlite.models.feedback import roll_out
 from nnlite.train.moving_mnist.baselines import best_constant, copy_last_frame, count_transitions
 from nnlite.train.report.figures import save_figure
+from nnlite.train.runs import processes
 
 #: Sequences at once.
 BATCH = 20
@@ -21,18 +22,20 @@ BATCH = 20
 def errors(models, data, seen, steps, count):
     """Return {name: [cross-entropy of step 1, 2, ..., in nats a pixel]} of {name: model}.
 
-    data: the sequences to predict, `seen` + `steps` frames long; the first `count` are used.
+    data: the sequences to predict, `seen` + `steps` frames long; the first `count` are used. Several
+    processes share the work.
     """
-    criterion = nn.BCECriterion(size_average=False)
+    criterion, group = nn.BCECriterion(size_average=False), processes.current()
     totals = {name: np.zeros(steps) for name in models}
     pixels = 0
-    for first in range(0, count, BATCH):
+    for first in group.own(range(0, count, BATCH)):
         frames = data.batch(range(first, min(first + BATCH, count))).frames
         pixels += frames[0].size
         for name, model in models.items():
             here = backend.asarray(frames, model.dtype, model.device)
             predictions = roll_out(model, here[:seen], steps)
             totals[name] += [float(criterion.forward(p, t)) for p, t in zip(predictions, here[seen:])]
+    totals, pixels = processes.add_up(group.gather(totals)), sum(group.gather(pixels))
     return {name: (total / pixels).tolist() for name, total in totals.items()}
 
 

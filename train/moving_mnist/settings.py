@@ -9,7 +9,7 @@ from nnlite.train.runs.options import DATA, MODEL, TRAINING, number, option
 ALL = "all"
 MODEL_NAME = "ae_convlstm_flow"
 #: The modes that work on a trained model.
-_TRAINED = ("evaluate", "figures", "rollout", "speeds")
+_TRAINED = ("evaluate", "figures", "rollout", "speeds", "transfer")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Settings(RunOptions):
         None,
         "score the same on digits of several speeds, fixed and drawn, beside the copy and the Bayes "
         "bound; --out keeps the table",
+        path="CHECKPOINT",
+        mode=("out", "device"),
+    )
+    transfer: str | None = option(
+        None,
+        "score the same on what they have not learned: three digits, frames of 96x96, drawn digits, and the "
+        "shapes of Fashion-MNIST where NNLITE_DATA has them in fashion-mnist/; --out keeps the table",
         path="CHECKPOINT",
         mode=("out", "device"),
     )

@@ -3,20 +3,24 @@
 import math
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from nnlite import models
 from nnlite.files import write_text
 from nnlite.train.moving_mnist.description import anonymised_result, describe_data, frames_scored
 from nnlite.train.moving_mnist.evaluation import validation_subset
+from nnlite.train.report.figures import save_figure
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, machines
 from nnlite.train.report.tables import format_markdown, format_time
 
 #: Title and test error in the paper of each architecture; "cells" are those AE-fcLSTM can begin with.
 PAPER = {
-    "ae_conv": ("AE-Conv", 0.0948),
-    "ae_fclstm cells": ("AE-fcLSTM in cells", None),
-    "ae_fclstm": ("AE-fcLSTM", 0.0650),
-    "ae_convlstm": ("AE-ConvLSTM", 0.0197),
-    "ae_convlstm_flow": ("AE-ConvLSTM-flow", 0.0439),
+    "ae_conv": (models.TITLES["ae_conv"], 0.0948),
+    "ae_fclstm cells": (f"{models.TITLES['ae_fclstm']} in cells", None),
+    "ae_fclstm": (models.TITLES["ae_fclstm"], 0.0650),
+    "ae_convlstm": (models.TITLES["ae_convlstm"], 0.0197),
+    "ae_convlstm_flow": (models.TITLES["ae_convlstm_flow"], 0.0439),
 }
 BASELINES = {
     "copy": "copy of the last frame, calibrated",
@@ -30,6 +34,8 @@ SHARED = (
 )
 #: What a result of before these settings has of them.
 EARLIER = {"targets": "binary", "steps_ahead": 1}
+#: The picture of the learning curves, beside the table.
+CURVES = "table1_curves.png"
 COLUMNS = (
     "architecture",
     "parameters",
@@ -101,13 +107,37 @@ def _row(result):
 
 
 def save(folder, table):
-    """Write a table as table1.md and table1.json."""
+    """Write a table as table1.md and table1.json, with the curves of its runs as table1_curves.png."""
     write_json(Path(folder) / "table1.json", table)
+    draw_curves(Path(folder) / CURVES, table)
     write_text(Path(folder) / "table1.md", format_page(table))
 
 
+def draw_curves(path, table):
+    """Draw the error of each run in the course of its training, and the paper's."""
+    figure = Figure(figsize=(8.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    worst = 2 * table["baselines"]["copy"]["last"]
+    for number, row in enumerate(table["rows"]):
+        points = [(point["sequences"], point["bce"]["last"]) for point in row["curve"] if point["sequences"]]
+        if grafted := [point for point in points if point[1] < worst]:  # not what parts of others begin with
+            points = grafted
+        look = {"color": f"C{number}", "zorder": 3 - 0.1 * number}  # of equal beginnings the first is seen
+        axis.plot(*zip(*points), ".-", markersize=4, linewidth=1, label=row["title"], **look)
+        if row["paper"]:
+            axis.axhline(row["paper"], color=f"C{number}", linestyle=":", linewidth=1)
+    axis.set(xlabel="training sequences", ylabel=f"error of frame {table['frames']}, nats a pixel")
+    axis.set(xscale="log", yscale="log", ylim=(None, worst))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    axis.tick_params(which="minor", labelsize=7)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    save_figure(path, figure, dpi=110)
+
+
 def format_page(table):
-    """Return the page table1.md: the table, what its columns are, and how it was made."""
+    """Return the page table1.md: the table, what its columns are, the curves, and the commands."""
+    watched = " and ".join(sorted({f"{row['watched']:,}" for row in table["rows"]}))
     lines = ["# Table 1", "", format_table(table), ""]
     lines += [
         f"- Error: binary cross-entropy in nats a pixel of frame {table['frames']} given the frames before, "
@@ -118,23 +148,42 @@ def format_page(table):
         "that of no motion.",
         "- Sequences: those seen in training, repetitions counted.",
         "",
+        f"![Learning curves]({CURVES})",
+        "",
+        f"*In the course of training, on the first {watched} test sequences; dotted: the paper's.*",
+        "",
+        "## Commands",
+        "",
     ]
-    for row in table["rows"]:
+    for number, row in enumerate(table["rows"]):
         options = row["options"]
         rate = f"{options['optimiser']} at {options['learning_rate']:g}, batch {options['batch']}"
         commits = format_commits(row["commits"])
         where = ", ".join(row["machines"])
-        lines += [f"## {row['title']}", "", f"{rate}, seed {row['seed']}, commit {commits}, {where}:", ""]
-        lines += [f"    {command}" for command in row["commands"]]
-        lines += ["", f"In the course of training, on the first {row['watched']} test sequences:"]
-        lines += ["", "| sequences | test error, frame " + str(table["frames"]) + " | mean of steps |"]
-        lines += ["|---:|---:|---:|"]
-        lines += [
-            f"| {point['sequences']:,} | {point['bce']['last']:.4f} | {point['bce']['all']:.4f} |"
-            for point in row["curve"]
-        ]
-        lines.append("")
+        lines += [f"{row['title']}: {rate}, seed {row['seed']}, commit {commits}, {where}."]
+        lines += [*_format_commands(row, table["rows"][:number]), ""]
     return "\n".join(lines)
+
+
+def _format_commands(row, earlier):
+    """Return the lines of a row's commands; those with which an earlier row begins too are not repeated."""
+    commands, same, name = row["commands"], 0, None
+    for other in earlier:
+        if (number := _same_start(other["commands"], commands)) > same:
+            same, name = number, other["title"]
+    some = "command" if same == 1 else f"{same} commands"
+    words = []
+    if same:
+        words = [f"The same command{'s' * (same > 1)} as {name}."]
+        if same < len(commands):
+            words = [f"It begins with the first {some} of {name}; then:"]
+    own = [f"    {command}" for command in commands[same:]]
+    return [*words, "", *own] if own else words
+
+
+def _same_start(these, those):
+    """Return with how many equal entries two lists begin."""
+    return next((i for i, (a, b) in enumerate(zip(these, those)) if a != b), min(len(these), len(those)))
 
 
 def format_table(table):

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnlite import models
 from nnlite.train.report.lucas_kanade import carry_on, optical_flow
 
 #: Titles of what is compared.
 NAMES = {
-    "model": "AE-ConvLSTM-flow",
+    "model": models.TITLES["ae_convlstm_flow"],
     "zero_flow": "the same with zero flow",
     "copy": "last frame copied",
     "motion": "motion extrapolated (Lucas-Kanade)",

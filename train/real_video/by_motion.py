@@ -4,6 +4,7 @@ import numpy as np
 
 from nnlite.train.real_video.baselines import NAMES
 from nnlite.train.report.tables import format_markdown
+from nnlite.train.runs import processes
 
 #: The classes, by the length of the motion in pixels a frame, and where each ends.
 CLASSES = {"still": "below 0.2", "slow": "0.2 to 1", "fast": "more than 1"}
@@ -15,6 +16,12 @@ class ErrorsByMotion:
 
     def __init__(self):
         self._pixels, self._sums = np.zeros(len(CLASSES), int), {}
+
+    def __add__(self, other):
+        both = ErrorsByMotion()
+        both._pixels = self._pixels + other._pixels
+        both._sums = processes.add_up([self._sums, other._sums])
+        return both
 
     def add(self, predictions, truth, motion):
         """Add {name: frames} and the true ones, (T, N, C, H, W), whose content has moved (T, N, H, W, 2)."""

@@ -9,21 +9,25 @@ import numpy as np
 PLACES = 4
 
 
-def random_crops(frames, size, random):
+def random_crops(frames, size, random, before=0):
     """Return parts of the clips `frames` (T, N, C, H, W), each of `size` (h, w): (T, N, C, h, w).
 
-    Each clip keeps its place over time; every second one is mirrored. random: a NumPy generator.
+    Each clip keeps its place over time; every second one is mirrored. random: a NumPy generator. before: how
+    many clips of the batch come before these; what is drawn for them is left out.
     """
     height, width = size
     rows, columns = frames.shape[-2] - height + 1, frames.shape[-1] - width + 1
     change = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 2))
     crops = np.empty((*frames.shape[:3], height, width), frames.dtype)
-    for n in range(frames.shape[1]):
+    for n in range(-before, frames.shape[1]):
         places = [(random.integers(rows), random.integers(columns)) for _ in range(PLACES)]
+        mirrored = random.random() < 0.5
+        if n < 0:
+            continue
         parts = [(slice(y, y + height), slice(x, x + width)) for y, x in places]
         down, across = max(parts, key=lambda part: change[n][part].sum())
         crop = frames[:, n, :, down, across]
-        crops[:, n] = crop[..., ::-1] if random.random() < 0.5 else crop
+        crops[:, n] = crop[..., ::-1] if mirrored else crop
     return crops
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 import nnlite as nn
-from nnlite import models
+from nnlite import backend, models
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, flow_errors, prediction, scores
@@ -29,7 +29,8 @@ from nnlite.train.real_video.videos import (
 )
 from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
-from nnlite.train.runs.experiment import Experiment, Sequence
+from nnlite.train.runs import processes
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.starting_weights import start_with, with_earlier
 
@@ -68,13 +69,20 @@ class RealVideo(Experiment):
     @classmethod
     def plan(cls, given):
         preset = PRESETS[given.get("preset", cls.preset)]
-        return Settings.layered(*preset.layers(MODEL_NAME), {"videos": default_folders()}, given)
+        return cls._layered(*preset.layers(MODEL_NAME), given)
+
+    @staticmethod
+    def _layered(*layers):
+        """Return the settings of these layers, above the usual folders of videos."""
+        return Settings.layered({"videos": default_folders()}, *layers)
 
     @classmethod
     def reopened(cls, settings, given, path, resuming):
         """Packed weights name videos without their folders: scored are those that are found here."""
         if settings.videos and not Path(settings.videos[0]).is_absolute():
             settings = replace(settings, videos=default_folders(), test=None, splits=None)
+        if "model_options" in given:
+            given = given | {"model_options": settings.model_options | given["model_options"]}
         return replace(settings, **given)
 
     def load(self, training=True):
@@ -88,9 +96,12 @@ class RealVideo(Experiment):
             return
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
-            raise ValueError(f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}")
+            raise ValueError(
+                f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}: make --crop "
+                "smaller, or --size larger"
+            )
         if not self.settings.videos:
-            draw_missing_videos(self.folder)
+            processes.current().leader_does(lambda: draw_missing_videos(self.folder))
         training, _ = self.sources
         self.clips = load_clips(training, self.settings, self.settings.stride)
         print(f"To train on: {self.clips.describe()}")
@@ -155,6 +166,13 @@ class RealVideo(Experiment):
     def start(self, model):
         return start_with(self, model, self.settings.weights) if self.settings.weights else {}
 
+    def weights_from(self, saved, model):
+        """Weights of a model with one scale of flow begin one with more, which at first add nothing."""
+        if not model.coarse:
+            return saved
+        own = {path: backend.as_numpy(w) for path, w, _ in model.coarse.named_parameters("coarse.")}
+        return replace(saved, parameters=own | saved.parameters)
+
     def continues_curve(self, earlier):
         return all(getattr(earlier, name) == getattr(self.settings, name) for name in TESTED_ON)
 
@@ -170,14 +188,16 @@ class RealVideo(Experiment):
             f"clips of {settings.frames}{drawn}"
         )
 
-    def make_batch(self, step, indices):
+    def make_batch(self, step, indices, share=WHOLE):
         settings = self.settings
         drawn = drawn_numbers(step * len(indices), len(indices), settings.drawn_share)
+        before = drawn[: share.start].count(None)
+        indices, drawn = indices[share], drawn[share]
         from_clips = [index for index, number in zip(indices, drawn) if number is None]
         frames = self.clips.batch(from_clips).frames
         if settings.crop and from_clips:
             random = np.random.Generator(np.random.PCG64([settings.seed, step]))
-            frames = random_crops(frames, settings.crop, random)
+            frames = random_crops(frames, settings.crop, random, before)
         if len(from_clips) < len(indices):
             moved = self.drawn.batch([number for number in drawn if number is not None]).frames
             frames = np.concatenate([frames, moved], axis=1) if from_clips else moved
@@ -225,6 +245,8 @@ class RealVideo(Experiment):
         rows = self.test.most_changing(ROWS)
         titles = [video_name(source)[:24] for source in rows]
         figures.draw_figure6(folder / "figure6.png", model, self.test.clips, list(rows.values()), titles)
+        filmed = list(rows.values())[: figures.FILMED]
+        figures.draw_film(folder / "film.webp", model, self.test.clips, filmed)
         if "ahead" in result:
             figures.draw_ahead(folder / "ahead.png", result["ahead"])
 

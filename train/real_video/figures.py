@@ -1,16 +1,25 @@
-"""Pictures of a run on real video: Figure 6 and the curves."""
+"""Pictures of a run on real video: Figure 6, a film, and the curves."""
 
+import io
+from itertools import chain
+
+import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.files import write_bytes
 from nnlite.train.real_video.ahead import COMPARED
-from nnlite.train.real_video.panels import flow_scale
-from nnlite.train.real_video.prediction import predict
+from nnlite.train.real_video.panels import Panels, flow_scale
+from nnlite.train.real_video.prediction import PredictedFrame, predict
 from nnlite.train.report import figures
 from nnlite.train.report.figures import save_figure
 from nnlite.train.report.side_by_side import as_picture
 from nnlite.train.report.tables import psnr
+
+#: Clips in the film, and pictures a second.
+FILMED, FILM_RATE = 2, 5
 
 
 def draw_figure6(path, model, clips, chosen, titles):
@@ -42,6 +51,25 @@ def draw_figure6(path, model, clips, chosen, titles):
         wheel.set_axis_off()
         row[-1].set_xlabel(f"rim of the wheel: {longest:.1f} px", fontsize=6, labelpad=1)
     save_figure(path, figure, dpi=140)
+
+
+def draw_film(path, model, clips, chosen):
+    """Write an animated WebP of some clips one below the other: of each frame what was predicted of it."""
+    frames = clips.batch(chosen).frames
+    with nn.evaluating(model):
+        predictions, flows = predict(model, frames[:-1])
+    rows = []
+    for n in range(len(chosen)):
+        panels = Panels(height=1)
+        made = zip(frames[:-1, n], predictions[:, n], flows[:, n], frames[1:, n])
+        shown = [panels.add(PredictedFrame(*found), frame) for *found, frame in made]
+        rows.append(chain(*shown, panels.remaining()))
+    first, *others = (Image.fromarray(np.concatenate(pictures)) for pictures in zip(*rows))
+    film = io.BytesIO()
+    first.save(
+        film, "WebP", save_all=True, append_images=others, duration=1000 // FILM_RATE, loop=0, quality=70
+    )
+    write_bytes(path, film.getvalue())
 
 
 def draw_curves(path, log, scores, loss="square"):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 import nnlite as nn
+from nnlite import models
 from nnlite.data.flow import end_point_error
 from nnlite.data.image_sequence import image_files
 from nnlite.data.moving_textures import MovingTextures
@@ -20,7 +21,7 @@ from nnlite.train.report.lucas_kanade import optical_flow
 from nnlite.train.report.tables import format_markdown
 
 NAMES = {
-    "model": "AE-ConvLSTM-flow",
+    "model": models.TITLES["ae_convlstm_flow"],
     "zero": "zero flow",
     "carried": "Lucas-Kanade carried on",
     "shown": "Lucas-Kanade, shown the next frame",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
-from nnlite.train.report.side_by_side import as_picture, enlarged, enlargement, head, side_by_side
+from nnlite.train.report.side_by_side import PANEL, as_picture, enlarged, enlargement, head, side_by_side
 
 #: The error that is white.
 WHITE = 0.25
@@ -16,10 +16,11 @@ class Panels:
 
     One scale of the flow serves for the whole video, taken from its beginning; until then frames wait.
     steps: above 1, there are panels also for what was predicted of the same frame so many frames ahead.
+    height: of a panel, about, in pixels.
     """
 
-    def __init__(self, steps=1):
-        self._steps, self._waiting, self._longest = steps, [], None
+    def __init__(self, steps=1, height=PANEL):
+        self._steps, self._height, self._waiting, self._longest = steps, height, [], None
 
     def add(self, predicted, frame, farthest=None):
         """Yield the pictures that can be drawn now that a `PredictedFrame` and the true frame are here.
@@ -42,7 +43,7 @@ class Panels:
         flows = np.stack([predicted.flow for predicted, *_ in self._waiting])
         self._longest = flow_scale(flows)
         height, width = flows.shape[1:3]
-        self._factor = enlargement(height)
+        self._factor = enlargement(height, self._height)
         titles = ["last frame seen", "prediction of the next", f"flow (rim: {self._longest:.1f} px)"]
         titles.append(f"error (white: {WHITE})")
         if self._steps > 1:

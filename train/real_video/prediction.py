@@ -118,8 +118,9 @@ def render(model, settings, video, out, save_flow=None):
     errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     make_folder(out.parent)
     with (
+        source as frames,
         flow_writer(save_flow, metadata) as write_flow,
-        closing(predicted_pictures(model, video, source, errors, write_flow, further)) as pictures,
+        closing(predicted_pictures(model, video, frames, errors, write_flow, further)) as pictures,
     ):
         write_video(out, pictures, rate)
     print(

@@ -4,7 +4,7 @@ import math
 from contextlib import contextmanager
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite.train.real_video import ahead, by_motion
@@ -12,16 +12,21 @@ from nnlite.train.real_video.baselines import NAMES, extrapolate_all, motion_bet
 from nnlite.train.real_video.prediction import GREY, predict
 from nnlite.train.real_video.videos import video_name
 from nnlite.train.report.tables import format_markdown, psnr
+from nnlite.train.runs import processes
 
 #: Clips at once.
 BATCH = 4
 
 
 def model_errors(model, clips, chosen):
-    """Return the squared and absolute errors of the model, (clips, steps, 2)."""
+    """Return the squared and absolute errors of the model, (clips, steps, 2); several processes share it."""
+    group = processes.current()
     with nn.evaluating(model):
-        errors = [_errors(predict(model, frames[:-1])[0], frames[1:]) for frames in _batches(clips, chosen)]
-    return np.concatenate(errors)
+        errors = [
+            _errors(predict(model, frames[:-1])[0], frames[1:])
+            for frames in _batches(clips, chosen, group.own)
+        ]
+    return np.concatenate(group.collect(errors))
 
 
 @contextmanager
@@ -47,13 +52,15 @@ def score(model, test, steps=1):
     """Return the scores of model and baselines, over all `TestClips` and for each video, ready for JSON.
 
     steps: above 1, also those of the last so many frames of each clip, predicted from the frames before.
+    Several processes share the work.
     """
+    group = processes.current()
     errors, errors_by_motion = {name: [] for name in NAMES}, by_motion.ErrorsByMotion()
     with nn.evaluating(model):
         batches = tqdm(
-            _batches(test.clips, test.chosen),
+            _batches(test.clips, test.chosen, group.own),
             "scoring",
-            math.ceil(len(test.chosen) / BATCH),
+            math.ceil(len(test.chosen) / BATCH / group.size),
             unit=" batches",
             delay=5,
             leave=False,
@@ -69,7 +76,8 @@ def score(model, test, steps=1):
             for name, predicted in predictions.items():
                 errors[name].append(_errors(predicted, frames[1:]))
             errors_by_motion.add(predictions, frames[1:], motion)
-    errors = {name: np.concatenate(parts) for name, parts in errors.items()}
+    errors = {name: np.concatenate(group.collect(parts)) for name, parts in errors.items()}
+    errors_by_motion = sum(group.gather(errors_by_motion), by_motion.ErrorsByMotion())
     videos = []
     for source in dict.fromkeys(test.sources):
         of_video = np.array([other == source for other in test.sources])
@@ -129,8 +137,9 @@ def format_tables(result):
     return "\n\n".join(blocks)
 
 
-def _batches(clips, chosen):
-    return (clips.batch(chosen[i : i + BATCH]).frames for i in range(0, len(chosen), BATCH))
+def _batches(clips, chosen, own=iter):
+    """Yield batches of the chosen clips. own: which of their beginnings are this process's."""
+    return (clips.batch(chosen[i : i + BATCH]).frames for i in own(range(0, len(chosen), BATCH)))
 
 
 def _errors(predictions, truth):

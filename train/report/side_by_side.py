@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 PANEL, LINE, GAP = 240, 22, 4
 
 
-def enlargement(height):
-    """Return the whole number by which frames of this height are enlarged to be about `PANEL` high."""
-    return max(1, round(PANEL / height))
+def enlargement(height, wanted=PANEL):
+    """Return the whole number by which frames of this height are enlarged to be about as high as wanted."""
+    return max(1, round(wanted / height))
 
 
 def enlarged(picture, factor):

@@ -6,10 +6,11 @@ from nnlite.data.video import read_frames, video_info
 
 
 def video_frames(video, size, colour, rate, deinterlace=False, *, doing):
-    """Return the `VideoInfo` of a video, the rate at which its frames are taken, and an iterator over them.
+    """Return the `VideoInfo` of a video, the rate at which its frames are taken, and a bar to iterate over.
 
     size, colour, rate, deinterlace: see `read_frames`; rate 0 takes each frame. doing: what is done with
-    them, for the bar. What is to be said of the file is said once, while its frames are read.
+    them, for the bar, which is also a context that takes it away. What is to be said of the file is said
+    once, while its frames are read.
     """
     info = video_info(video, say=lambda message: None)
     frames = read_frames(video, size, colour, rate or None, deinterlace, say=tqdm.write)

@@ -8,8 +8,9 @@ from pathlib import Path
 from nnlite.files import exit_status, make_folder
 from nnlite.train.report import files
 from nnlite.train.report.tables import print_any_name
-from nnlite.train.runs import group
+from nnlite.train.runs import group, processes
 from nnlite.train.runs.experiment import load_trained
+from nnlite.train.runs.local_share import take_cores
 from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import describe_shortage
@@ -21,17 +22,31 @@ def run(experiment, argv=None):
     """Do what the command line asks an `Experiment` for; return the exit status, 2 after an error."""
     argv = sys.argv[1:] if argv is None else argv
     print_any_name()
+    try:
+        with processes.joined() as together:
+            take_cores(together)
+            return _run(experiment, argv, together)
+    except RuntimeError as error:  # they cannot join
+        if processes.started_first():
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(experiment, argv, together):
+    """Do what the command line asks for, in one process or together in several; return the exit status."""
     program = invocation(experiment.command)
     try:
         mode, given = experiment.parse(argv, program)
-        modes = {"train": train, "resume": resume, "evaluate": evaluate} | experiment.modes
+        modes = {"train": train, "resume": resume, "evaluate": evaluate}
+        if mode not in modes:
+            together.require_one(f"--{mode}")
+        modes |= experiment.modes
         return modes[mode](experiment, given, shlex.join([*program.split(), *argv]))
     except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return exit_status(error)
+        return together.failed(f"error: {error}", exit_status(error))
     except MemoryError as error:
-        print(f"error: {describe_shortage(error, experiment.settings_type.memory_flags())}", file=sys.stderr)
-        return 2
+        text = describe_shortage(error, experiment.settings_type.memory_flags())
+        return together.failed(f"error: {text}", 2)
 
 
 def train(experiment, given, command):
@@ -40,7 +55,8 @@ def train(experiment, given, command):
     plan = experiment.plan(given)
     if isinstance(plan, dict):
         with new_run_folder(given.get("out"), experiment.group) as (folder, lock):
-            group.begin(folder, experiment, plan)
+            with processes.current().together():
+                group.begin(folder, experiment, plan)
         with lock:
             return group.train(folder, experiment, command, resume_command(experiment, folder))
     new = Run.start(experiment, plan, command)
@@ -56,7 +72,8 @@ def resume(experiment, given, command):
     again = resume_command(experiment, folder)
     if group.is_group(folder):
         with lock_run(folder):
-            group.change(folder, experiment, {name: given[name] for name in given if name != "resume"})
+            changes = {name: given[name] for name in given if name != "resume"}
+            processes.current().leader_does(lambda: group.change(folder, experiment, changes))
             return group.train(folder, experiment, command, again)
     return Run.resume(experiment, given, command).fit(began, again)
 
@@ -68,16 +85,22 @@ def evaluate(experiment, given, command):
     print(opened.describe(model))
     result = opened.score(model)
     print("\n" + opened.format_result(result))
-    if "out" in given:
-        folder = make_folder(given["out"])
-        opened.draw(folder, model, result)
-        if saved.position or "result" in saved.metadata:  # else the weights do not say how they were trained
-            training = training_of(opened, saved)
-            result |= {name: training[name] for name in training if name != "curve"}
-        commands = result.get("commands", saved.metadata["commands"])
-        result |= {"commands": [*commands, command], "options": saved.metadata["loop"], "finished": now()}
-        files.write_json(folder / RESULT, opened.anonymised(result))
+    if "out" in given and processes.current().leader:
+        with processes.alone():
+            _keep(opened, model, saved, result, given["out"], command)
     return 0
+
+
+def _keep(opened, model, saved, result, out, command):
+    """Write the scores of a model and how it was trained, and draw what it predicts."""
+    folder = make_folder(out)
+    opened.draw(folder, model, result)
+    if saved.position or "result" in saved.metadata:  # else the weights do not say how they were trained
+        training = training_of(opened, saved)
+        result |= {name: training[name] for name in training if name != "curve"}
+    commands = result.get("commands", saved.metadata["commands"])
+    result |= {"commands": [*commands, command], "options": saved.metadata["loop"], "finished": now()}
+    files.write_json(folder / RESULT, opened.anonymised(result))
 
 
 def resume_command(experiment, folder):

@@ -8,8 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 import nnlite as nn
-from nnlite import backend, checkpoint, models
+from nnlite import checkpoint, models
 from nnlite.entries import from_file, lacking
+from nnlite.train.runs.local_share import resolve_device
+from nnlite.train.runs.memory import check_batch
 from nnlite.train.runs.options import parse_options
 
 #: Where each kind of run that a checkpoint can be of is written down.
@@ -20,6 +22,8 @@ KINDS = {
 }
 #: In place of a checkpoint: the weights that come with the package.
 PRETRAINED = "pretrained"
+#: All of a batch, as the share of a single process.
+WHOLE = slice(0, None)
 #: What the checkpoint of a run has among its metadata, and as its position.
 _RUN = {"experiment": dict, "loop": dict, "commands": list}
 _POSITION = {"step": int, "seconds": float, "sums": {"loss": float, "penalty": float, "steps": float}}
@@ -131,8 +135,8 @@ class Experiment:
         """Return a description of model, device and data, in a few lines."""
         raise NotImplementedError
 
-    def make_batch(self, step, indices):
-        """Return input and target of the numbered training sequences."""
+    def make_batch(self, step, indices, share=WHOLE):
+        """Return input and target of the numbered training sequences of a step, or of a share of them."""
         raise NotImplementedError
 
     def evaluate(self, model):
@@ -255,7 +259,9 @@ def load_run(path):
 def load_trained(experiment, where, given=None):
     """Return (experiment, model, checkpoint): the trained model of a run, with its weights."""
     experiment, saved = reopen(experiment, where, given)
-    model = experiment.build_model(backend.resolve_device(experiment.settings.device))
+    device = resolve_device(experiment.settings.device)
+    check_batch(experiment, device)  # the size may be another than that of the training
+    model = experiment.build_model(device)
     checkpoint.load_parameters(model, saved)
     return experiment, experiment.evaluated_model(model), saved
 

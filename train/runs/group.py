@@ -5,14 +5,14 @@ all settings of that run}}, and a run folder NAME for each run that was begun. A
 another of the group begins with those that the other ended with.
 """
 
-import sys
 import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from nnlite import backend
 from nnlite.files import CannotWrite, make_folder
 from nnlite.train.report.files import read_json, write_json
+from nnlite.train.runs import processes
+from nnlite.train.runs.local_share import resolve_device
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import check_batch
 from nnlite.train.runs.run import RESULT, Run, read_result
@@ -27,12 +27,13 @@ def begin(folder, experiment, runs):
     FileExistsError when it holds one, or a run, already; ValueError, before any of them is trained, when one
     is misconfigured.
     """
-    if any((folder / name).exists() for name in (GROUP, CHECKPOINT)):
+    leader = processes.current().leader
+    if leader and any((folder / name).exists() for name in (GROUP, CHECKPOINT)):
         raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
     for name, settings in runs.items():
         try:
             own = getattr(settings, "weights", None) not in runs
-            opened, device = experiment(settings, folder / name), backend.resolve_device(settings.device)
+            opened, device = experiment(settings, folder / name), resolve_device(settings.device)
             check_batch(opened, device)
             opened.load()
             model = opened.build_model(device)
@@ -40,6 +41,8 @@ def begin(folder, experiment, runs):
                 opened.start(model)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name} cannot be built: {error}") from error
+    if not leader:
+        return
     make_folder(folder)
     content = {"kind": experiment.group, "command": experiment.command}
     write_json(folder / GROUP, content | {"runs": {name: asdict(run) for name, run in runs.items()}})
@@ -65,10 +68,10 @@ def train(folder, experiment, command, resume_command):
 
     A run that fails, or cannot begin, does not stop the other runs.
     """
-    folder, status = Path(folder), 0
-    runs = _runs(folder, experiment)
+    folder, status, together = Path(folder), 0, processes.current()
+    runs = together.from_leader(lambda: _runs(folder, experiment))
     for name, settings in runs.items():
-        if _finished(folder / name, settings):
+        if together.from_leader(lambda done=folder / name, of=settings: _finished(done, of)):
             continue
         print(f"\n== {name}")
         began = time.monotonic()
@@ -77,28 +80,31 @@ def train(folder, experiment, command, resume_command):
         except CannotWrite:
             raise
         except (ValueError, TypeError, OSError) as error:
-            print(f"error: {name}: {error}", file=sys.stderr)
-            status = 2
+            status = together.failed(f"error: {name}: {error}", 2)
             continue
         outcome = run.fit(began, resume_command)
         if outcome > 128:  # a signal
             return outcome
         if outcome == 0:
-            experiment.write_comparison(folder, results(folder))
+            together.leader_does(lambda: experiment.write_comparison(folder, results(folder)))
         status = max(status, outcome)
-    if found := results(folder):
-        experiment.show_comparison(folder, found)
+    if together.leader and (found := results(folder)):
+        with processes.alone():
+            experiment.write_comparison(
+                folder, found
+            )  # the last one, if it was killed after its result, did not
+            experiment.show_comparison(folder, found)
     return status
 
 
 def _begun(folder, name, runs, experiment, command):
     """Return the run in its folder, a new one or as its checkpoint left it."""
     settings, folder_of_run = runs[name], folder / name
-    if not (folder_of_run / CHECKPOINT).exists():
+    if not processes.current().from_leader((folder_of_run / CHECKPOINT).exists):
         settings = replace(settings, out=folder_of_run)
         if (first := getattr(settings, "weights", None)) in runs:
             settings = replace(settings, weights=str(folder / first / CHECKPOINT))
-            if not _finished(folder / first, runs[first]):
+            if not processes.current().from_leader(lambda: _finished(folder / first, runs[first])):
                 raise ValueError(f"it begins with the weights of {first}, which has not ended")
         return Run.start(experiment, settings, command)
     given = {"resume": folder_of_run}

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nnlite.files import make_folder, remove_leftovers, writing
+from nnlite.train.runs import processes
 
 try:
     import fcntl
@@ -20,8 +21,13 @@ def lock_run(folder):
     """Return an open file; until it is closed, or the process ends, no other process can lock the folder.
 
     What processes that were killed left unfinished in the folder is removed. RuntimeError when the folder is
-    locked already. On Windows, and on file systems without locks, nothing is locked.
+    locked already. On Windows, and on file systems without locks, nothing is locked. Of several processes
+    that train together the leader locks it for all.
     """
+    return processes.current().leader_does(lambda: _lock(folder)) or open(os.devnull)
+
+
+def _lock(folder):
     with writing(folder / LOCK):
         file = open(folder / LOCK, "a")
     try:
@@ -29,7 +35,7 @@ def lock_run(folder):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_there(file, folder / LOCK):  # removed by a run that never began, after it was opened
                 file.close()
-                return lock_run(folder)
+                return _lock(folder)
     except BlockingIOError as error:
         file.close()
         raise RuntimeError(
@@ -48,14 +54,18 @@ def new_run_folder(out, name):
     out: the folder; if None it is one below runs/ of its own. Where the context ends with an error the lock
     is released, and a folder that was made for it is removed, unless there is something in it.
     """
-    made = out is None or not Path(out).exists()
-    folder = new_folder(name) if out is None else Path(out)
-    make_folder(folder)
+    group = processes.current()
+
+    def begin():
+        made = out is None or not Path(out).exists()
+        return make_folder(new_folder(name) if out is None else Path(out)), made
+
+    folder, made = group.from_leader(begin)
     lock = lock_run(folder)
     try:
         yield folder, lock
     except BaseException:
-        if made:
+        if made and group.leader:
             with contextlib.suppress(OSError):
                 (folder / LOCK).unlink()
                 folder.rmdir()

@@ -46,6 +46,13 @@ class LoopOptions(Options):
         flags=("--lr-decay-fraction", "--cooldown"),
         formerly="cooldown",
     )
+    mean_over: int = option(
+        0,
+        "score, keep and export the mean of the weights over about the last N steps; training itself goes on "
+        "from the weights of the last one",
+        TRAINING,
+        least=0,
+    )
     flow_warmup: int = option(
         0,
         "hold the flow at zero for the first N sequences, until the decoder has learned to copy; not "
@@ -58,6 +65,13 @@ class LoopOptions(Options):
     clip: float = option(50.0, "limit gradients to -X..X", TRAINING)
     loss_at: str = option(
         "all", "train on the predictions of all steps, or of the last", TRAINING, choices=("all", "last")
+    )
+    batch_statistics: str = option(
+        "own",
+        "what batch normalisation of several processes takes mean and variance of: each the own share of a "
+        "batch, or synchronised, all of it",
+        TRAINING,
+        choices=("own", "synchronised"),
     )
     memory: str = option(
         "full",

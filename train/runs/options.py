@@ -7,15 +7,16 @@ a checkpoint keeps, what a resumed run may change, and which options name paths.
 import argparse
 import json
 import math
-import sys
 import textwrap
 from dataclasses import MISSING, dataclass, field, fields
+
+import numpy as np
 
 from nnlite.spelling import did_you_mean
 
 RUN, DATA, MODEL, TRAINING = GROUPS = ("the run", "the data", "the model", "training")
-#: The largest whole number of an option: beyond it floats have gaps.
-LARGEST = 2**53
+#: The largest whole number of an option: beyond it floats have gaps; the largest of float32, for the others.
+LARGEST, LARGEST_FLOAT = 2**53, float(np.finfo(np.float32).max)
 #: Values of NAME=VALUE as Python spells them.
 CONSTANTS = {"true": True, "false": False, "none": None}
 
@@ -55,6 +56,12 @@ def option(
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def size_option(default, help, least, **more):
+    """Return the field of an option that is a size in pixels: height before width, as everywhere."""
+    pair = {"type": whole(least), "metavar": ("HEIGHT", "WIDTH"), "nargs": 2}
+    return option(default, help, DATA, memory=True, **pair, **more)
 
 
 @dataclass(frozen=True)
@@ -246,18 +253,18 @@ def whole(least, most=None):
 
 def number(least, most=None):
     """Return the type of a finite number from `least` to `most`."""
-    return _in_range(float, "finite number", least, sys.float_info.max if most is None else most)
+    return _in_range(float, "finite number", least, LARGEST_FLOAT if most is None else most)
 
 
 def _in_range(kind, name, least, most):
-    bounds = f"from {least} to {most}" if most < LARGEST else f"at least {least}"
-
     def parse(text):
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
         if not least <= value <= most:
+            told = most < LARGEST or (kind is float and most < value < math.inf)
+            bounds = f"from {least} to {most:g}" if told else f"at least {least}"
             raise argparse.ArgumentTypeError(f"must be a {name}, {bounds}, got {text}")
         return value
 

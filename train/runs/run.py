@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from nnlite import backend
 from nnlite.files import CannotWrite
 from nnlite.train.report import files, provenance
+from nnlite.train.runs import processes
 from nnlite.train.runs.experiment import Experiment, reopen
+from nnlite.train.runs.local_share import resolve_device
 from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
 from nnlite.train.runs.memory import check_batch, check_order, describe_shortage
@@ -32,10 +33,11 @@ class Run:
     @classmethod
     def start(cls, experiment_type, settings, command):
         """Return a new run in a folder of its own; FileExistsError when that holds one."""
-        with new_run_folder(settings.out, experiment_type.kind) as (folder, lock):
-            if (folder / CHECKPOINT).exists():
+        group = processes.current()
+        with new_run_folder(settings.out, experiment_type.kind) as (folder, lock), group.together():
+            if group.leader and (folder / CHECKPOINT).exists():
                 raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
-            device = backend.resolve_device(settings.device)
+            device = resolve_device(settings.device)
             experiment = experiment_type(settings, folder)
             check_batch(experiment, device)
             experiment.load()
@@ -46,7 +48,8 @@ class Run:
             brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
             options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
             trainer = _trainer(experiment, model, options, folder, metadata)
-            (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
+            if group.leader:
+                (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
         return cls(folder, experiment, trainer, lock)
 
     @classmethod
@@ -61,7 +64,7 @@ class Run:
         lock = lock_run(folder)  # before it is read, as another process may be about to write
         experiment, saved = reopen(experiment_type, folder / CHECKPOINT, given, resuming=True)
         experiment.load()
-        model = experiment.build_model(backend.resolve_device(experiment.settings.device))
+        model = experiment.build_model(resolve_device(experiment.settings.device))
         metadata = saved.metadata | {"commands": [*saved.metadata["commands"], command]}
         trainer = _trainer(experiment, model, experiment.settings, folder, metadata)
         trainer.restore(saved)
@@ -72,9 +75,10 @@ class Run:
 
         began: when the command did, by the monotonic clock. resume_command: for the message of a stop.
         """
-        trainer, experiment = self.trainer, self.experiment
+        trainer, experiment, group = self.trainer, self.experiment, processes.current()
         try:
-            (self.folder / RESULT).unlink(missing_ok=True)  # of less training
+            if group.leader:
+                (self.folder / RESULT).unlink(missing_ok=True)  # of less training
             print(experiment.describe(trainer.model))
             if trainer.options.warning:
                 print(trainer.options.warning)
@@ -86,27 +90,33 @@ class Run:
                     f"{experiment.unit}; the run is saved. Continue with\n  {resume_command}"
                 )
                 return 128 + stopped
-            self._finish(began, resume_command)
+            with trainer.averaged():
+                self._finish(began, resume_command)
         except CannotWrite:  # nor could what comes after this run
             raise
         except (FloatingPointError, OSError) as error:  # diverged, or the data have become unreadable
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            return group.failed(f"error: {error}", 1)
         except MemoryError as error:
-            print(f"error: {describe_shortage(error, experiment.settings.memory_flags())}", file=sys.stderr)
-            return 1
+            text = describe_shortage(error, experiment.settings.memory_flags())
+            return group.failed(f"error: {text}", 1)
         except KeyboardInterrupt:
-            print(f"\nStopped at once; the last checkpoint stands. Continue with\n  {resume_command}")
-            return 128 + signal.SIGINT
+            stopped = f"\nStopped at once; the last checkpoint stands. Continue with\n  {resume_command}"
+            return group.failed(stopped, 128 + signal.SIGINT, file=sys.stdout)
         finally:
             self.lock.close()
         return 0
 
     def _finish(self, began, resume_command):
-        """Score the trained model; print the tables, write result.json and the pictures."""
+        """Score the trained model, all processes together; the leader then writes and draws what came out."""
+        model = self.experiment.evaluated_model(self.trainer.model)
+        result = self.experiment.score(model)
+        if processes.current().leader:
+            with processes.alone():
+                self._report(model, result, began, resume_command)
+
+    def _report(self, model, result, began, resume_command):
+        """Print the tables, write result.json and the pictures."""
         trainer, experiment, log = self.trainer, self.experiment, read_log(self.folder)
-        model = experiment.evaluated_model(trainer.model)
-        result = experiment.score(model)
         print("\n" + experiment.format_result(result))
         experiment.draw_run(self.folder, model, result, log)
         result |= {
@@ -144,7 +154,8 @@ def early_end(trainer, unit, resume_command):
 
 def _trainer(experiment, model, options, folder, metadata):
     """Return the trainer of a run, whose checkpoints keep the commits and machines that trained it."""
-    machine = provenance.format_hardware(provenance.hardware(model.device))
+    machine, size = provenance.format_hardware(provenance.hardware(model.device)), processes.current().size
+    machine += f", {size} processes" if size > 1 else ""
     metadata |= {"kind": experiment.kind, "offset": experiment.offset}
     metadata |= {"experiment": experiment.settings.kept("experiment")}
     for name, value in (("commits", provenance.commit()), ("machines", machine)):

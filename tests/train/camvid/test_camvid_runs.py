@@ -224,10 +224,12 @@ def test_unbalanced_classes_count_alike(both, monkeypatch, tmp_path):
     experiment.load()
     video = experiment.data.train.batch([0, 1, 2, 3])
     input, target = experiment.make_batch(2, [0, 1, 2, 3])
-    changed = augmented(video, experiment.settings, 8)
+    changed = augmented(video, experiment.settings, range(8, 12))
     np.testing.assert_array_equal(input[0], changed.frames[-1])
     np.testing.assert_array_equal(target[0], changed.visible_labels[-1])
     assert (input[0] != video.frames[-1]).any()
+    part = experiment.make_batch(2, [0, 1, 2, 3], slice(1, 3))  # of one process among several
+    np.testing.assert_array_equal(part[0], input[:, 1:3])
 
 
 def test_results_without_the_folders_of_the_machine(both, tmp_path):

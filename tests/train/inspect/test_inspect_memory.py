@@ -3,6 +3,7 @@
 import numpy as np
 
 import nnlite as nn
+from nnlite.models.change_gate import Previous
 from nnlite.train.inspect.memory import memories
 
 
@@ -41,3 +42,11 @@ def test_an_untied_first_step_forgets_nothing():
     assert not values["f"][0].any() and values["f"][1:].all()
     np.testing.assert_allclose(values["c"][0], values["i"][0] * values["g"][0], rtol=1e-12)
     np.testing.assert_allclose(derivatives["i"][0], derivatives["c"][0] * values["g"][0], rtol=1e-9)
+
+
+def test_what_remembers_without_gates_is_left_out():
+    x = np.random.default_rng(0).standard_normal((3, 1, 2, 4, 4))
+    for module in (Previous(2).double(), nn.Sequential(nn.View(3, 1, 32), nn.SeqGRU(32, 3)).double()):
+        with nn.trace(module, arrays=True) as trace:
+            module.backward(x, np.ones_like(module.forward(x)))
+        assert memories(trace) == []

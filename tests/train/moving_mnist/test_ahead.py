@@ -174,7 +174,7 @@ def test_rollout_command(finished, tmp_path, capsys):
     assert {path.name for path in out.iterdir()} == {"ahead.json", "ahead.md", "ahead.png", "rollout.png"}
     page = json.loads((out / "ahead.json").read_text())
     assert [row["trained_on"] for row in page["rows"]] == ["grey", "grey"]
-    assert page["published"]["Patraucean et al. 2015"] == 179.8
+    assert page["published"]["Patraucean et al. 2015"]["nats"] == 179.8
     assert str(tmp_path) not in page["command"]
     for errors in page["baselines"].values():
         assert errors["copy"][0] < errors["copy"][-1] < 32 * 32 * np.log(2)
@@ -196,20 +196,27 @@ def test_rollout_of_recorded_sequences(finished, tmp_path, capsys):
     assert "has no frame after the 3 that the model sees" in capsys.readouterr().err
 
 
-def test_speeds_command(finished, tmp_path, capsys):
-    options = ["--test-sequences", "3", "--out", str(tmp_path / "out")]
-    assert moving_mnist.main(["--speeds", str(finished["data"] / "checkpoint.h5"), *options]) == 0
-    printed = capsys.readouterr().out
-    assert "0 to 3.6" in printed and "Bayes bound" in printed and "frame 4 given" in printed
-    page = json.loads((tmp_path / "out" / "speeds.json").read_text())
-    (row,) = page["models"].values()
-    assert row["trained_at"] == [1.0] and len(row["errors"]) == len(page["speeds"]) == 4
-    assert all(0 < least < copy for least, copy in zip(page["least"], page["copy"], strict=True))
-    assert (tmp_path / "out" / "speeds.md").read_text().startswith("# Several speeds")
-    grey = str(finished["gradient"] / "checkpoint.h5")
-    assert moving_mnist.main(["--speeds", grey, *options]) == 0
-    page = json.loads((tmp_path / "out" / "speeds.json").read_text())
-    assert page["least"] == [None] * 4
+def test_published_sequences_are_found(finished, tmp_path, monkeypatch, capsys):
+    """mnist_test_seq.npy below NNLITE_DATA gets a table of its own, unless its frames are of another size."""
+    monkeypatch.setenv("NNLITE_DATA", str(tmp_path))
+    (tmp_path / "moving_mnist").mkdir()
+    file = tmp_path / "moving_mnist" / "mnist_test_seq.npy"
+    data = MovingMNIST(draw_digits(20, split="test")[0], size=(32, 32), n_frames=8, split="test", grey=True)
+    save_sequences(file, data, 6)
+    run, out = str(finished["data"]), tmp_path / "out"
+    assert moving_mnist.main(["--rollout", run, "--test-sequences", "4", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.count("PredRNN++") == 2
+    kinds = {"ahead.md", "ahead.json", "ahead.png", "rollout.png"}
+    kinds |= {name.replace(".", "_published.") for name in kinds}
+    assert {path.name for path in out.iterdir()} == kinds
+    own, published = (json.loads((out / f"ahead{end}.json").read_text()) for end in ("", "_published"))
+    assert "mnist_test_seq.npy" in published["data"] and published["steps"] == 5 and own["steps"] == 10
+    model = load_trained(MovingDigits, finished["data"] / "checkpoint.h5")[1]
+    expected = ahead.score(model, data, 3, 5, 4, "binary")
+    assert published["rows"][0]["nats"] == pytest.approx(expected["binary"]["nats"], rel=1e-6)
+    save_sequences(file, MovingMNIST(draw_digits(20)[0], (40, 40), n_frames=8), 6)
+    assert moving_mnist.main(["--rollout", run, "--test-sequences", "2"]) == 0
+    assert capsys.readouterr().out.count("PredRNN++") == 1
 
 
 def test_variants_of_pretrained_weights(finished, tmp_path, monkeypatch, capsys):

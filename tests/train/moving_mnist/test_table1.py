@@ -47,7 +47,7 @@ def without_times(folder):
 
 
 def test_run_folder(finished):
-    tables = {"suite.json", "table1.json", "table1.md"}
+    tables = {"suite.json", "table1.json", "table1.md", "table1_curves.png"}
     assert {entry.name for entry in finished.iterdir()} == tables | {".lock", *models.names()}
     for name in models.names():
         assert (finished / name / "result.json").exists() and (finished / name / "predictions.png").exists()
@@ -79,6 +79,27 @@ def test_table_is_printed_with_the_papers(finished, capsys):
         assert re.search(r"\| " + r" +\| +".join(cells) + rf" \|.* {paper} \|", printed)
     assert f"{table['baselines']['copy']['last']:.4f}" in printed and "best constant" in printed
     assert printed[: printed.index("All is in")].strip() in (finished / "table1.md").read_text()
+
+
+def test_commands_that_runs_share_are_printed_once(finished):
+    table = json.loads((finished / "table1.json").read_text())
+    for row, commands in zip(table["rows"], (["a"], ["a", "b"], ["a", "b", "c"], ["a"]), strict=True):
+        row["commands"] = commands
+    page = table1.format_page(table)
+    assert re.findall(r"^    (.*)$", page, re.MULTILINE) == ["a", "b", "c"]
+    assert "It begins with the first command of AE-Conv; then:" in page
+    assert "It begins with the first 2 commands of AE-fcLSTM; then:" in page
+    assert "The same command as AE-Conv." in page
+
+
+def test_a_table_that_a_killed_suite_did_not_write_is_written_on_resuming(finished, tmp_path):
+    """Planted: it was killed between its last result and its table."""
+    folder = shutil.copytree(finished, tmp_path / "killed")
+    table = folder / "table1.json"
+    expected = json.loads(table.read_text())
+    table.write_text(json.dumps(expected | {"rows": expected["rows"][:3]}))
+    assert moving_mnist.main(["--resume", str(folder)]) == 0
+    assert json.loads(table.read_text()) == expected
 
 
 def test_page_names_no_folder(finished):

@@ -34,6 +34,13 @@ def test_both_ways_and_all_places_come_up():
     assert {bool(crop[0, 0] > crop[0, 1]) for crop in crops} == {False, True}
 
 
+def test_a_share_of_a_batch_gets_the_crops_of_the_whole():
+    frames = numbered(3, 5)
+    whole = random_crops(frames, (8, 12), np.random.default_rng(1))
+    share = random_crops(frames[:, 2:4], (8, 12), np.random.default_rng(1), before=2)
+    np.testing.assert_array_equal(share, whole[:, 2:4])
+
+
 def test_the_same_for_the_same_seed():
     frames = numbered()
     first, again, other = (random_crops(frames, (8, 12), np.random.default_rng(s)) for s in (1, 1, 2))

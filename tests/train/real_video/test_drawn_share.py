@@ -21,6 +21,11 @@ def opened(videos, **settings):
     return experiment
 
 
+def by_content(batch):
+    """Return the sequences of a batch in an order of their own."""
+    return sorted(batch[:, n].tobytes() for n in range(batch.shape[1]))
+
+
 def test_a_share_of_each_batch_is_drawn(videos):
     plain, mixed, drawn = (opened(videos, drawn_share=share) for share in (0.0, 0.5, 1.0))
     clips, target = mixed.make_batch(3, [4, 2, 1, 0])
@@ -29,6 +34,8 @@ def test_a_share_of_each_batch_is_drawn(videos):
     # Numbers 12 to 15 of the run: the clips 4 and 1, and the drawn sequences 6 and 7.
     np.testing.assert_array_equal(clips[:, :2], plain.make_batch(3, [4, 1])[0])
     np.testing.assert_array_equal(clips[:, 2:], mixed.drawn.batch([6, 7]).frames[:-1] - np.float32(GREY))
+    shares = [mixed.make_batch(3, [4, 2, 1, 0], share)[0] for share in (slice(0, 1), slice(1, 4))]
+    assert by_content(np.concatenate(shares, axis=1)) == by_content(clips)
     frames = drawn.make_batch(3, [4, 2, 1, 0])[0]
     np.testing.assert_array_equal(frames, drawn.drawn.batch([12, 13, 14, 15]).frames[:-1] - np.float32(GREY))
     again = opened(videos, drawn_share=1.0)

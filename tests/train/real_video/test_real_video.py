@@ -32,7 +32,14 @@ def result_of(folder):
 
 
 def test_run_folder(finished):
-    names = {"checkpoint.h5", "log.jsonl", "result.json", "curves.png", "figure6.png", "prediction.mp4"} | {
+    names = {
+        "checkpoint.h5",
+        "log.jsonl",
+        "result.json",
+        "curves.png",
+        "figure6.png",
+        "film.webp",
+        "prediction.mp4",
         "inspect.html",
         ".lock",
     }
@@ -195,6 +202,14 @@ def test_evaluate_gives_the_same_scores(finished, videos, tmp_path, capsys):
     assert "motion extrapolated (Lucas-Kanade)" in capsys.readouterr().out
     assert real_video.main([*arguments[:2], "--test", str(videos / "clip 0.mp4")]) == 0
     assert "| clip 0.mp4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mode", ["evaluate", "predict"])
+def test_frames_that_cannot_fit_are_refused_before_any_work(mode, finished, videos, capsys):
+    given = [str(finished), str(next(videos.iterdir()))][: 2 if mode == "predict" else 1]
+    assert real_video.main([f"--{mode}", *given, "--size", "1000000", "1000000"]) == 2
+    error = capsys.readouterr().err
+    assert "frames of 1000000x1000000 takes at least" in error and "--size" in error
 
 
 def test_colour(videos, tmp_path):

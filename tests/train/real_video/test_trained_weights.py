@@ -84,6 +84,19 @@ def test_pretrained_weights_are_packed_and_found(finished, videos, pretrained, t
     assert result_of(scored)["experiment"]["size"] == [20, 28]
 
 
+def test_a_trained_model_is_scored_at_another_rate_and_with_other_options(finished, videos, tmp_path, capsys):
+    """The toy's videos have 25 frames a second; with a gate that no change opens nothing moves."""
+    own = ["--evaluate", str(finished), "--videos", str(videos), "--out", str(tmp_path)]
+    assert real_video.main([*own, "--rate", "12.5", "--model-option", "change=5"]) == 0
+    assert "12.5 frames a second" in capsys.readouterr().out
+    result = result_of(tmp_path)
+    assert result["experiment"]["rate"] == 12.5 and result["experiment"]["model_options"]["change"] == 5
+    assert result["scores"]["model"] == result["scores"]["zero_flow"]
+    # Half the frames, so what moves has moved twice as far.
+    copied, usual = (of["scores"]["copy"]["all"]["squared"] for of in (result, result_of(finished)))
+    assert copied > 1.5 * usual
+
+
 def test_a_run_begins_with_pretrained_weights(videos, pretrained, tmp_path):
     assert train(videos, tmp_path / "run", "--weights", "pretrained", "--sequences", "4", "--seed", "1") == 0
     assert result_of(tmp_path / "run")["sequences_seen"] == 16 + 4

@@ -3,7 +3,9 @@
 import importlib
 import signal
 import sys
+import time
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +23,7 @@ def interrupt(*_, **__):
 def run(monkeypatch, capsys):
     """A function that runs a command line as a process does: (status, last line of the errors, handlers)."""
     handlers = []
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(signal, "signal", lambda *args: handlers.append(args))
 
     def run_command(module, *argv):
@@ -54,6 +57,19 @@ def test_while_starting(place, run, tmp_path, monkeypatch):
 def test_while_importing(run, monkeypatch):
     monkeypatch.setattr(importlib, "import_module", interrupt)
     assert run("nnlite.train.warping.__main__")[:2] == (130, [LINE])
+
+
+def test_in_a_destructor(run, monkeypatch):
+    class Fragile:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def main():
+        Fragile()
+        time.sleep(10)
+
+    monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(main=main))
+    assert run("train.runs.__main__")[:2] == (130, [LINE])
 
 
 @pytest.mark.parametrize("name", ["train.runs.__main__", "nnlite.train.runs.__main__"])

@@ -7,8 +7,9 @@ import pytest
 
 import nnlite as nn
 from nnlite import checkpoint, models
-from nnlite.train.runs.loop import CHECKPOINT, LOG, batch_indices, loss_and_gradient, read_log
+from nnlite.train.runs.loop import CHECKPOINT, LOG, loss_and_gradient, read_log
 from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.order import batch_indices
 from nnlite.train.runs.run import early_end
 from tests.toy_training import Toy, toy_batch, trainer
 
@@ -63,6 +64,13 @@ def test_learning_rate_decays_by_epochs(tmp_path):
     run.run()
     rates = [line["learning_rate"] for line in read_log(tmp_path)]
     assert rates == [1e-3 * 0.5 ** (step * 3 // 6 // 2) for step in range(20)]
+
+
+def test_a_learning_rate_beyond_all_numbers_is_refused(tmp_path):
+    run = trainer(tmp_path, sequences=60, epoch=3, decay=1e200, decay_epochs=1)
+    run.step = 4
+    with pytest.raises(ValueError, match=r"optim\.\w+: learning_rate must be finite, got inf"):
+        run.train_step()
 
 
 def test_minutes_end_the_training(tmp_path):

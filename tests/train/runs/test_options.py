@@ -197,6 +197,7 @@ def test_commands_have_help(capsys):
         (whole(0), "9" * 30, "must be a whole number, at least 0, got 9"),
         (number(0), "inf", "must be a finite number, at least 0, got inf"),
         (number(0), "nan", "must be a finite number, at least 0, got nan"),
+        (number(0), "1e39", "must be a finite number, from 0 to 3.40282e\\+38, got 1e39"),
         (number(0, 1), "1.5", "must be a finite number, from 0 to 1, got 1.5"),
         (number(0), "much", "must be a finite number, at least 0, got much"),
     ],

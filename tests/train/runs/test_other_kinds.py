@@ -16,7 +16,7 @@ from nnlite.train.runs.run import RESULT
 
 #: The modes of each experiment that name a trained model.
 MODES = {
-    MovingDigits: ("resume", "evaluate", "figures", "rollout", "speeds", "export"),
+    MovingDigits: ("resume", "evaluate", "figures", "rollout", "speeds", "transfer", "export"),
     RealVideo: ("resume", "evaluate", "predict", "export"),
     LabelledVideo: ("resume", "evaluate", "predict", "table", "export"),
     Ablations: ("resume",),
