@@ -11,7 +11,13 @@ class Remembering:
     Changing between training and evaluation mode forgets.
     """
 
+    name: Any
+    train: bool
     _remember = "neither"
+
+    def forget(self) -> Any:
+        """Start the next sequence from the beginning; return self."""
+        raise NotImplementedError
 
     def remember(self, mode: str = "both") -> Any:
         """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
