@@ -67,11 +67,12 @@ def _introduction(path):
 def format_page(results, introduction=""):
     """Return the page table2.md: the tables of each kind of test, confusions, and how each row was made."""
     groups = {}
-    for title, result in titled(results).items():
-        groups.setdefault(_test_of(result), {})[title] = result
+    for name, result in results.items():
+        groups.setdefault(_test_of(result), {})[name] = result
     title = "Moving shapes" if list(groups) == ["Moving shapes"] else "Table 2"
     lines = [f"# {title}", "", *([introduction, ""] if introduction else [])]
-    for test, group in groups.items():
+    for test, named in groups.items():
+        group = titled(named)
         lines += [f"## {test}", "", format_results(group), ""]
         for name, result in group.items():
             lines += _confusion(name, result) + _provenance(name, result)
