@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from nnlite.files import write_bytes
 from nnlite.limits import TooLarge, allowed, check_claim
 
+#: What red, green and blue add to grey (BT.601).
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 #: Of a pixel: four colours of 16 bits.
 MOST_BYTES = 8
 
@@ -59,3 +62,11 @@ def resize_labels(labels, size):
         ((np.arange(new) + 0.5) * old / new).astype(np.int64) for old, new in zip(labels.shape, size)
     )
     return labels[rows[:, None], columns]
+
+
+def write_indexed(path, labels, palette):
+    """Write labels (H, W) to a PNG whose pixels are these numbers, shown in the colours `palette` (K, 3)."""
+    image, content = Image.fromarray(np.asarray(labels, np.uint8), "L"), io.BytesIO()
+    image.putpalette(np.asarray(palette, np.uint8).tobytes())
+    image.save(content, "PNG")
+    write_bytes(path, content.getbuffer())

@@ -158,12 +158,12 @@ def _rebuilt(saved, options):
 def pretrained_names() -> list[str]:
     """Return the names that `load_pretrained` accepts, in the order of their architectures."""
     found = sorted(path.stem for path in PRETRAINED.glob("*.h5"))
-    return [name for architecture in names() for name in found if architecture_of(name) == architecture]
+    return [name for known in _ARCHITECTURES for name in found if architecture_of(name) == known]
 
 
 def architecture_of(pretrained_name: str) -> str | None:
     """Return the architecture that a file of this name would be of, or None."""
-    candidates = [name for name in names() if f"{pretrained_name}_".startswith(f"{name}_")]
+    candidates = [name for name in _ARCHITECTURES if f"{pretrained_name}_".startswith(f"{name}_")]
     return max(candidates, key=len, default=None)
 
 

@@ -101,9 +101,9 @@ def _coarse_flow():
     return module
 
 
-def _propagation(kernel=3):
+def _propagation(**options):
     """Return label propagation whose M looks at what it merges."""
-    module = LabelPropagation(3, 6, 8, kernel)
+    module = LabelPropagation(3, 6, 8, **options)
     module.merge.reset(0.5)
     return module
 
@@ -125,10 +125,10 @@ def _segnet(height, width):
     return SegNet(height, width, n_classes=3, n_features=4, kernel=3)
 
 
-def _segnet_flow(**options):
+def _segnet_flow(evidence=False, offset=0.0, **options):
     """Return a small SegNet-flow, every path of which matters."""
-    video = SMALL | {"flow_kernel": 5} | options
-    model = SegNetFlow(16, 20, n_classes=3, n_features=4, kernel=3, video=video)
+    video, own = SMALL | {"flow_kernel": 5} | options, {"evidence": evidence, "offset": offset}
+    model = SegNetFlow(16, 20, n_classes=3, n_features=4, kernel=3, video=video, **own)
     _set_moving(model.video).memory.reset(0.5)
     if model.video.frame:
         _set_open(model.video.decoder[-1])
@@ -230,8 +230,18 @@ def cases():
         _case("SegNet odd sizes", lambda: _segnet(23, 17), noise(2, 3, 23, 17)),
         _case("LabelPropagation", _propagation, [noise(4, 2, 3, 6, 8), 0.4 * noise(4, 2, 2, 3, 4)]),
         _case("LabelPropagation one step", _propagation, [noise(1, 2, 3, 6, 8), noise(1, 2, 2, 3, 4)]),
+        _case(
+            "LabelPropagation evidence",
+            lambda: _propagation(evidence=True, n_channels=2),
+            [noise(4, 2, 3, 6, 8), 0.4 * noise(4, 2, 2, 3, 4, seed=2), 0.1 * noise(4, 2, 2, 6, 8, seed=3)],
+        ),
         _case("SegNetFlow", _segnet_flow, noise(3, 2, 3, 16, 20)),
         _case("SegNetFlow frame", lambda: _segnet_flow(sample="frame"), noise(3, 2, 3, 16, 20)),
+        _case(
+            "SegNetFlow evidence",
+            lambda: _segnet_flow(evidence=True, offset=0.5, sample="frame"),
+            noise(3, 2, 3, 16, 20),
+        ),
         _criterion("PixelCrossEntropy", lambda: PixelCrossEntropy([0.5, 2, 1]), scores, labels),
         _criterion(
             "SegmentationLoss",

@@ -4,10 +4,10 @@ from typing import Any
 
 from ..module import Module
 from ..typing import Number
-from .sequencer import MODES
+from .remembering import Remembering
 
 
-class SequenceModule(Module):
+class SequenceModule(Remembering, Module):
     """Base of the modules that run over a whole sequence: a state that can be remembered.
 
     By default every sequence starts from zero; after `remember(mode)` it continues from where the previous
@@ -28,39 +28,16 @@ class SequenceModule(Module):
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.n_in, self.n_out = n_in, n_out
-        self._remember = "neither"
         self.last_output = self.last_cell = None
         self.user_prev_output = self.user_prev_cell = None
         self.user_grad_prev_output = self.user_grad_prev_cell = None
         self.grad_prev_output = self.user_next_grad_cell = None
         self.starts_from_user = False
 
-    def remember(self, mode: str = "both") -> Any:
-        """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
-        if mode not in MODES:
-            raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
-        self._remember = mode
-        return self
-
-    @property
-    def remembers(self) -> bool:
-        """Whether the next sequence, in this mode, continues from where the previous one ended."""
-        return self._remember in ("both", "train" if self.train else "eval")
-
     def forget(self) -> Any:
         """Start the next sequence from zero; return self."""
         self.last_output = self.last_cell = None
         return self
-
-    def training(self):
-        if not self.train:
-            self.forget()
-        super().training()
-
-    def evaluate(self):
-        if self.train:
-            self.forget()
-        super().evaluate()
 
     def begin_sequence(self, input, state_shape):
         """Forget the previous sequence, or raise if `input` is empty or does not continue it."""

@@ -78,6 +78,31 @@ def test_scores_see_no_later_frame():
     assert (changed[2:] > 1e-3).all()
 
 
+def test_with_evidence_and_offset():
+    """M has two maps more to look at; an offset of the frames of the video part alone is one of its input."""
+    with_evidence = models.build("segnet_flow", evidence=True)
+    assert models.count_parameters(with_evidence) == 2_456_469 + 2 * 9 * 11
+    model, x = build({"sample": "frame"}, offset=0.5, evidence=True), frames(3, 1, 3, HEIGHT, WIDTH)
+    scores, predicted = model.forward(x)
+    np.testing.assert_allclose(model.video.forward(x - 0.5)[0] + 0.5, predicted, rtol=1e-12)
+    flow = model.video.output[1]
+    np.testing.assert_array_equal(model.propagation.forward([model.basic_scores, flow, x]), scores)
+    np.testing.assert_array_equal(model.propagate(x, flow), scores)
+    with pytest.raises(ValueError, match="offset must be from 0 to 1, got 2"):
+        build(offset=2)
+
+
+@pytest.mark.parametrize("evidence", [False, True])
+def test_frame_by_frame_it_is_the_same(evidence):
+    model, x = build(evidence=evidence), frames(4, 1, 3, HEIGHT, WIDTH)
+    model.forward(x)  # statistics
+    model.evaluate()
+    scores = model.forward(x)[0].copy()
+    with nn.remembering(model):
+        streamed = [model.forward(x[t : t + 1])[0] for t in range(4)]
+    np.testing.assert_allclose(np.concatenate(streamed), scores, rtol=1e-9, atol=1e-10)
+
+
 # ---- where scores are carried ---------------------------------------------------------------------------
 
 

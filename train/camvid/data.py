@@ -46,9 +46,10 @@ def load_data(settings):
     return Data(train, test, label_colours.CLASSES, label_colours.PALETTE, weights)
 
 
-def number_of_classes(settings):
-    """Return the number of classes in the data of a run, without reading the data."""
-    return len(moving_shapes.CLASSES if settings.data == SHAPES else label_colours.CLASSES)
+def colours_of(settings):
+    """Return the names of the classes in the data of a run and their colours, without reading the data."""
+    source = moving_shapes if settings.data == SHAPES else label_colours
+    return source.CLASSES, source.PALETTE
 
 
 @cache

@@ -8,6 +8,7 @@ import nnlite as nn
 from nnlite import backend
 from nnlite.data.flow import end_point_error
 from nnlite.train.camvid.scores import ConfusionMatrix
+from nnlite.train.camvid.steadiness import Steadiness, motion_between
 from nnlite.train.runs import processes
 
 #: Predicted labels that are scored, see `evaluate`.
@@ -35,10 +36,11 @@ def segment(model, frames):
     }
 
 
-def propagated_labels(model, motion):
+def propagated_labels(model, frames, motion):
     """Return the labels that SegNet-flow would have predicted in the last forward pass with another flow.
 
-    motion: (T - 1, N, 2, H, W), (u, v) in pixels from frame t to t + 1 at the pixels of frame t + 1.
+    frames: those of that pass. motion: (T - 1, N, 2, H, W), (u, v) in pixels from frame t to t + 1 at the
+    pixels of frame t + 1.
     """
     steps, images, _, height, width = motion.shape
     h, w = height // 2, width // 2
@@ -47,16 +49,19 @@ def propagated_labels(model, motion):
     flow = np.zeros((steps + 1, images, 2, h, w))
     flow[:-1, :, 0], flow[:-1, :, 1] = -blocks[:, :, 1] / (h - 1), -blocks[:, :, 0] / (w - 1)
     flow = backend.asarray(flow, model.dtype, model.device)
-    return backend.as_numpy(model.propagation.update_output([model.basic_scores, flow])).argmax(axis=2)
+    frames = backend.asarray(frames, model.dtype, model.device)
+    return backend.as_numpy(model.propagate(frames, flow)).argmax(axis=2)
 
 
-def evaluate(model, sequences, count, batch, classes):
+def evaluate(model, sequences, count, batch, classes, steadiness=True):
     """Return the scores of `model` on the first `count` sequences, ready for JSON.
 
     "labels" has the scores of the predicted labels; of SegNet-flow there are also those of "basic", SegNet
     within it, and on video of "no_flow" and, where it is known, "true_flow", with these in place of the
-    predicted flow. Each is {"labelled", "unlabelled", "steps"}: scores of a `ConfusionMatrix` at the frames
-    with visible labels and at those with withheld labels, None where there are none, and of each step.
+    predicted flow. Each is {"labelled", "unlabelled", "steps", "changed"}: scores of a `ConfusionMatrix` at
+    the frames with visible labels and at those with withheld labels, None where there are none, and of each
+    step; and on video, with `steadiness`, the share of pixels whose label changes from frame to frame along
+    the true motion or, where that is not known, along that of Lucas-Kanade, else None.
     "flow", where the true motion is known: end-point error in pixels a frame of what is visible in both
     frames, at target pixels, "model" and "zero" (no motion), each for the "last" step and "all".
     "prediction": mean squared error a value of the next frames, "model" and "copy" (of the frame before).
@@ -67,13 +72,17 @@ def evaluate(model, sequences, count, batch, classes):
         video = sequences.batch(range(first, min(first + batch, count)))
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
-        if "flow" in found and (after != before).any():
-            found["no_flow"] = propagated_labels(model, np.zeros_like(found["flow"][1:]))
+        moving = bool((after != before).any())
+        motions = list(_motions(video)) if moving and steadiness else []
+        if "flow" in found and moving:
+            found["no_flow"] = propagated_labels(model, video.frames, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
-                found["true_flow"] = propagated_labels(model, video.true_flow("target")[0])
+                found["true_flow"] = propagated_labels(model, video.frames, video.true_flow("target")[0])
         for name in SCORED:
             if name in found:
-                matrices.setdefault(name, _Matrices(classes, len(video.frames))).add(found[name], video)
+                matrices.setdefault(name, _Matrices(classes, len(video.frames))).add(
+                    found[name], video, motions
+                )
         if "flow" in found and len(after):
             prediction.add("model", (found["predicted"][:-1] - after) ** 2)
             prediction.add("copy", (before - after) ** 2)
@@ -112,23 +121,39 @@ def _add_flow_errors(sums, prediction, target, visible):
             sums.add((source, steps), error * pixels, pixels)
 
 
+def _motions(video):
+    """Yield (t, n, the motion from frame t to t + 1 of sequence n, what is visible in both or None)."""
+    if hasattr(video, "true_flow"):
+        flow, visible = video.true_flow("target")
+        flow = np.moveaxis(flow, 2, -1)
+    for t, n in np.ndindex(len(video.frames) - 1, video.frames.shape[1]):
+        if hasattr(video, "true_flow"):
+            yield t, n, flow[t, n], visible[t, n]
+        else:
+            yield t, n, motion_between(video.frames[t, n], video.frames[t + 1, n]), None
+
+
 class _Matrices:
-    """Confusion matrices at labelled frames, at unlabelled ones, and at each step of the sequences."""
+    """Confusion matrices at labelled and unlabelled frames and at each step; how steady labels are."""
 
     def __init__(self, classes, steps):
         self.labelled, self.unlabelled, *self.steps = (ConfusionMatrix(classes) for _ in range(2 + steps))
+        self.steadiness = Steadiness()
 
     def __add__(self, other):
         both = copy.deepcopy(self)
         for mine, its in zip(both._all(), other._all()):
             mine.counts += its.counts
+        both.steadiness += other.steadiness
         return both
 
-    def add(self, prediction, video):
+    def add(self, prediction, video, motions):
         self.labelled.add(prediction, video.visible_labels)
         self.unlabelled.add(prediction, video.withheld_labels)
         for matrix, labels, target in zip(self.steps, prediction, video.true_labels):
             matrix.add(labels, target)
+        for t, n, motion, visible in motions:
+            self.steadiness.add(prediction[t, n], prediction[t + 1, n], motion, visible)
 
     def _all(self):
         return [self.labelled, self.unlabelled, *self.steps]
@@ -138,6 +163,7 @@ class _Matrices:
             "labelled": _scores(self.labelled),
             "unlabelled": _scores(self.unlabelled),
             "steps": [averages(matrix.scores()) for matrix in self.steps],
+            "changed": self.steadiness.share,
         }
 
 

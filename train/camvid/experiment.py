@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import nnlite as nn
 from nnlite import checkpoint, models
+from nnlite.data.camvid import find_camvid
 from nnlite.models.segmentation_loss import PixelCrossEntropy, SegmentationLoss
 from nnlite.train.camvid import table2
+from nnlite.train.camvid.augmentation import augmented
 from nnlite.train.camvid.data import (
+    colours_of,
     describe_data,
     input_and_target,
     load_data,
-    number_of_classes,
 )
 from nnlite.train.camvid.evaluation import averages, evaluate, validation_subset
 from nnlite.train.camvid.figures import draw_confusions, draw_curves, draw_results
+from nnlite.train.camvid.prediction import predict_video
 from nnlite.train.camvid.settings import (
     BOTH,
     CAMVID_PRESETS,
@@ -28,10 +32,13 @@ from nnlite.train.camvid.settings import (
     settings_for,
     settings_for_both,
 )
+from nnlite.train.camvid.starting_weights import load_video, load_weights, start_video
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, load_run, load_trained
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, kind_of, load_trained
+from nnlite.train.runs.export import export
 from nnlite.train.runs.loop import CHECKPOINT
+from nnlite.train.runs.starting_weights import training_of, with_earlier
 
 
 class LabelledVideo(Experiment):
@@ -47,7 +54,18 @@ class LabelledVideo(Experiment):
     # Labels are looked at on the way, so that no step fits into a graph; labels are propagated from the first
     # step on, so that it cannot be run in pieces. Running statistics are not those of a mean of weights.
     not_offered = frozenset(("loss_at", "cuda_graph", "memory", "mean_over"))
+    variant = "camvid"
+    modes: ClassVar = {"predict": predict_video, "export": export, "table": table2.compare}
     data = None
+
+    @classmethod
+    def parse(cls, argv, program):
+        """What is of --predict alone is refused elsewhere."""
+        mode, given = super().parse(argv, program)
+        for name in ("save_labels", "rate"):
+            if name in given and mode != "predict":
+                raise ValueError(f"--{name.replace('_', '-')} is of a video that --predict names")
+        return mode, given
 
     @classmethod
     def plan(cls, given):
@@ -74,6 +92,8 @@ class LabelledVideo(Experiment):
         """CamVid may have moved; a model of moving shapes has other classes."""
         if settings.data == SHAPES and given.get("data", SHAPES) != SHAPES:
             raise ValueError(f"the model of {path} learned from moving shapes; leave out --camvid")
+        if settings.data != SHAPES and not Path(settings.data).is_dir() and (found := find_camvid()):
+            settings = replace(settings, data=str(found))  # packed weights name no folder
         return replace(settings, **given)
 
     def load(self, training=True):
@@ -88,8 +108,13 @@ class LabelledVideo(Experiment):
     def criterion(self):
         """Cross-entropy for SegNet, for SegNet-flow also the error of its predicted frames."""
         if self.settings.model == "segnet":
-            return PixelCrossEntropy(self.data.weights)
-        return SegmentationLoss(self.data.weights, self.settings.segmentation_weight)
+            return PixelCrossEntropy(self.weights)
+        return SegmentationLoss(self.weights, self.settings.segmentation_weight)
+
+    @property
+    def weights(self):
+        """The weights of the classes in the loss, None for 1 of all."""
+        return self.data.weights if self.settings.balance == "median" else None
 
     @property
     def batch_shape(self):
@@ -99,16 +124,22 @@ class LabelledVideo(Experiment):
         settings = self.settings
         nn.manual_seed(settings.seed)
         height, width = settings.size
-        options = {"height": height, "width": width, "n_classes": number_of_classes(settings)}
+        options = {"height": height, "width": width, "n_classes": len(colours_of(settings)[0])}
         return models.build(settings.model, **options | settings.model_options).type(device=device)
 
     def start(self, model):
-        """Copy the weights of a checkpoint of the same network, or of a SegNet into SegNet-flow's."""
+        """Copy the weights of a checkpoint of the same network, or of parts of SegNet-flow."""
+        metadata, saved = {}, None
         if self.settings.weights != NONE:
-            saved = load_run(self.settings.weights)
+            saved = load_weights(self.settings.weights)
             inner = hasattr(model, "segnet") and saved.architecture.get("name") == "segnet"
             checkpoint.load_parameters(model.segnet if inner else model, saved)
-        return {}
+            if not inner and kind_of(saved) == self.kind:  # the same network, trained further
+                training = training_of(self, saved)
+                metadata = {"earlier": training | {"curve": []}}
+        if self.settings.video_weights != NONE:
+            start_video(model.video, load_video(self.settings.video_weights))
+        return metadata
 
     def describe(self, model):
         height, width = self.settings.size
@@ -118,15 +149,18 @@ class LabelledVideo(Experiment):
         )
 
     def make_batch(self, step, indices, share=WHOLE):
-        return input_and_target(self.settings.model, self.data.train.batch(indices[share]))
+        settings = self.settings
+        numbers = range(step * settings.batch, (step + 1) * settings.batch)[share]
+        video = augmented(self.data.train.batch(indices[share]), settings, numbers)
+        return input_and_target(settings.model, video)
 
     def evaluate(self, model):
-        scores = self._scores(model, validation_subset(self.settings.test_sequences))
+        scores = self._scores(model, validation_subset(self.settings.test_sequences), steadiness=False)
         found = {kind: averages(scores["labels"][kind]) for kind in ("labelled", "unlabelled")}
         return found | ({"flow": scores["flow"]} if "flow" in scores else {})
 
-    def _scores(self, model, count):
-        return evaluate(model, self.data.test, count, self.settings.batch, self.data.classes)
+    def _scores(self, model, count, **options):
+        return evaluate(model, self.data.test, count, self.settings.batch, self.data.classes, **options)
 
     def score(self, model):
         return {
@@ -134,13 +168,13 @@ class LabelledVideo(Experiment):
             "description": describe_data(self.settings, self.data),
             "parameters": models.count_parameters(model),
             "classes": list(self.data.classes),
-            "weights": self.data.weights.tolist(),
+            "weights": None if self.weights is None else self.weights.tolist(),
             "scores": self._scores(model, self.settings.test_sequences),
             "hardware": provenance.hardware(model.device),
         }
 
     def format_result(self, result):
-        return table2.format_results({self.settings.model: result})
+        return table2.format_results(table2.titled({self.settings.model: result}))
 
     def draw(self, folder, model, result):
         draw_confusions(folder, {self.settings.model: result})
@@ -162,7 +196,11 @@ class LabelledVideo(Experiment):
         ]
 
     def completed(self, result, metadata, log):
-        return result | {"curve": self.curve(log)}
+        return with_earlier(result | {"curve": self.curve(log)}, metadata.get("earlier"))
+
+    @classmethod
+    def published(cls, result):
+        return table2.anonymised_result(result)
 
     def test_sequence(self, number, n_frames=None):
         """Return a test sequence as the model is trained on it; see `Experiment`."""
@@ -189,7 +227,7 @@ class LabelledVideo(Experiment):
     def show_comparison(folder, results):
         if len(results) < 2:
             return
-        print("\n" + table2.format_results(results))
+        print("\n" + table2.format_results(table2.titled(results)))
         draw_confusions(folder, results)
         trained = {
             name: load_trained(LabelledVideo, Path(folder) / name / CHECKPOINT)[:2] for name in results

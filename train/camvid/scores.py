@@ -106,6 +106,17 @@ def format_table2(rows, classes=CLASSES, paper=True):
     return format_markdown(head, lines)
 
 
+def format_confusion(scores):
+    """Return the confusion matrix of `scores` in Markdown, per cent of each row; rows are target classes."""
+    counts = np.array(scores["counts"])
+    shares = _ratio(counts, counts.sum(axis=1, keepdims=True))
+    rows = [
+        (name, *("" if np.isnan(share) else f"{100 * share:.0f}" for share in row))
+        for name, row in zip(scores["classes"], shares)
+    ]
+    return format_markdown(("Class", *scores["classes"]), rows)
+
+
 def draw_confusion(path, scores, title):
     """Draw the confusion matrix of `scores`: each row's per cent, predicted classes from left to right."""
     classes, counts = scores["classes"], np.array(scores["counts"])

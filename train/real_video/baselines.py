@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from nnlite import models
-from nnlite.train.real_video.lucas_kanade import carry_on, optical_flow
+from nnlite.train.report.lucas_kanade import carry_on, optical_flow
 
 #: Titles of what is compared.
 NAMES = {

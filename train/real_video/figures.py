@@ -11,10 +11,11 @@ import nnlite as nn
 from nnlite.data.flow_colour import colour_wheel, flow_colours
 from nnlite.files import write_bytes
 from nnlite.train.real_video.ahead import COMPARED
-from nnlite.train.real_video.panels import Panels, as_picture, flow_scale
+from nnlite.train.real_video.panels import Panels, flow_scale
 from nnlite.train.real_video.prediction import PredictedFrame, predict
 from nnlite.train.report import figures
 from nnlite.train.report.figures import save_figure
+from nnlite.train.report.side_by_side import as_picture
 from nnlite.train.report.tables import psnr
 
 #: Clips in the film, and pictures a second.

@@ -16,8 +16,8 @@ from nnlite.data.image_sequence import image_files
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.data.video import read_frames
 from nnlite.train.real_video.baselines import motion_between
-from nnlite.train.real_video.lucas_kanade import optical_flow
 from nnlite.train.real_video.prediction import predict
+from nnlite.train.report.lucas_kanade import optical_flow
 from nnlite.train.report.tables import format_markdown
 
 NAMES = {

@@ -1,16 +1,12 @@
 """The pictures of a rendered video: last frame, predictions, flow and errors side by side."""
 
-from itertools import chain
-
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from nnlite.data.flow_colour import colour_wheel, flow_colours
+from nnlite.train.report.side_by_side import PANEL, as_picture, enlarged, enlargement, head, side_by_side
 
 #: The error that is white.
 WHITE = 0.25
-#: Height of a panel and of the line above it, in pixels; frames are enlarged by whole numbers.
-_PANEL, _LINE, _GAP = 240, 22, 4
 #: From how many frames the scale of the flow is taken.
 _SCALED_BY = 50
 
@@ -23,7 +19,7 @@ class Panels:
     height: of a panel, about, in pixels.
     """
 
-    def __init__(self, steps=1, height=_PANEL):
+    def __init__(self, steps=1, height=PANEL):
         self._steps, self._height, self._waiting, self._longest = steps, height, [], None
 
     def add(self, predicted, frame, farthest=None):
@@ -47,12 +43,12 @@ class Panels:
         flows = np.stack([predicted.flow for predicted, *_ in self._waiting])
         self._longest = flow_scale(flows)
         height, width = flows.shape[1:3]
-        self._factor = max(1, round(self._height / height))
+        self._factor = enlargement(height, self._height)
         titles = ["last frame seen", "prediction of the next", f"flow (rim: {self._longest:.1f} px)"]
         titles.append(f"error (white: {WHITE})")
         if self._steps > 1:
             titles += [f"predicted {self._steps} frames ahead", "error of that"]
-        self._head = _head(titles, self._factor * width)
+        self._head = head(titles, self._factor * width)
         self._wheel = colour_wheel(max(8, self._factor * min(height, width) // 4))
 
     def _draw(self, predicted, frame, farthest):
@@ -61,9 +57,9 @@ class Panels:
         parts.append(_error(predicted.prediction, frame))
         if farthest is not None:
             parts += [as_picture(farthest), _error(farthest, frame)]
-        parts = [part.repeat(self._factor, axis=0).repeat(self._factor, axis=1) for part in parts]
+        parts = [enlarged(part, self._factor) for part in parts]
         parts[2][-len(self._wheel) :, -len(self._wheel) :] = self._wheel
-        return np.concatenate([self._head, np.concatenate(list(_spaced(parts)), axis=1)])
+        return np.concatenate([self._head, side_by_side(parts)])
 
 
 def flow_scale(flow):
@@ -71,27 +67,6 @@ def flow_scale(flow):
     return max(float(np.percentile(np.hypot(flow[..., 0], flow[..., 1]), 99)), 1.0)
 
 
-def as_picture(frame):
-    """Return a frame (1 or 3, H, W) with values in [0, 1] as (H, W, 3), uint8."""
-    levels = np.rint(255 * np.clip(frame, 0, 1)).astype(np.uint8)
-    return np.broadcast_to(np.moveaxis(levels, 0, -1), (*frame.shape[1:], 3))
-
-
 def _error(prediction, frame):
     """Return the picture of the error of a predicted frame."""
     return as_picture(np.minimum(np.abs(prediction - frame).mean(axis=0, keepdims=True) / WHITE, 1))
-
-
-def _spaced(parts):
-    """Yield the panels with white gaps between them."""
-    gap = np.full((len(parts[0]), _GAP, 3), 255, np.uint8)
-    return chain.from_iterable((gap, part) if k else (part,) for k, part in enumerate(parts))
-
-
-def _head(titles, width):
-    """Return the line of titles above the panels."""
-    image = Image.new("RGB", (len(titles) * width + (len(titles) - 1) * _GAP, _LINE), "white")
-    draw = ImageDraw.Draw(image)
-    for k, title in enumerate(titles):
-        draw.text((k * (width + _GAP) + 3, 4), title, fill="black", font=ImageFont.load_default())
-    return np.asarray(image)

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tqdm.auto import tqdm
 
 import nnlite as nn
 from nnlite import backend
 from nnlite.data.flow import write_flo
-from nnlite.data.video import read_frames, video_info
 from nnlite.data.video_writer import write_video
 from nnlite.files import as_text, make_folder
 from nnlite.library_file import file_for_library
@@ -19,6 +17,7 @@ from nnlite.models.feedback import LookAhead
 from nnlite.models.unit_range import UnitRange
 from nnlite.train.real_video.ahead import StreamScores, format_table
 from nnlite.train.real_video.panels import Panels
+from nnlite.train.report.source import video_frames
 from nnlite.train.report.tables import psnr
 from nnlite.train.runs.experiment import load_trained
 
@@ -106,12 +105,9 @@ def render(model, settings, video, out, save_flow=None):
     The frames are resized to those that the model learned from, and taken at the same rate. save_flow: where
     to write the flow, if anywhere.
     """
-    # What is said of the video is said once, while its frames are read.
-    info, (height, width) = video_info(video, say=lambda message: None), settings.size
-    rate = settings.rate or info.rate
-    count = info.n_frames_at(settings.rate or None)
-    source = read_frames(
-        video, settings.size, settings.colour, settings.rate or None, settings.deinterlace, say=tqdm.write
+    height, width = settings.size
+    info, rate, source = video_frames(
+        video, settings.size, settings.colour, settings.rate, settings.deinterlace, doing="predicting"
     )
     metadata = {
         "video": as_text(Path(video).name),
@@ -122,7 +118,7 @@ def render(model, settings, video, out, save_flow=None):
     errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     make_folder(out.parent)
     with (
-        tqdm(source, "predicting", count, unit=" frames") as frames,
+        source as frames,
         flow_writer(save_flow, metadata) as write_flow,
         closing(predicted_pictures(model, video, frames, errors, write_flow, further)) as pictures,
     ):

@@ -15,6 +15,7 @@ from nnlite.train.runs.lock import lock_run, new_run_folder
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
+from nnlite.train.runs.starting_weights import training_of
 
 
 def run(experiment, argv=None):
@@ -86,15 +87,19 @@ def evaluate(experiment, given, command):
     print("\n" + opened.format_result(result))
     if "out" in given and processes.current().leader:
         with processes.alone():
-            _keep(opened, model, result, given["out"], [*saved.metadata["commands"], command])
+            _keep(opened, model, saved, result, given["out"], command)
     return 0
 
 
-def _keep(opened, model, result, out, commands):
-    """Write the scores of a model and draw what it predicts."""
+def _keep(opened, model, saved, result, out, command):
+    """Write the scores of a model and how it was trained, and draw what it predicts."""
     folder = make_folder(out)
     opened.draw(folder, model, result)
-    result |= {"commands": commands, "finished": now()}
+    if saved.position or "result" in saved.metadata:  # else the weights do not say how they were trained
+        training = training_of(opened, saved)
+        result |= {name: training[name] for name in training if name != "curve"}
+    commands = result.get("commands", saved.metadata["commands"])
+    result |= {"commands": [*commands, command], "options": saved.metadata["loop"], "finished": now()}
     files.write_json(folder / RESULT, opened.anonymised(result))
 
 

@@ -15,8 +15,9 @@ LIMIT = 6e6
 def export(experiment, given, line):
     """Pack the weights of a finished run, or of each run of a group that is small enough; return 0.
 
-    A file holds the parameters in float32, the architecture, and as metadata what the run was, how it was
-    trained and how it scored. ValueError when there is no finished run, or none small enough.
+    A file holds the parameters in float32, or in float16 where only that is small enough, the architecture,
+    and as metadata what the run was, how it was trained and how it scored. ValueError when there is no
+    finished run, or none small enough.
     """
     folder, target = Path(given["export"]), Path(given.get("out", models.PRETRAINED))
     folders = [folder / name for name in group.results(folder)] if group.is_group(folder) else [folder]
@@ -36,8 +37,9 @@ def _pack(experiment, folder, target):
     target: the folder, or the file; ValueError where its name is that of another architecture.
     """
     result = read_result(folder)
-    if 4 * result["parameters"] > LIMIT:
-        size = f"{4 * result['parameters'] / 1e6:.0f} MB"
+    half = 4 * result["parameters"] > LIMIT
+    if 2 * result["parameters"] > LIMIT:
+        size = f"{2 * result['parameters'] / 1e6:.0f} MB"
         print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")
         return None
     opened, model, saved = load_trained(experiment, folder)
@@ -56,6 +58,7 @@ def _pack(experiment, folder, target):
         metadata=own
         | {"kind": experiment.kind, "offset": experiment.offset}
         | {"loop": saved.metadata["loop"], "result": rest},
+        half=half,
     )
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     return path

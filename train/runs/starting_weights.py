@@ -15,7 +15,7 @@ def start_with(experiment, model, where):
     """
     saved = load_checkpoint(type(experiment), where)
     checkpoint.load_parameters(model, experiment.weights_from(saved, model))
-    training = _training(experiment, saved)
+    training = training_of(experiment, saved)
     if not experiment.continues_curve(settings_of(experiment.settings_type, saved)):
         training["curve"] = []
     return {"earlier": training}
@@ -42,7 +42,7 @@ def with_earlier(result, earlier):
     }
 
 
-def _training(experiment, saved):
+def training_of(experiment, saved):
     """Return the training behind the weights of a checkpoint."""
     metadata, position = saved.metadata, saved.position
     if "result" in metadata:  # of a finished run, packed by `export`

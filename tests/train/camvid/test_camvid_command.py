@@ -202,4 +202,6 @@ def test_help_names_presets_and_options(monkeypatch, capsys):
 
 
 def test_paths_are_known_by_their_options():
-    assert Settings.path_flags() == {"--camvid", "--weights", "--out", "--resume", "--evaluate"}
+    weights = {"--weights", "--video-weights", "--evaluate", "--predict", "--export"}
+    folders = {"--camvid", "--out", "--resume", "--table", "--save-labels"}
+    assert Settings.path_flags() == weights | folders

@@ -88,7 +88,7 @@ def test_comparison(both):
     for words in (
         "# Moving shapes",
         "| SegNet-flow ",
-        "SegNet within it, nothing propagated",
+        "SegNet within SegNet-flow, nothing carried along",
         "frame 6",
         "End-point error",
         "python -m train.camvid --preset tiny",
@@ -219,13 +219,14 @@ def test_on_a_gpu(name, both, monkeypatch, tmp_path):
 def test_labels_propagated_along_another_flow(both):
     """With its own flow SegNet-flow's own labels come out; by one pixel they move by one pixel."""
     model, data = trained(both / "segnet_flow")
-    found = segment(model, data.test.batch([0, 1]).frames)
-    np.testing.assert_array_equal(propagated_labels(model, found["flow"][:-1]), found["labels"])
+    frames = data.test.batch([0, 1]).frames
+    found = segment(model, frames)
+    np.testing.assert_array_equal(propagated_labels(model, frames, found["flow"][:-1]), found["labels"])
     model.propagation.merge.weight.fill(0)
     model.propagation.merge.bias.fill(-100)  # everything is propagated
     motion = np.zeros((5, 2, 2, 16, 16))
     motion[:, :, 0], motion[:, :, 1] = 2, -1
-    labels = propagated_labels(model, motion)
+    labels = propagated_labels(model, frames, motion)
     np.testing.assert_array_equal(labels[0], found["basic"][0])
     for t in range(5):
         np.testing.assert_array_equal(labels[t + 1][:, 6:-6, 11:], labels[t][:, 7:-5, 9:-2])

@@ -2,17 +2,27 @@
 
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nnlite import checkpoint, models
-from nnlite.data.moving_shapes import MovingShapes
+from nnlite.data.label_colours import colours_from_labels
+from nnlite.data.moving_shapes import PALETTE, MovingShapes
+from nnlite.data.pictures import resize_labels
+from nnlite.data.video import read_frames
 from nnlite.train.camvid import __main__ as camvid
+from nnlite.train.camvid.augmentation import augmented
+from nnlite.train.camvid.evaluation import segment
 from nnlite.train.camvid.experiment import LabelledVideo
-from nnlite.train.camvid.table2 import anonymised_result
-from nnlite.train.runs.experiment import experiment_type, kind_of, reopen
+from nnlite.train.camvid.prediction import _labelled, labelling
+from nnlite.train.camvid.table2 import anonymised_result, title_of
+from nnlite.train.runs.experiment import experiment_type, kind_of, load_trained, reopen
 from tests.toy_camvid import QUICK, TOY, draw_nothing, result_of
+from tests.toy_real_video import scene
+from tests.video_files import make_video
 
 NAMES = ("segnet", "segnet_flow")
 #: What options of the loop were called before version 0.2.
@@ -102,6 +112,124 @@ def test_sequences_for_the_microscope(both):
         ValueError, match="--frames: the run's SegNet takes labelled frames one by one, got 3"
     ):
         segnet.test_sequence(0, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_video_is_labelled_frame_by_frame(both, name, tmp_path, capsys):
+    """The same labels as if it were seen at once, as large as the frames of the file."""
+    video = make_video(tmp_path / "é.avi", scene(0))
+    arguments = ["--predict", str(both / name), str(video), "--save-labels", str(tmp_path / "labels")]
+    assert camvid.main([*arguments, "--out", str(tmp_path / "out.mp4")]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "é.avi, frames of 48x64, resized to 16x16 pixels" in printed and "% of the labels change" in printed
+    )
+    assert ("nothing carried along: " in printed) == (name == "segnet_flow")
+    _, model, _ = load_trained(LabelledVideo, both / name, {"device": "cpu"})
+    frames = np.stack(list(read_frames(video, (16, 16), "rgb")))
+    expected = segment(model, frames[:, None])["labels"][:, 0]
+    pictures = [Image.open(tmp_path / "labels" / f"label_{k:06d}.png") for k in range(len(frames))]
+    assert len(list((tmp_path / "labels").iterdir())) == len(frames) == 16
+    for picture, labels in zip(pictures, expected):
+        np.testing.assert_array_equal(np.asarray(picture), resize_labels(labels, (48, 64)))
+    found = colours_from_labels(resize_labels(expected[-1], (48, 64)), PALETTE)
+    np.testing.assert_array_equal(np.asarray(pictures[-1].convert("RGB")), found)
+    rendered = list(read_frames(tmp_path / "out.mp4"))
+    panels = 2 if name == "segnet" else 3
+    assert len(rendered) == 16 and rendered[0].shape[-1] == panels * 240 + (panels - 1) * 4
+    assert camvid.main(arguments) == 2
+    assert "holds labels already" in capsys.readouterr().err
+
+
+def test_a_video_is_labelled_at_another_size_and_rate(both, tmp_path, capsys):
+    video = make_video(tmp_path / "video.avi", scene(0))
+    out = tmp_path / "out.gif"
+    arguments = ["--predict", str(both / "segnet"), str(video), "--size", "24", "31", "--rate", "12.5"]
+    assert camvid.main([*arguments, "--out", str(out)]) == 0
+    assert "resized to 24x31 pixels" in capsys.readouterr().out and len(list(read_frames(out))) == 8
+    assert camvid.main([*TOY, "--rate", "5"]) == 2
+    assert "--rate is of a video that --predict names" in capsys.readouterr().err
+
+
+def test_labelling_keeps_few_frames(both):
+    _, model, _ = load_trained(LabelledVideo, both / "segnet_flow", {"device": "cpu"})
+    made = []
+
+    def long_video():
+        for k in range(60):
+            frame = np.full((3, 16, 16), k / 60, np.float32).view(Tracked)
+            made.append(weakref.ref(frame))
+            yield frame
+
+    with labelling(model) as label:
+        for _ in _labelled(long_video(), label, {}, 20, lambda labels: None):
+            assert sum(reference() is not None for reference in made) < 8
+
+
+class Tracked(np.ndarray):
+    """A frame that can be told to be gone."""
+
+
+def test_weights_are_packed(both, tmp_path, monkeypatch, capsys):
+    """Those of SegNet as they are; those of SegNet-flow in half the precision where they are too large."""
+    monkeypatch.setattr("nnlite.train.runs.export.LIMIT", 9_000)
+    assert camvid.main(["--export", str(both), "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["segnet_camvid.h5", "segnet_flow_camvid.h5"]
+    for name, dtype in zip(NAMES, (np.float32, np.float16)):
+        packed = checkpoint.load(tmp_path / f"{name}_camvid.h5")
+        whole = checkpoint.load(both / name)
+        assert packed.metadata["result"]["sequences_seen"] == 8
+        for path, array in whole.parameters.items():
+            found = packed.parameters[path]
+            assert found.dtype == (dtype if array.ndim > 1 else np.float32)
+            np.testing.assert_array_equal(found, array.astype(found.dtype))
+        model = models.load(tmp_path / f"{name}_camvid.h5")
+        assert not model.train and model.dtype == np.float32
+
+
+def test_a_table_of_runs(both, tmp_path, monkeypatch, capsys):
+    """Of finished runs and of what --evaluate leaves; the introduction of an earlier page stays."""
+    draw_nothing(monkeypatch)
+    few = tmp_path / "few"
+    path = str(both / "segnet" / "checkpoint.h5")
+    assert camvid.main(["--evaluate", path, "--test-sequences", "2", "--out", str(few)]) == 0
+    (tmp_path / "table2.md").write_text("# Old\n\nWhat was learned.\n\n## Old table\n\n| a |\n")
+    runs = [str(both / name) for name in NAMES]
+    assert camvid.main(["--table", *runs, str(few), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "table2.md").read_text()
+    assert page.startswith("# Moving shapes\n\nWhat was learned.\n\n## Moving shapes\n")
+    assert "Old table" not in page and "unknown" not in page
+    for words in (
+        "| SegNet (segnet) ",
+        "| SegNet (few) ",
+        "| SegNet within SegNet-flow, nothing carried along ",
+        "whose label changes from frame to frame",
+        "What SegNet-flow takes for what",
+        "| Class ",
+        "classes balanced by median frequency: 8 sequences",
+    ):
+        assert words in page
+    assert camvid.main(["--table", runs[0], runs[0]]) == 2
+    assert "folders must have different names" in capsys.readouterr().err
+
+
+def test_unbalanced_classes_count_alike(both, monkeypatch, tmp_path):
+    draw_nothing(monkeypatch)
+    run = [*TOY, *QUICK, "--model", "segnet", "--balance", "none", "--mirror", "--zoom", "0.8", "1.5"]
+    assert camvid.main([*run, "--out", str(tmp_path / "run")]) == 0
+    result = result_of(tmp_path / "run")
+    assert result["weights"] is None and title_of(result) == "SegNet, classes not balanced"
+    assert result["options"]["mirror"] is True and result["options"]["zoom"] == [0.8, 1.5]
+    experiment, _ = reopen(LabelledVideo, tmp_path / "run" / "checkpoint.h5")
+    experiment.load()
+    video = experiment.data.train.batch([0, 1, 2, 3])
+    input, target = experiment.make_batch(2, [0, 1, 2, 3])
+    changed = augmented(video, experiment.settings, range(8, 12))
+    np.testing.assert_array_equal(input[0], changed.frames[-1])
+    np.testing.assert_array_equal(target[0], changed.visible_labels[-1])
+    assert (input[0] != video.frames[-1]).any()
+    part = experiment.make_batch(2, [0, 1, 2, 3], slice(1, 3))  # of one process among several
+    np.testing.assert_array_equal(part[0], input[:, 1:3])
 
 
 def test_results_without_the_folders_of_the_machine(both, tmp_path):

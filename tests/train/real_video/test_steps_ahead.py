@@ -12,10 +12,10 @@ from nnlite.models.feedback import LookAhead, roll_out
 from nnlite.models.unit_range import UnitRange
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video import ahead
-from nnlite.train.real_video.lucas_kanade import carry_on, optical_flow
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.real_video.prediction import GREY, PredictedFrame, streaming
 from nnlite.train.report.image_metrics import structural_similarity
+from nnlite.train.report.lucas_kanade import carry_on, optical_flow
 from tests.toy_real_video import scene
 from tests.video_files import make_video
 

@@ -18,7 +18,7 @@ from nnlite.train.runs.run import RESULT
 MODES = {
     MovingDigits: ("resume", "evaluate", "figures", "rollout", "speeds", "transfer", "export"),
     RealVideo: ("resume", "evaluate", "predict", "export"),
-    LabelledVideo: ("resume", "evaluate"),
+    LabelledVideo: ("resume", "evaluate", "predict", "table", "export"),
     Ablations: ("resume",),
 }
 CASES = [

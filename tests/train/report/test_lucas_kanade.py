@@ -5,7 +5,7 @@ import pytest
 
 from nnlite.data.moving_shapes import MovingShapes
 from nnlite.train.real_video.baselines import extrapolate_all, motion_between
-from nnlite.train.real_video.lucas_kanade import carry_on, optical_flow, warp
+from nnlite.train.report.lucas_kanade import carry_on, optical_flow, warp
 
 HEIGHT, WIDTH = 60, 80
 
