@@ -71,6 +71,10 @@ def zeros_like(a, dtype=None, order="K", subok=None, shape=None):
     return make(partial(np.zeros_like, shape=shape), host(a), dtype, order)
 
 
+def ones_like(a, dtype=None, order="K", subok=None, shape=None):
+    return make(partial(np.ones_like, shape=shape), host(a), dtype, order)
+
+
 def full_like(a, fill_value, dtype=None, order="K", subok=None, shape=None):
     return make(partial(np.full_like, shape=shape), host(a), host(fill_value), dtype, order)
 

@@ -178,4 +178,5 @@ def test_nothing_is_written_in_another_way():
     assert found == [
         'moving_mnist_files.py:     with replacing(path) as part, open(part, "wb") as file:',
         'lock.py:         file = open(folder / LOCK, "a")',
+        'processes.py:             nowhere = stack.enter_context(open(os.devnull, "w"))',
     ]

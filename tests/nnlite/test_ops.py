@@ -16,7 +16,7 @@ from nnlite.ops.numpy_ops import NumpyOps
 PACKAGE = Path(nnlite.__file__).parent
 
 #: Where devices may be told apart.
-DEVICE_FILES = {"backend.py", "ops/__init__.py", "ops/numpy_ops.py", "ops/cupy_ops.py"}
+DEVICE_FILES = {"backend.py", "ops/__init__.py", "ops/estimates.py", "ops/numpy_ops.py", "ops/cupy_ops.py"}
 
 #: What looks like a branch but is none: objects of Torch7 files are NumPy arrays, numbers or tables, never on
 #: a GPU, and the range of a target is checked only where looking at it does not make the host wait.

@@ -58,7 +58,7 @@ def test_the_result_names_every_machine(file, first, tmp_path, monkeypatch):
     assert moving_mnist.main(["--resume", str(tmp_path / "second"), "--sequences", "24"]) == 0
     result = json.loads((tmp_path / "second" / "result.json").read_text())
     assert result["machines"] == [*second["machines"], f"{os.cpu_count()} cores of A third"]
-    assert f"{here}, {os.cpu_count()} cores of A third:" in table1.format_page(table1.build({"": result}))
+    assert f"{here}, {os.cpu_count()} cores of A third." in table1.format_page(table1.build({"": result}))
 
 
 @pytest.mark.parametrize("which", ["checkpoint", "packed"])
