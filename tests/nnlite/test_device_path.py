@@ -19,8 +19,9 @@ from nnlite.train.runs.loop_options import LoopOptions
 from tests import cupy_double
 
 #: The largest difference between the devices, over the largest entry of an array (but at least 0.05). The
-#: double computes as the CPU does, a GPU adds up in another order and has another tanh.
-TOLERANCE = {"double": 1e-5, "gpu": 1e-4}
+#: double computes as the CPU does, by algorithms estimated to be fast on a GPU; a GPU adds up in
+#: another order and has another tanh.
+TOLERANCE = {"double": 2e-5, "gpu": 1e-4}
 
 SMALL = {"height": 12, "width": 16, "n_features": 3, "n_memory": 4, "kernel": 3}
 OPTIONS = {"ae_conv": {"n_frames": 3}, "ae_convlstm_flow": {"flow_kernel": 5}}
