@@ -59,7 +59,7 @@ def gemm_seconds(operation, shape, weight_shape, padding):
     elif operation == "grad_weight":
         n_in, n_out = sorted((n_in, n_out))
     pixels = images * height * width
-    if operation != "grad_weight" and gemm.multiplies_first(n_in, n_out, kh):
+    if operation != "grad_weight" and gemm.multiplies_first(n_in, n_out, (kh, kw)):
         wide, products = images * (height + kh - 1) * (width + kw - 1), n_out * kh * kw
         return product_seconds(1, products, n_in, wide) + copy_seconds(products * wide + 4 * pixels * n_out)
     strips = copy_seconds((1 + 2 * kw) * pixels * n_in)
