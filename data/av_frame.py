@@ -15,6 +15,15 @@ _MATRICES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
 #: BT.601 has two numbers. The result gets the other one: PyAV 16 ignores ranges if both sides are equal.
 _BT601, _BT601_OF_RESULT = 6, 5
 _VIDEO_RANGE, _FULL_RANGE = 1, 2
+#: Formats with less chroma than luminance, and those with as much. From the former swscale goes to planar
+#: RGB by code that leaves the last columns of some widths as they were in memory, such as 8 of 360.
+_WHOLE_CHROMA = {
+    "yuv420p": "yuv444p",
+    "yuv422p": "yuv444p",
+    "yuvj420p": "yuvj444p",
+    "yuvj422p": "yuvj444p",
+}
+_SAFE_WIDTH = 16
 #: Side data are numbered from 0; FFmpeg 9 has 32 kinds.
 _MOST_KINDS = 64
 
@@ -66,7 +75,7 @@ class FrameConverter:
         self.size, self.channels = size, COLOURS[colour]
         # Shared by all frames: each caches the tables that it computes for a pair of sizes.
         make = load_av().video.reformatter.VideoReformatter
-        self._to_colours, self._resize = make(), make()
+        self._to_colours, self._resize, self._to_whole_chroma = make(), make(), make()
 
     def __call__(self, frame, matrix=None):
         """Return the picture of a frame; matrix: what displays it upright, if the frame does not say."""
@@ -83,9 +92,18 @@ class FrameConverter:
             frame.colorspace = own
         else:
             # Planes of their own are not subsampled, as swscale does with the chroma of packed RGB.
+            if frame.width % _SAFE_WIDTH and frame.format.name in _WHOLE_CHROMA:
+                frame = self._with_whole_chroma(frame)
             frame = self._convert(self._to_colours, frame, "gbrp")
             picture = self._convert(self._resize, frame, "gbrp", width, height).to_ndarray()
         return np.ascontiguousarray(upright(picture.transpose(2, 0, 1), matrix))
+
+    def _with_whole_chroma(self, frame):
+        """Return a frame with as much chroma as luminance, its matrix and range as they were."""
+        form = _WHOLE_CHROMA[frame.format.name]
+        whole = self._to_whole_chroma.reformat(frame, format=form, interpolation="AREA")
+        whole.colorspace, whole.color_range = frame.colorspace, frame.color_range
+        return whole
 
     def _convert(self, reformatter, frame, form, width=None, height=None):
         has_matrix = _has_chroma(frame.format)

@@ -67,6 +67,25 @@ def test_shrinking_saturated_colours(block, size):
     assert np.abs(FrameConverter(size, "rgb")(frame) - want).max() <= 3
 
 
+@pytest.mark.parametrize("width", [36, 100, 360, 366, 484])
+@pytest.mark.parametrize("form", ["yuv420p", "yuv422p", "yuvj420p"])
+def test_all_columns_of_a_colour_picture_are_written(form, width):
+    """Memory holds other values before, so that what is not written shows."""
+    for level in (60, 200, 90, 160):
+        before = [av.VideoFrame(width, 100, "gbrp") for _ in range(3)]
+        for plane in (plane for frame in before for plane in frame.planes):
+            plane.update(bytes(range(256)) * (plane.buffer_size // 256) + bytes(plane.buffer_size % 256))
+        del before, plane
+        frame = av.VideoFrame(width, 100, form)
+        for k, plane in enumerate(frame.planes):
+            plane.update(bytes([128 if k else level]) * plane.buffer_size)
+        picture = FrameConverter(None, "rgb")(frame).astype(int)
+        full = form.startswith("yuvj")
+        assert np.abs(picture - (level if full else (level - 16) * 255 / 219)).max() <= 2
+        small = FrameConverter((50, 60), "rgb")(frame).astype(int)
+        assert np.abs(small - picture[:, 0, 0, None, None].reshape(3, 1, 1)).max() <= 1
+
+
 # ---- transparency -----------------------------------------------------------------------------------------
 
 
