@@ -14,8 +14,14 @@ FILES = [path for folder in ("nnlite", "models", "data") for path in sorted((ROO
 WITH_EXAMPLES = [path for path in FILES if ">>> " in path.read_text(encoding="utf-8")]
 #: Files whose modules are offered to users and have no example: bases, and parts of the models.
 WITHOUT = {
-    *("recurrent/abstract_recurrent.py", "recurrent/sequence_module.py", "recurrent/gemm_conv_lstm.py"),
-    *("recurrent/spectral_conv_lstm.py", "layers/axes.py", "layers/sliding_window.py", "optim/step.py"),
+    *("recurrent/abstract_recurrent.py", "recurrent/remembering.py", "recurrent/sequence_module.py"),
+    *(
+        "recurrent/gemm_conv_lstm.py",
+        "recurrent/spectral_conv_lstm.py",
+        "layers/axes.py",
+        "layers/sliding_window.py",
+        "optim/step.py",
+    ),
 }
 
 
