@@ -104,7 +104,10 @@ def resized(opened, model, size):
     """Return a trained model for square frames of another size, None where its matrices are for its own."""
     if size == opened.settings.size:
         return model
-    other = opened.evaluated_model(_changed(opened, {"size": size}).build_model(model.device))
+    try:
+        other = opened.evaluated_model(_changed(opened, {"size": size}).build_model(model.device))
+    except ValueError:  # options that fit frames of its own size alone, as the cells of AE-fcLSTM
+        return None
     pairs = list(zip(other.parameters()[0], model.parameters()[0], strict=True))
     if any(new.shape != old.shape for new, old in pairs):
         return None

@@ -76,9 +76,10 @@ def test_transfer_command(runs, tmp_path, monkeypatch):
     assert "three digits in a frame" in text and str(tmp_path) not in json.dumps(page)
 
 
-def test_matrices_are_for_one_size():
+@pytest.mark.parametrize("cells", [{}, {"cell": 4, "n_memory": 64}])
+def test_matrices_are_for_one_size(cells):
     """AE-fcLSTM has no figure for larger frames."""
-    options = {"n_features": 2, "n_memory": 4, "kernel": 3}
+    options = {"n_features": 2, "n_memory": 4, "kernel": 3} | cells
     opened = MovingDigits(settings_for("ae_fclstm", "tiny", {"data": "drawn", "model_options": options}))
     found = {"matrices": (opened, opened.build_model("cpu"))}
     page = conditions.table(found, {"as trained": {}, "40x40": {"size": 40}}, 2)
