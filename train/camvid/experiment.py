@@ -92,8 +92,11 @@ class LabelledVideo(Experiment):
         """CamVid may have moved; a model of moving shapes has other classes."""
         if settings.data == SHAPES and given.get("data", SHAPES) != SHAPES:
             raise ValueError(f"the model of {path} learned from moving shapes; leave out --camvid")
-        if settings.data != SHAPES and not Path(settings.data).is_dir() and (found := find_camvid()):
-            settings = replace(settings, data=str(found))  # packed weights name no folder
+        if settings.data != SHAPES:
+            try:
+                find_camvid(settings.data)
+            except FileNotFoundError:  # packed weights have the last part of its name only
+                settings = replace(settings, data=str(find_camvid() or settings.data))
         return replace(settings, **given)
 
     def load(self, training=True):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from nnlite.train.camvid.augmentation import augmented
 from nnlite.train.camvid.evaluation import segment
 from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.camvid.prediction import _labelled, labelling
+from nnlite.train.camvid.settings import settings_for
 from nnlite.train.camvid.table2 import anonymised_result, title_of
 from nnlite.train.runs.experiment import experiment_type, kind_of, load_trained, reopen
+from tests.camvid_folders import make_tutorial
 from tests.toy_camvid import QUICK, TOY, draw_nothing, result_of
 from tests.toy_real_video import scene
 from tests.video_files import make_video
@@ -185,6 +188,18 @@ def test_weights_are_packed(both, tmp_path, monkeypatch, capsys):
             np.testing.assert_array_equal(found, array.astype(found.dtype))
         model = models.load(tmp_path / f"{name}_camvid.h5")
         assert not model.train and model.dtype == np.float32
+
+
+def test_packed_weights_find_camvid(tmp_path, monkeypatch):
+    """They have the last part of its folder's name alone, which may be that of another folder here."""
+    make_tutorial(tmp_path / "sets" / "camvid", ["0016E5_07959"])
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    packed = replace(settings_for("segnet", "tiny", {}), data="data")
+    monkeypatch.setenv("NNLITE_DATA", str(tmp_path / "sets"))
+    assert LabelledVideo.reopened(packed, {}, "packed.h5", False).data == str(tmp_path / "sets" / "camvid")
+    monkeypatch.delenv("NNLITE_DATA")
+    assert LabelledVideo.reopened(packed, {}, "packed.h5", False).data == "data"
 
 
 def test_a_table_of_runs(both, tmp_path, monkeypatch, capsys):
