@@ -94,7 +94,7 @@ class BatchNormalization(Module):
             if self.weight is not None:
                 y += self._spread(self.bias[features])
 
-        self._by_features(write, input, self.train)
+        self._by_features(write, input, own)
         if self.train:
             self._update_running_statistics(mean, var, count)
         self.save_mean, self.save_std, self.save_count = mean, 1 / self.xp.sqrt(var + self.eps), count
@@ -162,7 +162,7 @@ class BatchNormalization(Module):
             xp.subtract(input[at], self._spread(mean[features]), out=scratch)
             var[features] = xp.multiply(scratch, scratch, out=scratch).mean(axes)
 
-        self._by_features(measure, input)
+        self._by_features(measure, input, True)
         wide = mean.astype("float64")
         sums = self.total(xp.concatenate([xp.full(1, count), count * wide]))
         number, overall = sums[0], sums[1:] / sums[0]
@@ -180,7 +180,7 @@ class BatchNormalization(Module):
             sums[0, features] = xp.multiply(grad_output[at], scratch, out=scratch).sum(axes)
             sums[1, features] = grad_output[at].sum(axes)
 
-        self._by_features(add, input)
+        self._by_features(add, input, True)
         of_all = self.total(sums.reshape(-1).astype("float64")).astype(self.dtype)
         return of_all.reshape(2, self.n)
 
