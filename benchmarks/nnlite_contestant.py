@@ -10,8 +10,9 @@ from nnlite import backend, models
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.benchmarks.profiling import profile
 from nnlite.files import write_arrays
-from nnlite.train.runs.loop import Trainer, loss_and_gradient
+from nnlite.train.runs.loop import Trainer
 from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.loss import loss_and_gradient
 
 
 class NnliteContestant(Contestant):

@@ -5,7 +5,8 @@ import numpy as np
 import nnlite as nn
 from nnlite import checkpoint
 from nnlite.random import default_generator
-from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.log import read_log
+from nnlite.train.runs.loop import CHECKPOINT, Trainer
 from nnlite.train.runs.loop_options import LoopOptions
 
 

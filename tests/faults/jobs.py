@@ -32,7 +32,7 @@ from nnlite.train.real_video import videos
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import group
 from nnlite.train.runs.experiment import reopen
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 from nnlite.train.runs.run import read_result
 from nnlite.train.warping import __main__ as warping
 

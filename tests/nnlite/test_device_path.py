@@ -14,7 +14,8 @@ from nnlite.ops.spectral import SpectralConvolution
 from nnlite.recurrent import spectral_conv_lstm
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist import experiment as moving_mnist_experiment
-from nnlite.train.runs.loop import CHECKPOINT, Trainer, read_log
+from nnlite.train.runs.log import read_log
+from nnlite.train.runs.loop import CHECKPOINT, Trainer
 from nnlite.train.runs.loop_options import LoopOptions
 from tests import cupy_double
 

@@ -5,7 +5,7 @@ import pytest
 
 import nnlite as nn
 from nnlite import models, optim
-from nnlite.train.runs.loop import loss_and_gradient
+from nnlite.train.runs.loss import loss_and_gradient
 from tests import golden_cases as golden
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")

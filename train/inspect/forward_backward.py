@@ -4,7 +4,7 @@ import numpy as np
 
 import nnlite as nn
 from nnlite.train.inspect.traced_model import default_criterion
-from nnlite.train.runs.loop import loss_and_gradient
+from nnlite.train.runs.loss import loss_and_gradient
 
 
 class ForwardBackward:

@@ -6,7 +6,6 @@ that is resumed takes exactly the steps that it would have taken without the int
 (`processes`, `replicas`) take each step together, every one on its share of the batch.
 """
 
-import json
 import math
 import sys
 import time
@@ -20,22 +19,17 @@ from tqdm.auto import tqdm
 from nnlite import backend, checkpoint, optim, parameters, table
 from nnlite.cuda_graph import StepGraph
 from nnlite.data.prefetch import Prefetch
-from nnlite.entries import from_file, lacking
-from nnlite.files import append_text, write_text
 from nnlite.models.recomputation import Recomputation
 from nnlite.ops import cupy_ops
 from nnlite.train.report.anonymise import CHECKPOINT
+from nnlite.train.runs import log
 from nnlite.train.runs.divergence import DivergenceCheck, check_batch
 from nnlite.train.runs.interruption import Interruption
+from nnlite.train.runs.loss import loss_and_gradient
 from nnlite.train.runs.order import batch_indices
 from nnlite.train.runs.previous import PreviousCheckpoint
 from nnlite.train.runs.replicas import Replicas
 from nnlite.train.runs.running_mean import RunningMean
-
-LOG = "log.jsonl"
-#: What a line of the log may have; each has the step.
-_LINE = {"step": int, "sequences": int, "seconds": float, "evaluation": dict}
-_LINE |= dict.fromkeys(("loss", "penalty", "learning_rate"), float)
 
 
 class Trainer:
@@ -101,11 +95,7 @@ class Trainer:
         self.step, self.seconds, self.restored = position["step"], position["seconds"], True
         self.divergence.start = dict(position.get("start", {}))  # which older checkpoints do not have
         self.sums = {name: float(value) for name, value in position["sums"].items()}
-        self.processes.leader_does(self._restore_log)
-
-    def _restore_log(self):
-        lines = [line for line in read_log(self.folder) if line["step"] <= self.step]
-        write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines))
+        self.processes.leader_does(lambda: log.cut(self.folder, self.step))
 
     def save(self):
         """Write the checkpoint; FloatingPointError instead if training has diverged."""
@@ -300,7 +290,7 @@ class Trainer:
             "seconds": round(self.seconds, 2),
             **values,
         }
-        self.processes.leader_does(lambda: append_text(self.folder / LOG, json.dumps(line) + "\n"))
+        self.processes.leader_does(lambda: log.append(self.folder, line))
 
     def _progress_bar(self):
         # A terminal is refreshed often, a log file seldom.
@@ -313,41 +303,3 @@ class Trainer:
             maxinterval=max(10.0, interval),
             dynamic_ncols=True,
         )
-
-
-def loss_and_gradient(criterion, output, target, loss_at):
-    """Return the loss, its gradient with respect to the output, and the number of target values in its sum.
-
-    output (T', N, C, H, W) predicts the last T' frames of target. With loss_at "last" only the last counts.
-    Of tables, which the criterion alone understands, everything counts.
-    """
-    if isinstance(output, list | tuple):
-        elements = sum(array.size for array in table.leaves(target))
-        return criterion.forward(output, target), criterion.backward(output, target), elements
-    target = target[len(target) - len(output) :]
-    if loss_at == "all":
-        return criterion.forward(output, target), criterion.backward(output, target), target.size
-    loss = criterion.forward(output[-1:], target[-1:])
-    grad_output = backend.get_array_module(output).zeros_like(output)
-    grad_output[-1:] = criterion.backward(output[-1:], target[-1:])
-    return loss, grad_output, target[-1:].size
-
-
-def read_log(folder):
-    """Return the lines of a run's log as dicts; a last line that was cut off is left out.
-
-    ValueError, naming the file and the line, when another one is damaged.
-    """
-    path, found = Path(folder) / LOG, []
-    for row, line in enumerate(path.read_bytes().split(b"\n")[:-1] if path.exists() else [], 1):
-        try:
-            content = json.loads(line)
-            text = f"{content!r:.50} in place of an object"
-            if isinstance(content, dict):
-                text = lacking(content, {k: _LINE[k] for k in _LINE if k in content or k == "step"})
-        except (ValueError, RecursionError) as error:
-            text = f"no JSON ({error})"
-        if text:
-            raise ValueError(f"{path} is damaged (line {row} has {text}): remove that line")
-        found.append(from_file(content, f"{path}, line {row}"))
-    return found

@@ -14,7 +14,8 @@ from nnlite.train.runs import processes
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.local_share import resolve_device
 from nnlite.train.runs.lock import lock_run, new_run_folder
-from nnlite.train.runs.loop import CHECKPOINT, LOG, Trainer, read_log
+from nnlite.train.runs.log import LOG, read_log
+from nnlite.train.runs.loop import CHECKPOINT, Trainer
 from nnlite.train.runs.memory import check_batch, check_order, describe_shortage
 
 RESULT = "result.json"

@@ -3,7 +3,7 @@
 from nnlite import checkpoint
 from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import load_checkpoint, settings_of
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 
 
 def start_with(experiment, model, where):

@@ -21,7 +21,7 @@ from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.camvid.figures import draw_examples, draw_sequence
 from nnlite.train.camvid.scores import median_frequency_weights
 from nnlite.train.runs.experiment import load_trained, reopen
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 from tests import cupy_double
 from tests.toy_camvid import QUICK, TOY, assert_drawn, draw_nothing, result_of
 

@@ -17,7 +17,7 @@ from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import settings_for
 from nnlite.train.moving_mnist.settings import Settings
 from nnlite.train.runs.experiment import load_trained
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 from tests.toy_table1 import less_work
 
 TOY = ["--preset", "tiny", "--data", "drawn", "--device", "cpu", "--model", "ae_convlstm"]

@@ -17,7 +17,7 @@ from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import GROUPS, PRESETS
 from nnlite.train.report.tables import format_time
 from nnlite.train.runs import group
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 from nnlite.train.runs.run import Run
 from tests.toy_table1 import TOY, plan
 

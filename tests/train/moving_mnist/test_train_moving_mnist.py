@@ -14,7 +14,7 @@ from nnlite import checkpoint, models
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import PRESETS, settings_for
-from nnlite.train.runs.loop import read_log
+from nnlite.train.runs.log import read_log
 from nnlite.train.runs.loop_options import LoopOptions
 from tests.toy_table1 import less_work, plan
 

@@ -20,7 +20,8 @@ from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.scores import summary
 from nnlite.train.runs.experiment import load_trained, reopen
-from nnlite.train.runs.loop import Trainer, read_log
+from nnlite.train.runs.log import read_log
+from nnlite.train.runs.loop import Trainer
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
 from tests.toy_real_video import SIZE, TOY, scene

@@ -7,8 +7,10 @@ import pytest
 
 import nnlite as nn
 from nnlite import checkpoint, models
-from nnlite.train.runs.loop import CHECKPOINT, LOG, loss_and_gradient, read_log
+from nnlite.train.runs.log import LOG, read_log
+from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import LoopOptions
+from nnlite.train.runs.loss import loss_and_gradient
 from nnlite.train.runs.order import batch_indices
 from nnlite.train.runs.run import early_end
 from tests.toy_training import Toy, toy_batch, trainer

@@ -11,7 +11,8 @@ import pytest
 
 import nnlite as nn
 from nnlite import checkpoint, models
-from nnlite.train.runs.loop import CHECKPOINT, LOG, read_log
+from nnlite.train.runs.log import LOG, read_log
+from nnlite.train.runs.loop import CHECKPOINT
 from tests.toy_training import outcome, toy_batch, trainer
 
 

@@ -9,7 +9,8 @@ from nnlite import checkpoint, models
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.runs.experiment import load_trained
-from nnlite.train.runs.loop import CHECKPOINT, read_log
+from nnlite.train.runs.log import read_log
+from nnlite.train.runs.loop import CHECKPOINT
 from tests.toy_table1 import less_work
 from tests.toy_training import outcome, toy_batch, trainer
 
