@@ -4,6 +4,7 @@ from nnlite.train.ablations import table
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.moving_mnist.presets import settings_for
 from nnlite.train.moving_mnist.settings import MODEL_NAME, Settings
+from nnlite.train.runs.variants import Variants
 
 #: Title and changed settings of each variant.
 VARIANTS = {
@@ -16,10 +17,11 @@ VARIANTS = {
 OFFERED = {"preset", "sequences", "test_sequences", "seed", "data", "device", "out", "resume"}
 
 
-class Ablations(MovingDigits):
+class Ablations(Variants, MovingDigits):
     """A group of runs, one for each variant of a preset of train.moving_mnist."""
 
     command = group = "ablations"
+    variants, table = VARIANTS, table
     not_offered = frozenset(Settings.__dataclass_fields__) - OFFERED
     preset = "ablation"
     description = (
@@ -34,16 +36,3 @@ class Ablations(MovingDigits):
         return {
             name: settings_for(MODEL_NAME, preset, given, changes) for name, (_, changes) in VARIANTS.items()
         }
-
-    @staticmethod
-    def write_comparison(folder, results):
-        table.save(folder, _build(results))
-
-    @staticmethod
-    def show_comparison(folder, results):
-        print("\n" + table.format_table(_build(results)))
-        print(f"\nAll is in {folder}.")
-
-
-def _build(results):
-    return table.build(results, {name: title for name, (title, _) in VARIANTS.items()})

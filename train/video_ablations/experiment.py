@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from nnlite.train.real_video.experiment import MODEL_NAME, RealVideo
 from nnlite.train.real_video.settings import PRESETS, Settings
+from nnlite.train.runs.variants import Variants
 from nnlite.train.video_ablations import table
 
 #: Title and changed settings of each variant.
@@ -20,10 +21,11 @@ VARIANTS = {
 OFFERED = {"preset", "sequences", "seed", "videos", "test", "weights", "device", "out", "resume"}
 
 
-class VideoAblations(RealVideo):
+class VideoAblations(Variants, RealVideo):
     """A group of runs, one for each variant of a preset of train.real_video."""
 
     command = group = "video_ablations"
+    variants, table = VARIANTS, table
     not_offered = frozenset(Settings.__dataclass_fields__) - OFFERED
     preset = "ablation"
     description = (
@@ -57,16 +59,3 @@ class VideoAblations(RealVideo):
             name: cls._layered(*layers, changes, given | {"render": "none"})
             for name, (_, changes) in VARIANTS.items()
         }
-
-    @staticmethod
-    def write_comparison(folder, results):
-        table.save(folder, _build(results))
-
-    @staticmethod
-    def show_comparison(folder, results):
-        print("\n" + table.format_table(_build(results)))
-        print(f"\nAll is in {folder}.")
-
-
-def _build(results):
-    return table.build(results, {name: title for name, (title, _) in VARIANTS.items()})
