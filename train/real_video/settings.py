@@ -28,13 +28,6 @@ class Settings(RunOptions):
         mode=("out", "device"),
         nargs=2,
     )
-    export: str | None = option(
-        None,
-        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the "
-        "file --out, whose name then is MODEL_VARIANT.h5",
-        path="RUN",
-        mode=("out",),
-    )
     save_flow: str | None = option(
         None,
         "with --predict: write the flow, to a folder as one .flo file a frame, or to one file .h5; in "

@@ -134,6 +134,13 @@ class RunOptions(LoopOptions):
     evaluate: str | None = option(
         None, "score a trained model and train nothing; --out keeps the results", path="CHECKPOINT", mode=()
     )
+    export: str | None = option(
+        None,
+        "pack the trained weights of a finished run into models/pretrained, the folder --out, or the file "
+        "--out, whose name then is MODEL.h5 or MODEL_VARIANT.h5",
+        path="RUN",
+        mode=("out",),
+    )
     model_options: dict = option(
         {},
         "option of the architecture, such as n_memory=32; of several models, of those that have it; may be "
