@@ -62,7 +62,7 @@ class LabelPropagation(Remembering, nn.Container):
         "_dz",
         "_before",
         "_flows",
-        "_sources",
+        "_last",
     )
 
     def __init__(
@@ -85,7 +85,7 @@ class LabelPropagation(Remembering, nn.Container):
         self.merge = convolution(2 * n_classes + 2 * evidence, n_classes, kernel)
         self.modules = [module for _, module in self.children()]
         self.warped = self.gates = self.positions = self._dz = None
-        self._before = self._flows = self._sources = None
+        self._before = self._flows = None
         self._last = None  # what is remembered
         self.reset()
 
@@ -112,11 +112,12 @@ class LabelPropagation(Remembering, nn.Container):
         self._flows = xp.concatenate([last[1], flow[:-1]])
         self.positions = self._positions_from(self._flows)
         self.warped = xp.empty((count, scores.shape[1], self._n_sampled, *scores.shape[-2:]), self.dtype)
-        self._sources = xp.concatenate([last[2], frames[:-1]]) if self.evidence else None
-        self._before = last[0]
+        self._before = last
         for t in range(1 - n_last, len(scores)):
             k = t - 1 + n_last
-            self.warped[k] = _channels_first(self.sampler.update_output([self._source(t), self.positions[k]]))
+            self.warped[k] = _channels_first(
+                self.sampler.update_output([self._source(input, t), self.positions[k]])
+            )
             self.gates[k] = sigmoid(self.merge.update_output(self._merged(input, t, k)))
             warped = self.warped[k, :, : self.n_classes]
             self.output[t] = warped + self._own_share(k) * (scores[t] - warped)
@@ -131,7 +132,7 @@ class LabelPropagation(Remembering, nn.Container):
         grad_positions = xp.empty_like(self.positions)
         grad_frames = xp.zeros_like(frames) if self.evidence else None
         self._dz = xp.empty_like(self.gates)
-        n_last = len(self._before)
+        n_last = len(self._before[0])
         for t in range(len(scores) - 1, -n_last, -1):
             k = t - 1 + n_last
             warped, gate, dz, ds = self.warped[k, :, :classes], self.gates[k], self._dz[k], grad_scores[t]
@@ -152,7 +153,7 @@ class LabelPropagation(Remembering, nn.Container):
             ds *= own
             ds += grad_merged[:, :classes]
             grad_source, grad_positions[k] = self.sampler.update_grad_input(
-                [self._source(t), self.positions[k]], _channels_last(grad_sampled)
+                [self._source(input, t), self.positions[k]], _channels_last(grad_sampled)
             )
             if t > 0:
                 grad_source = _channels_first(grad_source)
@@ -167,7 +168,7 @@ class LabelPropagation(Remembering, nn.Container):
         if self._dz is None:
             self.update_grad_input(input, grad_output)
         for k, dz in enumerate(self._dz):
-            self.merge.acc_grad_parameters(self._merged(input, k + 1 - len(self._before), k), dz, scale)
+            self.merge.acc_grad_parameters(self._merged(input, k + 1 - len(self._before[0]), k), dz, scale)
 
     def describe(self):
         return f"({self.n_classes} classes, {self.height}x{self.width})"
@@ -194,12 +195,12 @@ class LabelPropagation(Remembering, nn.Container):
         shapes = scores.shape[2:], (2, h, w), (self.n_channels, self.height, self.width)
         return [self.xp.empty((0, n, *shape), self.dtype) for shape in shapes]
 
-    def _source(self, t):
+    def _source(self, input, t):
         """Return what S reads for step t, (N, H, W, channels)."""
-        scores = self.output[t - 1] if t > 0 else self._before[0]
+        scores = self.output[t - 1] if t > 0 else self._before[0][0]
         if not self.evidence:
             return _channels_last(scores)
-        frame = self._sources[t - 1 + len(self._before)]
+        frame = input[2][t - 1] if t > 0 else self._before[2][0]
         return _channels_last(self.xp.concatenate([scores, self.xp.ones_like(scores[:, :1]), frame], axis=1))
 
     def _inside(self, k):
@@ -245,7 +246,7 @@ class LabelPropagation(Remembering, nn.Container):
         g = _channels_first(grad_positions.reshape(-1, self.height, self.width, 2))
         g = self.grid.update_grad_input(self.upsampling.output, g)
         g = self.upsampling.update_grad_input(_fold(self._flows), g).reshape(self._flows.shape)
-        grad[:-1] = g[len(self._before) :]
+        grad[:-1] = g[len(self._before[0]) :]
         return grad
 
 

@@ -44,7 +44,7 @@ class SeqConvLSTM(LSTMSequence):
         (5, 2, 1, 16, 16)
     """
 
-    state_names = ("output", "grad_input", "last_output", "last_cell", "_implementation", "_weight_grads")
+    state_names = (*LSTMSequence.state_names, "_implementation", "_weight_grads")
 
     def __init__(
         self, n_in: int, n_out: int, kc: int, km: int | None = None, *, algorithm: str = "auto"
@@ -128,7 +128,7 @@ class SeqConvLSTM(LSTMSequence):
 
 
 def choose(shape, n_out, kernels, xp=np):
-    """Return "gemm" or "spectral", whichever `nnlite.ops.cost` estimates to be faster for one step both ways.
+    """Return "gemm" or "spectral", whichever `nnlite.ops.estimates` have as faster for one step both ways.
 
     shape: (T, N, n_in, H, W) of the input. kernels: (kc, km). xp: the library of the arrays.
     """

@@ -38,7 +38,7 @@ class SeqGRU(SequenceModule):
         (5, 4, 2)
     """
 
-    state_names = ("output", "grad_input", "last_output", "user_grad_prev_output", "_a", "_h", "_dz")
+    state_names = (*SequenceModule.state_names, "user_grad_prev_output", "_a", "_h", "_dz")
     mode_names = ("train", "batch_first", "maskzero")
 
     def __init__(self, n_in: int, n_out: int) -> None:

@@ -31,7 +31,7 @@ class SeqLSTM(LSTMSequence):
         (5, 4, 2)
     """
 
-    state_names = ("output", "grad_input", "last_output", "last_cell", "_a", "_c", "_h", "_dz")
+    state_names = (*LSTMSequence.state_names, "_a", "_c", "_h", "_dz")
     mode_names = ("train", "maskzero")
 
     def __init__(self, n_in: int, n_out: int) -> None:

@@ -25,6 +25,8 @@ class SequenceModule(Remembering, Module):
     `user_gradients` and, where `starts_from_user`, calls `set_user_gradients`.
     """
 
+    state_names = (*Module.state_names, "last_output", "last_cell")
+
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.n_in, self.n_out = n_in, n_out

@@ -177,3 +177,14 @@ def test_bad_input():
         ChangeGate(1, 0.1).double().forward(np.zeros((3, 1, 2, 4, 4)))
     with pytest.raises(ValueError, match="at least one step"):
         Previous(1).double().forward(np.zeros((0, 1, 1, 4, 4)))
+
+
+def test_conversion_forgets_all_that_is_remembered():
+    """The gate knows the last frame, the memory the last state: neither goes on without the other."""
+    x, model = frames().astype(np.float32), build()
+    model.evaluate()
+    with nn.remembering(model):
+        model.forward(frames(seed=1))
+        after = model.float().forward(x).copy()
+    with nn.remembering(model):
+        np.testing.assert_array_equal(after, model.forward(x))

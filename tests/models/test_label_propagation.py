@@ -102,6 +102,15 @@ def test_remembered_steps_equal_the_whole_sequence(evidence):
     assert np.array_equal(module.forward(inputs), whole)
 
 
+def test_conversion_forgets_what_is_remembered():
+    module, inputs = propagation(evidence=True, n_channels=2), evidence_of(3)
+    with nn.remembering(module):
+        module.forward(inputs)
+        inputs = [x.astype(np.float32) for x in inputs]
+        after = module.float().forward(inputs).copy()
+    assert np.array_equal(after, module.forward(inputs))
+
+
 def test_the_gradient_of_a_remembered_sequence_stops_at_its_start():
     module = propagation(evidence=True, n_channels=2)
     first, inputs = evidence_of(2), [x[::-1].copy() for x in evidence_of(3)]
