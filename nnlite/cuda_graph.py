@@ -63,7 +63,8 @@ class StepGraph:
                 raise TypeError(f"the inputs of a CUDA graph must be arrays, got {type(x).__name__}")
         modules = self.model.list_modules()
         modes = [
-            (*(getattr(module, name) for name in module.mode_names), _remembers(module)) for module in modules
+            (*(getattr(module, name) for name in module.mode_names), getattr(module, "remembers", False))
+            for module in modules
         ]
         arrays = [
             *itertools.chain(*self.model.parameters()),
@@ -73,7 +74,7 @@ class StepGraph:
 
     def _capture(self, inputs):
         """Make everything anew: memory, inputs, graph and outputs."""
-        if any(_remembers(module) for module in self.model.list_modules()):
+        if any(getattr(module, "remembers", False) for module in self.model.list_modules()):
             raise ValueError("CUDA graphs start every sequence from zero: switch remember() off in the model")
         cupy = backend.array_module("cuda")
         buffers = [(buffer, buffer.copy()) for _, buffer in self.model.named_buffers()]
@@ -111,11 +112,6 @@ class StepGraph:
             if not isinstance(error, Exception):
                 raise
             raise RuntimeError(f"{self.model.name} cannot be captured as a CUDA graph: {error}") from error
-
-
-def _remembers(module):
-    """Return whether a recurrent module continues the previous sequence in its present mode."""
-    return getattr(module, "_remember", "neither") in ("both", "train" if module.train else "eval")
 
 
 @contextmanager

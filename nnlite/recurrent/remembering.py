@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .sequencer import MODES
+MODES = ("neither", "train", "eval", "both")
 
 
 class Remembering:

@@ -6,11 +6,10 @@ from .. import table
 from ..module import Module
 from .abstract_recurrent import AbstractRecurrent
 from .recursor import Recursor
+from .remembering import Remembering
 
-MODES = ("neither", "train", "eval", "both")
 
-
-class Sequencer(Module):
+class Sequencer(Remembering, Module):
     """Apply a module to every step of a sequence; a module that is not recurrent is wrapped in a `Recursor`.
 
     By default every sequence starts from the beginning. After `remember(mode)` it continues the previous one:
@@ -39,7 +38,6 @@ class Sequencer(Module):
     def __init__(self, module: Module) -> None:
         super().__init__()
         self.module = module if isinstance(module, AbstractRecurrent) else Recursor(module)
-        self._remember = "neither"
 
     def children(self):
         return [("module", self.module)]
@@ -51,7 +49,7 @@ class Sequencer(Module):
     def update_output(self, input):
         self._check_sequence(input)
         self.module.max_bptt_step(len(input))
-        if self._remember not in ("both", "train" if self.train else "eval"):
+        if not self.remembers:
             self.module.forget()
         outputs = []
         for x in input:
@@ -70,13 +68,6 @@ class Sequencer(Module):
     def acc_grad_parameters(self, input, grad_output, scale=1.0):
         for x, g in self._backwards(input, grad_output):
             self.module.acc_grad_parameters(x, g, scale)
-
-    def remember(self, mode: str = "both") -> Any:
-        """Continue from the last state in 'train' or 'eval' mode, in 'both' or in 'neither'; return self."""
-        if mode not in MODES:
-            raise ValueError(f"{self.name}.remember: mode must be one of {', '.join(MODES)}, got {mode!r}")
-        self._remember = mode
-        return self
 
     def forget(self) -> Any:
         """Start the next sequence from the beginning; return self."""
