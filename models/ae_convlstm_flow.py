@@ -179,9 +179,7 @@ class AEConvLSTMFlow(ModuleGraph):
 
     def _through_memory(self, x, g_flows, g_gates, backprop):
         """Take the gradients of T to the features x; add that of the gate, if any, to the list `g_gates`."""
-        g_flow = g_flows[0]
-        for g in g_flows[1:]:
-            g_flow = g_flow + g
+        g_flow = sum(g_flows[1:], g_flows[0])
         g_regressed = backprop(self.penalty, self.penalty.output, g_flow)
         if self.gate:
             g_gates.append((g_regressed * self.regressed).sum(axis=1, keepdims=True))

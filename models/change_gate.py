@@ -78,13 +78,13 @@ class ChangeGate(ModuleGraph):
         self.previous = Previous(n_channels)
         self.measure = nn.Sequential(
             nn.Abs(),
-            nn.SpatialAveragePooling(WINDOW, WINDOW, 2, 2, WINDOW // 2 - 1, WINDOW // 2 - 1),
             nn.Mean(-3, squeeze=False),
+            nn.SpatialAveragePooling(WINDOW, WINDOW, 2, 2, WINDOW // 2 - 1, WINDOW // 2 - 1),
             nn.MulConstant(1 / change),
             nn.AddConstant(-1),
             nn.Clamp(0, 1),
         )
-        self.measure[1].set_count_exclude_pad()
+        self.measure[2].set_count_exclude_pad()
         self.modules = [module for _, module in self.children()]
         self.difference: Any = None
 

@@ -130,6 +130,6 @@ class CoarseFlow(nn.Sequential):
             sizes = [(height // 2**j, width // 2**j) for j in range(k, 0, -1)]
             regressor = flow_regressor(n_memory, *sizes[0], kernel)
             self.last_layers.append(regressor[2])
-            pooling = nn.SpatialAveragePooling(2**k, 2**k, 2**k, 2**k)
-            branches.add(nn.Sequential(pooling, regressor, *(UpSamplingFlow(*size) for size in sizes)))
+            smaller = nn.SpatialAveragePooling(2**k, 2**k, 2**k, 2**k)
+            branches.add(nn.Sequential(smaller, regressor, *(UpSamplingFlow(*size) for size in sizes)))
         super().__init__(branches, nn.CAddTable())

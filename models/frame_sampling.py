@@ -31,7 +31,7 @@ class FrameSampling(ModuleGraph):
     Source: no part of the paper, whose section 5.1 names warping at half resolution as a source of blur.
     """
 
-    state_names = (*ModuleGraph.state_names, "gate")
+    state_names = (*ModuleGraph.state_names, "gate", "opened")
 
     def __init__(self, height: int, width: int, n_channels: int, gated: bool = False) -> None:
         super().__init__()
@@ -44,6 +44,7 @@ class FrameSampling(ModuleGraph):
         self.sampler = nn.Sequential(nn.BilinearSamplerBHWD(), nn.Transpose((1, 3), (2, 3)))
         self.modules = [module for _, module in self.children()]
         self.gate: Any = None
+        self.opened: Any = None  # the gate times that from outside, if any
 
     def children(self):
         return [(name, getattr(self, name)) for name in ("upsampling", "grid", "image", "sampler")]
@@ -53,10 +54,10 @@ class FrameSampling(ModuleGraph):
         grids = self.grid.forward(self.upsampling.forward(flow))
         moved = self.sampler.forward([self.image.forward(frames), grids])
         self.gate = sigmoid(decoded[:, -1:])
-        opened = self.gate
+        self.opened = self.gate
         for gate in gates:
-            opened = opened * pooling.upsample(gate, 2)
-        self.output = moved + opened * decoded[:, :-1]
+            self.opened = self.opened * pooling.upsample(gate, 2)
+        self.output = moved + self.opened * decoded[:, :-1]
         return self.output
 
     def backpropagate(self, input: Any, grad_output: Any, backprop: Backprop) -> Any:
@@ -66,11 +67,8 @@ class FrameSampling(ModuleGraph):
         g_image, g_grid = backprop(self.sampler, [self.image.output, self.grid.output], grad_output)
         g_fine = backprop(self.grid, self.upsampling.output, g_grid)
         g_opened = (grad_output * decoded[:, :-1]).sum(axis=1, keepdims=True)
-        opened, g_gates = self.gate, []
-        for gate in gates:
-            g_gates.append(pooling.upsample_grad_input(g_opened * self.gate, 2))
-            opened = opened * pooling.upsample(gate, 2)
-        g_decoded = [grad_output * opened, g_opened * opened * (1 - self.gate)]
+        g_gates = [pooling.upsample_grad_input(g_opened * self.gate, 2) for _ in gates]
+        g_decoded = [grad_output * self.opened, g_opened * self.opened * (1 - self.gate)]
         self.grad_input = [
             backprop(self.image, frames, g_image),
             backprop(self.upsampling, flow, g_fine),
