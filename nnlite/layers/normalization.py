@@ -112,7 +112,7 @@ class BatchNormalization(Module):
             self._backpropagate(input, grad_output, scale)
 
     def backward(self, input, grad_output, scale=1.0):
-        """Do both in one pass over the arrays, for both need the same sums."""
+        """Do both in one pass over the arrays, for both need the same sums; in two when synchronised."""
         self.check_grad_output(grad_output)
         self.grad_input = self.xp.empty_like(input)
         self._backpropagate(input, grad_output, scale, self.grad_input)
@@ -122,9 +122,9 @@ class BatchNormalization(Module):
         """Add `scale` times the parameters' gradients, unless it is None; fill `grad_input`, unless it is."""
         axes, mean_over = self._reduced_axes(input), self.save_count
         learns, passes_on = scale is not None and self.weight is not None, grad_input is not None
-        of_all = None
+        own = of_all = None
         if passes_on and self.train and self.total is not None:
-            of_all = self._sums_of_all(input, grad_output)
+            own, of_all = self._sums(input, grad_output)
 
         def work(features, at, scratch):
             g = grad_output[at]
@@ -135,8 +135,11 @@ class BatchNormalization(Module):
                 normalized = grad_input[at] if passes_on else scratch
                 self.xp.subtract(input[at], self._spread(self.save_mean[features]), out=normalized)
                 normalized *= self._spread(self.save_std[features])
-                along = self.xp.multiply(g, normalized, out=scratch).sum(axes)
-                total = g.sum(axes)
+                if own is None:
+                    along = self.xp.multiply(g, normalized, out=scratch).sum(axes)
+                    total = g.sum(axes)
+                else:
+                    along, total = own[:, features]
             if learns:
                 self.grad_weight[features] += scale * along
                 self.grad_bias[features] += scale * total
@@ -169,8 +172,8 @@ class BatchNormalization(Module):
         spread = self.total(count * (var.astype("float64") + (wide - overall) ** 2))
         return overall.astype(self.dtype), (spread / number).astype(self.dtype), number.astype(self.dtype)
 
-    def _sums_of_all(self, input, grad_output):
-        """Return Σ g x̂ and Σ g of each feature over all processes, (2, n)."""
+    def _sums(self, input, grad_output):
+        """Return Σ g x̂ and Σ g of each feature over the own share, and over all processes, both (2, n)."""
         xp, axes = self.xp, self._reduced_axes(input)
         sums = xp.empty((2, self.n), self.dtype)
 
@@ -182,7 +185,7 @@ class BatchNormalization(Module):
 
         self._by_features(add, input, True)
         of_all = self.total(sums.reshape(-1).astype("float64")).astype(self.dtype)
-        return of_all.reshape(2, self.n)
+        return sums, of_all.reshape(2, self.n)
 
     def _check_count(self, input):
         if input.size // self.n < 2:
