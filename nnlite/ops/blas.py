@@ -41,24 +41,28 @@ def single_blas_thread():
     """
     context = object()
     try:
-        _locked(_enter, context)
+        holding(_lock, _enter, context)
         yield
     finally:
         try:
-            _locked(_leave, context)
+            holding(_lock, _leave, context)
         except KeyboardInterrupt:
-            _locked(_leave, context)  # it may do so several times
+            holding(_lock, _leave, context)  # it may do so several times
             raise
 
 
-def _locked(change, context):
-    """Call change(context) and hold the lock meanwhile; an interrupt leaves it free (as in `threads`)."""
+def holding(lock, function, *args):
+    """Call function(*args) and hold the lock, an RLock, meanwhile; an interrupt leaves it free.
+
+    It is not taken by `with`: in Python 3.14 an interrupt can come when that has the lock but is not in its
+    block yet (python/cpython#148874).
+    """
     try:
-        _lock.acquire()
-        change(context)
+        lock.acquire()
+        function(*args)
     finally:
         try:
-            _lock.release()
+            lock.release()
         except RuntimeError:  # interrupted before it was acquired
             pass
 

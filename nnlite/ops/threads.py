@@ -14,7 +14,7 @@ from itertools import chain, pairwise
 from queue import SimpleQueue
 
 from ..backend import is_array
-from .blas import single_blas_thread
+from .blas import holding, single_blas_thread
 from .cores import available_cores
 
 #: About half of a core's second-level cache.
@@ -105,20 +105,11 @@ def parallel_for(work, count, block=None):
 
 
 def _take_turn():
-    """Acquire `_turn` after those who came before; an interrupt leaves `_next` free.
+    """Acquire `_turn` after those who came before.
 
-    Without `_next`, who has just had its turn would mostly have the next as well. It is not taken by `with`:
-    in Python 3.14 an interrupt can come when that has the lock but is not in its block yet
-    (python/cpython#148874).
+    Without `_next`, who has just had its turn would mostly have the next as well.
     """
-    try:
-        _next.acquire()
-        _turn.acquire()
-    finally:
-        try:
-            _next.release()
-        except RuntimeError:  # interrupted before it was acquired
-            pass
+    holding(_next, _turn.acquire)
 
 
 def by_elements(work, *entries):
