@@ -11,8 +11,9 @@ __version__ = "0.2.0"
 if not (_Path(__file__).parent / "models").is_dir():
     __path__.append(str(_Path(__file__).parents[1]))
 
+from .branches import Concat, ConcatTable, ParallelTable
 from .class_criterion import ClassNLLCriterion, CrossEntropyCriterion, SpatialClassNLLCriterion
-from .containers import Bottle, Concat, ConcatTable, Container, Identity, ParallelTable, Sequential
+from .containers import Bottle, Container, Sequential
 from .criterion import (
     AbsCriterion,
     BCECriterion,
@@ -97,7 +98,6 @@ __all__ = [
     "DontCast",
     "FlattenTable",
     "HingeEmbeddingCriterion",
-    "Identity",
     "JoinTable",
     "L1Cost",
     "L1HingeEmbeddingCriterion",

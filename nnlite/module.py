@@ -10,12 +10,12 @@ A Torch table is a Python list or tuple of arrays (or of tables).
 
 import copy
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from . import backend, parameters, rich
+from .checks import Checks
 from .exclusive import exclusive
 from .random import default_generator
 from .typing import Array, Number, Value
@@ -23,7 +23,7 @@ from .typing import Array, Number, Value
 _M = TypeVar("_M", bound="Module")
 
 
-class Module:
+class Module(Checks):
     """Base of every layer, container and recurrent module.
 
     A subclass lists in `parameter_names` which attributes are trainable (each has a gradient of the same
@@ -38,8 +38,9 @@ class Module:
     `backward` that begins while another thread is in one of the same module raises RuntimeError.
 
     Attributes: `output` and `grad_input` of the last call, `train` (training or evaluating), `dtype` and
-    `device`; and `keeps_results`, whether the modules inside keep their `output` and `grad_input` when
-    `backward` has no more use for them. Training on a GPU, where memory is short, does without.
+    `device`; and `keeps_results`, whether the modules inside a `Sequential`, or a model, keep their `output`
+    and `grad_input` when `backward` has no more use for them. Training on a GPU, where memory is short, does
+    without.
 
         >>> net = nn.Linear(2, 1)
         >>> net.weight[...], net.bias[...] = [[3, 4]], 5
@@ -304,12 +305,7 @@ class Module:
         """Return the sum of the penalties that this module and those inside added when last run forward."""
         return sum(module.value for module in self.list_modules() if module.penalises)
 
-    # ---- checks and printing ------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """The name that messages use, such as "nn.Linear"."""
-        return f"nn.{type(self).__name__}"
+    # ---- printing ------------------------------------------------------------------------
 
     def _check_distinct(self) -> None:
         """Raise unless every module below is in one place only."""
@@ -324,68 +320,6 @@ class Module:
             f"{self.name}: the same {module.name} is at {' and at '.join(paths)}: gradients would be wrong; "
             "put its clone() in the second place, or its shared_clone() to share parameters"
         )
-
-    def check_counts(self, **arguments: Any) -> None:
-        """Raise ValueError unless the arguments of a constructor are integers of at least 1."""
-        for argument, value in arguments.items():
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{self.name}: {argument} must be an integer >= 1, got {value!r}")
-
-    def check_array(
-        self,
-        x: Any,
-        what: str = "input",
-        ndim: int | tuple[int, ...] | None = None,
-        shape: tuple[int, ...] | None = None,
-        sizes: dict[int, int] | None = None,
-    ) -> None:
-        """Raise unless `x` is an array of this module's dtype and device, and of the given form.
-
-        ndim: the allowed number of dimensions, an int or a tuple of ints. shape: the exact shape. sizes:
-        {axis: size}, axes counted from the end (-3 is the channel of CHW and of NCHW alike).
-        TypeError for dtype and device, ValueError for the form.
-        """
-        if not backend.is_array(x):
-            raise TypeError(f"{self.name}: {what} must be an array, got {type(x).__name__}")
-        if backend.device_of(x) != self.device:
-            raise TypeError(
-                f"{self.name}: {what} is on {backend.device_of(x)}, the module on {self.device}; "
-                "move one of them (module.cuda(), module.cpu())"
-            )
-        if x.dtype != self.dtype:
-            raise TypeError(
-                f"{self.name}: {what} must be {self.dtype}, got {x.dtype}; convert it or the module "
-                "(module.float(), module.double())"
-            )
-        allowed = (ndim,) if isinstance(ndim, int) else ndim
-        if allowed is not None and x.ndim not in allowed:
-            expected = " or ".join(str(n) for n in allowed)
-            raise ValueError(f"{self.name}: {what} must have {expected} dimensions, got shape {x.shape}")
-        if shape is not None and x.shape != tuple(shape):
-            raise ValueError(f"{self.name}: {what} must have shape {tuple(shape)}, got {x.shape}")
-        for axis, size in (sizes or {}).items():
-            if x.shape[axis] != size:
-                raise ValueError(
-                    f"{self.name}: {what} must have size {size} in dimension {axis}, got shape {x.shape}"
-                )
-
-    def check_grad_output(self, grad_output: Any, shape: tuple[int, ...] | None = None) -> None:
-        """Raise unless `grad_output` looks like the output of the last forward pass.
-
-        RuntimeError when there was none.
-        """
-        if shape is None:
-            if self.output is None:
-                raise RuntimeError(f"{self.name}: call forward before backward")
-            shape = self.output.shape
-        self.check_array(grad_output, "grad_output", shape=shape)
-
-    def check_table(self, input: Any, what: str = "input", size: int | None = None) -> None:
-        """Raise unless `input` is a table (list or tuple), of `size` entries when given."""
-        if not isinstance(input, list | tuple):
-            raise TypeError(f"{self.name}: {what} must be a list or tuple, got {type(input).__name__}")
-        if size is not None and len(input) != size:
-            raise ValueError(f"{self.name}: {what} must have {size} entries, got {len(input)}")
 
     def describe(self) -> str:
         """Return the constructor's arguments as `repr` shows them, for instance "(4 -> 3)"."""

@@ -36,7 +36,7 @@ from .lookup import Index, LookupTable, LookupTableMaskZero
 from .normalization import BatchNormalization, SpatialBatchNormalization, SpatialCrossMapLRN
 from .normalize import Normalize
 from .pairs import MM, MV, CosineDistance, DotProduct, PairwiseDistance
-from .passage import Contiguous, Copy, GradientReversal, L1Penalty, ZeroGrad
+from .passage import Contiguous, Copy, GradientReversal, Identity, L1Penalty, ZeroGrad
 from .pooling import SpatialAveragePooling, SpatialMaxPooling, SpatialMaxUnpooling, SpatialUpSamplingNearest
 from .rectifier import ELU, CReLU, LeakyReLU, PReLU, ReLU6, RReLU, Threshold
 from .reduction import Max, Mean, Min, Sum
@@ -66,6 +66,7 @@ __all__ = [
     "GradientReversal",
     "HardShrink",
     "HardTanh",
+    "Identity",
     "Index",
     "L1Penalty",
     "LeakyReLU",

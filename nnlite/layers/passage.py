@@ -8,6 +8,23 @@ from ..module import Module
 from ..typing import Number
 
 
+class Identity(Module):
+    """Return the input, an array or a table, unchanged.
+
+    Forward: y = x.
+    Backward: grad_input = g.
+    Source: nn.Identity.
+    """
+
+    def update_output(self, input):
+        self.output = input
+        return self.output
+
+    def update_grad_input(self, input, grad_output):
+        self.grad_input = grad_output
+        return self.grad_input
+
+
 class GradientReversal(Module):
     """The identity, whose gradient is turned round: what comes before learns to raise the loss.
 

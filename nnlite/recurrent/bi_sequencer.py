@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..containers import ConcatTable, Sequential
+from ..branches import ConcatTable
+from ..containers import Sequential
 from ..decorators import Decorator
 from ..module import Module
 from ..table_order import ReverseTable, ZipTable

@@ -1,7 +1,8 @@
 """The gated recurrent unit, one step a call, assembled from containers."""
 
-from ..containers import ConcatTable, Identity, ParallelTable, Sequential
-from ..layers import AddConstant, Linear, LinearNoBias, MulConstant, Reshape, Sigmoid, Tanh
+from ..branches import ConcatTable, ParallelTable
+from ..containers import Sequential
+from ..layers import AddConstant, Identity, Linear, LinearNoBias, MulConstant, Reshape, Sigmoid, Tanh
 from ..module import Module
 from ..tables import CAddTable, CMulTable, FlattenTable, NarrowTable, SelectTable, SplitTable
 from .abstract_recurrent import AbstractRecurrent

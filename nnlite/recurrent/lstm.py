@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ..containers import ConcatTable, ParallelTable, Sequential
+from ..branches import ConcatTable, ParallelTable
+from ..containers import Sequential
 from ..layers import CMul, Linear, LinearNoBias, Reshape, Sigmoid, Tanh
 from ..module import Module
 from ..tables import CAddTable, CMulTable, FlattenTable, NarrowTable, SelectTable, SplitTable

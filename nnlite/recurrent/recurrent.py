@@ -3,7 +3,8 @@
 from typing import Any
 
 from .. import table
-from ..containers import ParallelTable, Sequential
+from ..branches import ParallelTable
+from ..containers import Sequential
 from ..layers import Add, Sigmoid
 from ..module import Module
 from ..tables import CAddTable
