@@ -13,6 +13,7 @@ from .folders import find_data_set
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _UNSIGNED_BYTE = 8
+_CONTENTS = "the idx files (train-images-idx3-ubyte.gz, ...)"
 
 
 def find_mnist(path=None):
@@ -27,7 +28,7 @@ def find_mnist(path=None):
         "--data",
         subfolders=["", "mnist"],
         is_data_set=_has_images,
-        contents="the idx files (train-images-idx3-ubyte.gz, ...)",
+        contents=_CONTENTS,
     )
 
 
@@ -42,7 +43,7 @@ def find_fashion_mnist():
         None,
         subfolders=["fashion-mnist", "FashionMNIST/raw"],
         is_data_set=_has_images,
-        contents="the idx files (train-images-idx3-ubyte.gz, ...)",
+        contents=_CONTENTS,
     )
 
 

@@ -69,4 +69,4 @@ def write_indexed(path, labels, palette):
     image, content = Image.fromarray(np.asarray(labels, np.uint8), "L"), io.BytesIO()
     image.putpalette(np.asarray(palette, np.uint8).tobytes())
     image.save(content, "PNG")
-    write_bytes(path, content.getbuffer())
+    write_bytes(path, content.getvalue())

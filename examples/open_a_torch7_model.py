@@ -124,7 +124,7 @@ def main(argv=None):
             Image.fromarray(flow_colours(flow)).save(
                 picture, Image.registered_extensions().get(Path(asked.out).suffix)
             )
-            write_bytes(asked.out, picture.getbuffer())
+            write_bytes(asked.out, picture.getvalue())
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

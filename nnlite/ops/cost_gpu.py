@@ -1,7 +1,7 @@
 """How long each algorithm of convolution takes on a GPU, in seconds, estimated from the shapes alone.
 
-The functions of `cost`, with which CupyOps replaces that module. A GPU does one kernel after the other, so an
-algorithm is a sum over its kernels, and each of these is limited by one of two rates: it takes
+The functions of `cost`, in place of which `estimates.on` returns this module. A GPU does one kernel after the
+other, so an algorithm is a sum over its kernels, and each of these is limited by one of two rates: it takes
 
     max(operations / rate of products, bytes / rate of memory) + LAUNCH,
 

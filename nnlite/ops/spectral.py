@@ -165,7 +165,7 @@ class SpectralConvolution:
             for some in ops.blocked(f, 1):  # û stays in the cache for all outputs
                 u_hat = u[some].swapaxes(-1, -2)
                 for o in slices(slice(0, self.n_out), OUTPUTS):
-                    n = min(o.stop, self.n_out) - o.start
+                    n = o.stop - o.start
                     spectrum = xp.empty((some.stop - some.start, self.length, 2, n, self.n_in), z.dtype)
                     for e in ops.blocked(slice(0, self.length), FREQUENCIES):
                         z_hat = z[some, e, o].reshape(len(spectrum), -1, 2 * n, u.shape[-1])

@@ -14,7 +14,7 @@ def save_figure(path, figure, dpi):
     """Write a figure to a file, whose name says in which format."""
     image = io.BytesIO()
     figure.savefig(image, format=Path(path).suffix[1:], dpi=dpi)
-    write_bytes(path, image.getbuffer())
+    write_bytes(path, image.getvalue())
 
 
 def draw_curves(path, panels, smooth=0.02):
