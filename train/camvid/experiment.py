@@ -32,10 +32,10 @@ from nnlite.train.camvid.settings import (
     settings_for,
     settings_for_both,
 )
-from nnlite.train.camvid.starting_weights import load_video, load_weights, start_video
+from nnlite.train.camvid.starting_weights import load_video, start_video
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.report import provenance
-from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, kind_of, load_trained
+from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, kind_of, load_run, load_trained
 from nnlite.train.runs.export import export
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.starting_weights import training_of, with_earlier
@@ -132,9 +132,9 @@ class LabelledVideo(Experiment):
 
     def start(self, model):
         """Copy the weights of a checkpoint of the same network, or of parts of SegNet-flow."""
-        metadata, saved = {}, None
+        metadata = {}
         if self.settings.weights != NONE:
-            saved = load_weights(self.settings.weights)
+            saved = load_run(self.settings.weights)
             inner = hasattr(model, "segnet") and saved.architecture.get("name") == "segnet"
             checkpoint.load_parameters(model.segnet if inner else model, saved)
             if not inner and kind_of(saved) == self.kind:  # the same network, trained further

@@ -68,7 +68,7 @@ def render(model, settings, video, out, save_labels=None):
         closing(_labelled(frames, label, steadiness, every, write)) as labelled,
     ):
         title = models.TITLES[settings.model]
-        write_video(out, (_drawn(frame, found, title, classes, palette) for frame, found in labelled), rate)
+        write_video(out, _drawn(labelled, title, classes, palette), rate)
     (height, width), name = settings.size, as_text(Path(video).name)
     print(f"{name}, frames of {info.size[0]}x{info.size[1]}, resized to {height}x{width} pixels")
     for source, steady in steadiness.items():
@@ -94,14 +94,19 @@ def _labelled(frames, label, steadiness, every, write):
         yield frame, found
 
 
-def _drawn(frame, found, title, classes, palette):
-    """Return the picture of a frame beside its labels, with titles and legend."""
-    factor = panels.enlargement(frame.shape[-2])
-    parts = [panels.as_picture(frame), *(colours_from_labels(labels, palette) for labels in found.values())]
-    titles = ["frame", *(_SHOWN[name] or title for name in found)]
-    row = panels.side_by_side([panels.enlarged(part, factor) for part in parts])
-    above = panels.head(titles, factor * frame.shape[-1])
-    return np.concatenate([above, row, panels.legend(classes, palette, row.shape[1])])
+def _drawn(labelled, title, classes, palette):
+    """Yield the picture of each frame beside its labels, with titles and legend."""
+    above = below = None
+    for frame, found in labelled:
+        factor = panels.enlargement(frame.shape[-2])
+        drawn = (colours_from_labels(labels, palette) for labels in found.values())
+        row = [panels.enlarged(part, factor) for part in (panels.as_picture(frame), *drawn)]
+        row = panels.side_by_side(row)
+        if above is None:
+            titles = ["frame", *(_SHOWN[name] or title for name in found)]
+            above = panels.head(titles, factor * frame.shape[-1])
+            below = panels.legend(classes, palette, row.shape[1])
+        yield np.concatenate([above, row, below])
 
 
 def label_writer(folder, size, palette):

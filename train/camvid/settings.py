@@ -7,6 +7,7 @@ from nnlite import models
 from nnlite.train.camvid.starting_weights import load_video, options_of
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.loop_options import RunOptions
+from nnlite.train.runs.model_options import options_by_model
 from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, number, option, size_option
 
 BOTH = "both"
@@ -259,7 +260,8 @@ how to continue. A run that was interrupted and resumed on the CPU ends with the
 
 def settings_for_both(preset, given):
     """Return {name: its settings} of what `--model both` trains with a preset and what the user gives."""
-    runs = {name: settings_for(name, preset, given) for name in models.segmenter_names()}
+    options = options_by_model(models.segmenter_names(), given.get("model_options", {}))
+    runs = {name: settings_for(name, preset, given | {"model_options": its}) for name, its in options.items()}
     return {name: replace(run, weights=_weights(name, run.weights)) for name, run in runs.items()}
 
 

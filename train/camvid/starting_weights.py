@@ -1,27 +1,20 @@
 """Trained weights to start SegNet-flow with: a SegNet, and the predictor of real video as its video part."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from nnlite import checkpoint, models
+from nnlite import checkpoint
 from nnlite.data.pictures import LUMINANCE
 from nnlite.train.runs.experiment import load_run
 
 
-def load_weights(where):
-    """Return the `Checkpoint` of a user's choice: a file, the folder of a run or a name of a packed one."""
-    packed = where in models.pretrained_names() and not Path(where).exists()
-    return load_run(models.pretrained_path(where) if packed else where)
-
-
 def load_video(where):
-    """Return the `Checkpoint` of a predictor, see `load_weights`.
+    """Return the `Checkpoint` of a predictor, see `load_run`.
 
     ValueError when it is not an AE-ConvLSTM-flow.
     """
-    saved = load_weights(where)
+    saved = load_run(where)
     if saved.architecture.get("name") != "ae_convlstm_flow":
         found = saved.architecture.get("name", "an unnamed model")
         raise ValueError(f"--video-weights: {saved.path} must be of ae_convlstm_flow, it is of {found}")

@@ -110,12 +110,8 @@ def _provenance(name, result):
     classes = "not balanced" if result["weights"] is None else "balanced by median frequency"
     changes = {name: options.get(name) for name in ("mirror", "zoom", "light")}
     changes = [f"{name} {value}" for name, value in changes.items() if value and value != [1.0, 1.0]]
-    start = {"weights": "SegNet", "video_weights": "the video part"}
-    start = [
-        f"{experiment[key]}" + (f" ({what})" if key == "video_weights" else "")
-        for key, what in start.items()
-        if experiment.get(key, NONE) != NONE
-    ]
+    parts = {"weights": "", "video_weights": " (the video part)"}
+    start = [f"{experiment[key]}{part}" for key, part in parts.items() if experiment.get(key, NONE) != NONE]
     lines = [
         f"### {name}",
         "",
@@ -154,8 +150,8 @@ def format_results(results):
             "else that of Lucas-Kanade):",
             format_markdown(("Network", "Per cent"), rows),
         ]
-    for result in results.values():
-        blocks += _flow_sentences(result["scores"])
+    for title, result in results.items():
+        blocks += _flow_sentences(title, result["scores"])
     return "\n\n".join(blocks)
 
 
@@ -188,8 +184,8 @@ def _confusion(name, result):
     return [lines, "", format_confusion(scores), ""]
 
 
-def _flow_sentences(scores):
-    """Return sentences on the flow and the predicted frames, where there are any."""
+def _flow_sentences(title, scores):
+    """Return sentences on the flow and the predicted frames of a network, where there are any."""
     sentences = []
     if "flow" in scores:
         model, zero = scores["flow"]["model"], scores["flow"]["zero"]
@@ -202,7 +198,7 @@ def _flow_sentences(scores):
             f"Mean squared error of the predicted frames {scores['prediction']['model']:.5f} (copy of the "
             f"frame before: {scores['prediction']['copy']:.5f})."
         )
-    return [" ".join(sentences)] if sentences else []
+    return [f"{title}: " + " ".join(sentences)] if sentences else []
 
 
 def _pixels(value):

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from nnlite import backend, models
-from nnlite.spelling import did_you_mean
 from nnlite.train.moving_mnist.settings import Settings
+from nnlite.train.runs.model_options import options_by_model
 from nnlite.train.runs.options import Preset
 
 #: With the 33 million weights of AE-fcLSTM a step of Muon takes many times as long.
@@ -150,16 +150,9 @@ def settings_for_all(preset, given):
     ValueError for a model option that no architecture has.
     """
     runs = GROUPS.get(preset) or {name: {} for name in models.names()}
-    options = given.get("model_options", {})
-    known = {name: models.option_names(name) for name in models.names()}
-    for name in options:
-        if not any(name in names for names in known.values()):
-            near = did_you_mean(name, {option for names in known.values() for option in names})
-            raise ValueError(f"--model-option {name}: none of {', '.join(known)} has such an option{near}")
-    found = {}
+    options, found = options_by_model(models.names(), given.get("model_options", {})), {}
     for name, own in runs.items():
         model = own.get("model", name)
-        its_options = {option: value for option, value in options.items() if option in known[model]}
-        settings = settings_for(model, preset, own, given | {"model_options": its_options})
+        settings = settings_for(model, preset, own, given | {"model_options": options[model]})
         found[name] = replace(settings, seed=settings.seed + 1) if settings.weights else settings
     return found

@@ -35,8 +35,9 @@ def side_by_side(parts):
 def head(titles, width):
     """Return the line of titles above panels of this width."""
     image, draw = _empty_line(len(titles) * width + (len(titles) - 1) * GAP)
+    font = ImageFont.load_default()
     for k, title in enumerate(titles):
-        draw.text((k * (width + GAP) + 3, 4), title, fill="black", font=ImageFont.load_default())
+        draw.text((k * (width + GAP) + 3, 4), title, fill="black", font=font)
     return np.asarray(image)
 
 

@@ -214,8 +214,6 @@ def load_checkpoint(experiment, where):
         if len(found) > 1:
             raise ValueError(f"there are several pretrained models, name one: {', '.join(found)}")
         (where,) = found
-    if where in models.pretrained_names() and not Path(where).exists():
-        where = models.pretrained_path(where)
     saved = load_run(where)
     kind = kind_of(saved)
     if kind != experiment.kind:
@@ -240,10 +238,12 @@ def reopen(experiment, where, given=None, *, resuming=False):
 
 
 def load_run(path):
-    """Return the `Checkpoint` in a file, with `Entries` for its dicts.
+    """Return the `Checkpoint` of a file, a run or one of `models.pretrained_names`, with `Entries` for dicts.
 
     ValueError, naming the file and the entry, where a checkpoint of a run lacks what one has.
     """
+    if path in models.pretrained_names() and not Path(path).exists():
+        path = models.pretrained_path(path)
     saved = checkpoint.load(path)
     if _RUN.keys() <= saved.metadata.keys():
         for name, wanted in (("metadata", _RUN), ("position", _POSITION)):

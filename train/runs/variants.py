@@ -12,6 +12,10 @@ class Variants:
     `save(folder, table)` and `format_table(table)`.
     """
 
+    epilog = """
+The run folder gets a run folder for each variant, ablations.md and ablations.json. Ctrl-C saves the run and
+says how to continue it.
+"""
     variants: ClassVar[Mapping]
     table: ClassVar[ModuleType]
 

@@ -1,11 +1,15 @@
 """The table of the ablations on real video."""
 
+import re
+
 from nnlite.files import write_text
 from nnlite.train.real_video.by_motion import CLASSES
 from nnlite.train.report.files import write_json
 from nnlite.train.report.provenance import format_commits, format_hardware
 from nnlite.train.report.tables import format_markdown, format_time, psnr
 
+#: The commands of the group itself, not those of the weights that it starts with.
+_OWN = re.compile("video.ablations")
 COLUMNS = (
     *("variant", "PSNR over the copy", "worst video", *reversed(CLASSES.values())),
     *("flow error, last step", "all steps", "parameters", "training"),
@@ -54,10 +58,9 @@ def _over_zero(flow):
 def save(folder, table):
     """Write a table as ablations.md and ablations.json."""
     write_json(folder / "ablations.json", table)
-    command = table["rows"][0]["commands"][-1]
-    write_text(
-        folder / "ablations.md", f"# Ablations on real video\n\n{format_table(table)}\n\n    {command}\n"
-    )
+    lines = ["# Ablations on real video", "", format_table(table), ""]
+    lines += [f"    {command}" for command in table["rows"][0]["commands"] if _OWN.search(command)]
+    write_text(folder / "ablations.md", "\n".join(lines) + "\n")
 
 
 def format_table(table):

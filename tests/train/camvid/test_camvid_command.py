@@ -205,3 +205,11 @@ def test_paths_are_known_by_their_options():
     weights = {"--weights", "--video-weights", "--evaluate", "--predict", "--export"}
     folders = {"--camvid", "--out", "--resume", "--table", "--save-labels"}
     assert Settings.path_flags() == weights | folders
+
+
+def test_an_option_of_one_of_both_networks_reaches_that_one():
+    plan = LabelledVideo.plan({"preset": "tiny", "model_options": {"evidence": True}})
+    assert plan["segnet_flow"].model_options["evidence"] is True
+    assert "evidence" not in plan["segnet"].model_options
+    with pytest.raises(ValueError, match=r"--model-option evidense: none of segnet, segnet_flow .*evidence"):
+        LabelledVideo.plan({"preset": "tiny", "model_options": {"evidense": True}})

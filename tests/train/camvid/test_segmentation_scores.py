@@ -158,5 +158,6 @@ def test_weights_of_bad_maps(maps, message):
 def test_a_flow_that_is_known_nowhere_is_no_error_of_the_table():
     """Of shapes so fast that whatever is seen was outside of the frame before."""
     known, unknown = {"last": 1.0, "all": 2.0}, {"last": None, "all": None}
-    (text,) = table2._flow_sentences({"flow": {"model": known, "zero": unknown}})
+    (text,) = table2._flow_sentences("SegNet-flow", {"flow": {"model": known, "zero": unknown}})
+    assert text.startswith("SegNet-flow: ")
     assert "last frame 1.00 pixels (no motion: unknown), of all flows 2.00 (unknown)" in text
