@@ -163,8 +163,8 @@ def format_profile(profile):
 def _comparison_table(run, job, measurements):
     unit = "seconds" if job == "train" else "frames/s"
     lines = [
-        f"| batch | frames | size | | nnlite, {unit} | PyTorch's fastest, {unit} | ratio of times | paired "
-        "| goal | nnlite, MiB | PyTorch's leanest, MiB | ratio | goal |",
+        f"| batch | frames | size | | nnlite, {unit} | the others' fastest, {unit} | ratio of times | paired "
+        "| goal | nnlite, MiB | the others' leanest, MiB | ratio | goal |",
         "|" + "---|" * 13,
     ]
     for measurement in measurements:
@@ -220,7 +220,7 @@ def _libraries(measurements):
                     f"{key} {', '.join(value) if isinstance(value, list) else value}"
                     for key, value in entry["libraries"].items()
                 )
-                sets[entry["name"] if entry["framework"] == "nnlite" else "PyTorch", libraries] = None
+                sets["PyTorch" if entry["name"].startswith("PyTorch") else entry["name"], libraries] = None
     return [f"- {name}: {libraries}" for name, libraries in sets]
 
 

@@ -1,6 +1,5 @@
 """ONNX Runtime and OpenVINO on a model that PyTorch has exported, run in their own process."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import nn
 
 from nnlite.benchmarks import torch_models
 from nnlite.benchmarks.contestant import Contestant, serve
+from nnlite.ops.cores import available_cores
 
 
 class RuntimeContestant(Contestant):
@@ -22,7 +22,7 @@ class RuntimeContestant(Contestant):
         super().__init__(job)
         folder = Path(folder)
         self.frames = np.load(folder / "frames.npz")["frames"]
-        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.cores = available_cores()
         network = torch_models.build(model, *self.frames.shape[-2:]).eval()
         with np.load(folder / "parameters.npz") as saved:
             torch_models.load_parameters(network, dict(saved))

@@ -1,6 +1,5 @@
 """The PyTorch contestant, run in its own process."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from nnlite.benchmarks import torch_models
 from nnlite.benchmarks.contestant import Contestant, serve
 from nnlite.files import write_arrays
+from nnlite.ops.cores import available_cores
 
 
 class TorchContestant(Contestant):
@@ -23,9 +23,7 @@ class TorchContestant(Contestant):
         super().__init__(job)
         self.folder, self.device, self.learning = Path(folder), device, learning
         mode, *layouts = variant.split()
-        torch.set_num_threads(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        )
+        torch.set_num_threads(available_cores())
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = tf32 != "none"
         torch.backends.cuda.matmul.allow_tf32 = tf32 == "all"

@@ -31,8 +31,16 @@ def main():
 def _once_more(unraisable):
     """Repeat a Ctrl-C that struck in a destructor, where Python prints it and goes on as if nothing was."""
     if unraisable.exc_type is KeyboardInterrupt:
-        later = threading.Timer(0.05, _thread.interrupt_main)
+        later = threading.Timer(0.05, _interrupt)
         later.daemon = True
         later.start()
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def _interrupt():
+    """Do what Ctrl-C does: a signal ends a sleep or a read of the main thread too."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()

@@ -21,7 +21,8 @@ class NumpyOps:
     frame_bytes: the same for the half-transformed images of `spectral_frames`, which leave the cache: enough
     tiles for large products. On a GPU the rest of the spectra come on top, some three times as much.
     chunk_bytes: how much memory the spectra of output gradients may take before `SpectralConvLSTM` turns them
-    into weight gradients.
+    into weight gradients. outputs_at_once: of how many output channels it does that at once; on a CPU large
+    products of a few frequencies, on a GPU small ones of all.
     keeps_scratch: whether large arrays that a pass fills anew are kept from one pass to the next. On the CPU
     fresh memory takes its time, on a GPU it comes from a pool, where others can have it meanwhile.
     stacked_rows: the most rows of matrices that are worth stacking, for one batched product in place of
@@ -33,6 +34,7 @@ class NumpyOps:
     spectra_bytes = 1 << 20
     frame_bytes = 32 << 20
     chunk_bytes = 72 << 20
+    outputs_at_once = 128
     keeps_scratch = True
     stacked_rows = 0
 

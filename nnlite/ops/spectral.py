@@ -24,9 +24,8 @@ When there are few tiles, the weights' spectra are most of what a step reads; th
 from . import dft, get_ops
 from .threads import cache_items, slices
 
-#: For how many output channels and column frequencies at once the weights' gradients are computed: large
-#: products, in little memory.
-OUTPUTS, FREQUENCIES = 128, 8
+#: For how many column frequencies at once the weights' gradients are computed where these are blocked.
+FREQUENCIES = 8
 
 
 class SpectralConvolution:
@@ -164,7 +163,7 @@ class SpectralConvolution:
         def columns_back(f):
             for some in ops.blocked(f, 1):  # û stays in the cache for all outputs
                 u_hat = u[some].swapaxes(-1, -2)
-                for o in slices(slice(0, self.n_out), OUTPUTS):
+                for o in slices(slice(0, self.n_out), ops.outputs_at_once):
                     n = o.stop - o.start
                     spectrum = xp.empty((some.stop - some.start, self.length, 2, n, self.n_in), z.dtype)
                     for e in ops.blocked(slice(0, self.length), FREQUENCIES):

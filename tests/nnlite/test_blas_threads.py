@@ -108,6 +108,15 @@ def test_a_context_that_was_never_closed_closes_when_it_is_deleted():
     assert blas_threads() == {2}
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, also in a process that began in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_the_workers():
     main, running = threading.get_ident(), threading.Event()
     finished = []

@@ -22,7 +22,7 @@ def interrupt(*_, **__):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """A function that runs a command line as a process does: (status, last line of the errors, handlers)."""
-    handlers = []
+    handlers, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(signal, "signal", lambda *args: handlers.append(args))
 
@@ -32,7 +32,9 @@ def run(monkeypatch, capsys):
             starting.start(module)
         return ended.value.code, capsys.readouterr().err.splitlines()[-1:], handlers
 
-    return run_command
+    yield run_command
+    monkeypatch.undo()
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
