@@ -22,7 +22,8 @@ def interrupt(*_, **__):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """A function that runs a command line as a process does: (status, last line of the errors, handlers)."""
-    handlers, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    handlers = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
     monkeypatch.setattr(signal, "signal", lambda *args: handlers.append(args))
 
