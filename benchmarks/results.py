@@ -16,14 +16,15 @@ INTRODUCTION = """\
 # nnlite and PyTorch side by side
 
 They alternate in the same run, each in its own process, and start from the same parameters. The others are
-variants of PyTorch, and in inference ONNX Runtime and OpenVINO on the network that PyTorch exports. A training
-step is forward pass, backpropagation through time, clipping and rmsprop. Every time is the median over the
-turns. *Ratio* is nnlite's time over that of the fastest of the others, *paired* the median ratio of adjacent
-turns. *Memory* is the peak of the whole process (on a GPU, of the device memory taken by the framework's
-allocator); its ratio is to the leanest of the others. *Other processes* is the share of
-processor time that other processes used, which should be close to zero: PyTorch's threads wait for each other
-by spinning and are slowed down most by other work. *Goal* is the ratio aimed at, *native BLAS* a run in which
-the environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in `benchmarks.json`.
+variants of PyTorch, and in inference ONNX Runtime and OpenVINO on the network that PyTorch exports. A
+training step is forward pass, backpropagation through time, clipping and rmsprop. Every time is the median
+over the turns. *Ratio* is nnlite's time over that of the fastest of the others, *paired* the median ratio
+of adjacent turns. *Memory* is the peak of the whole process (on a GPU, of the device memory taken by the
+framework's allocator); its ratio is to the leanest of the others. *Other processes* is the share of
+processor time that other processes used, which should be close to zero: PyTorch's threads wait for each
+other by spinning and are slowed down most by other work. *Goal* is the ratio aimed at, *native BLAS* a run
+in which the environment variable OPENBLAS_CORETYPE does not choose the kernels. All times are in
+`benchmarks.json`.
 Runs on a GPU are older than the code is now: `docs/gpu.md` says what has not been measured on it.
 """
 
