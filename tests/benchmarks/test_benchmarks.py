@@ -107,8 +107,8 @@ def test_tables(tmp_path):
     saved = json.loads((tmp_path / "benchmarks.json").read_text())
     assert [old["command"] for old in saved] == ["second", "first"]  # the newest first
     text = (tmp_path / "benchmarks.md").read_text()
-    expected = "| 8 | 10 | 64x64 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.35 "
-    expected += "| 100 | 200 (eager) | 0.50 | 1.00 |"
+    expected = "| 8 | 10 | 64x64 | nnlite | 2 | 4 (compiled) | 0.50 | 0.40 | 0.16 "
+    expected += "| 100 | 200 (eager) | 0.50 | 0.65 |"
     assert expected in text
     assert "failed: no compiler" in text
     assert "## x, 2 cores, AVX2, 2026-01-03" in text and "- commit abc123" in text

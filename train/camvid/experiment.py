@@ -95,8 +95,9 @@ class LabelledVideo(Experiment):
         if settings.data != SHAPES:
             try:
                 find_camvid(settings.data)
-            except FileNotFoundError:  # packed weights have the last part of its name only
-                settings = replace(settings, data=str(find_camvid() or settings.data))
+            except FileNotFoundError:
+                if settings.data == Path(settings.data).name:  # all that packed weights have of the folder
+                    settings = replace(settings, data=str(find_camvid() or settings.data))
         return replace(settings, **given)
 
     def load(self, training=True):
