@@ -230,7 +230,7 @@ def test_a_training_step_waits_for_nothing(tmp_path, synchronisations, algorithm
 
 def test_main_job(tmp_path, monkeypatch, library):
     digits = np.random.default_rng(0).integers(0, 2, (2, 30, 28, 28), np.uint8) * 255
-    monkeypatch.setattr(moving_mnist_experiment, "load_digits", lambda data: (*digits, "drawn"))
+    monkeypatch.setattr(moving_mnist_experiment, "digits", lambda data: (*digits, "drawn"))
     sizes = "--frames 4 --sequences 16 --test-sequences 8 --train-sequences 16".split()
     run = tmp_path / "run"
     command = ["--preset", "tiny", "--data", "drawn", "--device", "cuda", *sizes, "--out", str(run)]
