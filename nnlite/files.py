@@ -46,8 +46,9 @@ def writing(path, *others):
     except (CannotWrite, FileExistsError):
         raise
     except OSError as error:
-        named = {os.fspath(name) for name in (path, *others)}
-        if error.errno is None or (error.filename is not None and os.fspath(error.filename) not in named):
+        ours = {os.fspath(name) for name in (path, *others)}
+        named = {os.fspath(name) for name in (error.filename, error.filename2) if name is not None}
+        if error.errno is None or (named and not named & ours):
             raise
         raise CannotWrite(error.errno, error.strerror, os.fspath(path)) from error
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+from nnlite.files import replacing, writing
 from nnlite.train.report.anonymise import CHECKPOINT
 
 
@@ -24,7 +25,8 @@ class PreviousCheckpoint:
             try:
                 os.link(self._last, self._previous)
             except OSError:  # not every file system has links
-                shutil.copyfile(self._last, self._previous)
+                with replacing(self._previous) as part:
+                    shutil.copyfile(self._last, part)
             self._saved_at = step
 
     def went_well(self, steps):
@@ -37,7 +39,8 @@ class PreviousCheckpoint:
 
     def __exit__(self, kind, *_):
         if kind is not None and issubclass(kind, FloatingPointError) and self._saved_at is not None:
-            os.replace(self._previous, self._last)
+            with writing(self._last, self._previous):
+                os.replace(self._previous, self._last)
         self._drop()
 
     def _drop(self):
