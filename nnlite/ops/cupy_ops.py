@@ -26,6 +26,7 @@ class CupyOps:
     spectra_bytes = 16 << 20
     frame_bytes = 64 << 20
     chunk_bytes = 36 << 20
+    input_bytes = 36 << 20
     outputs_at_once = 32
     keeps_scratch = False
     stacked_rows = 256

@@ -22,7 +22,8 @@ class NumpyOps:
     tiles for large products. On a GPU the rest of the spectra come on top, some three times as much.
     chunk_bytes: how much memory the spectra of output gradients may take before `SpectralConvLSTM` turns them
     into weight gradients. outputs_at_once: of how many output channels it does that at once; on a CPU large
-    products of a few frequencies, on a GPU small ones of all.
+    products of a few frequencies, on a GPU small ones of all. input_bytes: how much memory the spectra of its
+    inputs may take; if they need more, they are made anew in the backward pass.
     keeps_scratch: whether large arrays that a pass fills anew are kept from one pass to the next. On the CPU
     fresh memory takes its time, on a GPU it comes from a pool, where others can have it meanwhile.
     stacked_rows: the most rows of matrices that are worth stacking, for one batched product in place of
@@ -34,6 +35,7 @@ class NumpyOps:
     spectra_bytes = 1 << 20
     frame_bytes = 32 << 20
     chunk_bytes = 72 << 20
+    input_bytes = 72 << 20
     outputs_at_once = 128
     keeps_scratch = True
     stacked_rows = 0

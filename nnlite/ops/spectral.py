@@ -31,17 +31,20 @@ FREQUENCIES = 8
 class SpectralConvolution:
     """A stride-1 cross-correlation of tiles, applied at every step of a sequence with the same weights.
 
-    `set_weight` transforms the weights once per sequence. `forward` and `backward` run one step each. With
-    `steps` > 0 they keep the spectra, of inputs for all `steps` steps and of output gradients for the last
-    `chunk` steps, and `weight_gradient` turns these into the gradients of weight and bias with one product
-    per frequency. On the CPU all buffers but the spectra of a few frequencies are allocated once.
+    `set_weight` transforms the weights once per sequence. `forward` and `backward` run one step each;
+    `backward` keeps the spectra of output gradients for the last `chunk` steps, and `weight_gradient` turns
+    these and those of inputs into the gradients of weight and bias with one product per frequency. Spectra
+    of inputs are kept by `forward` for all steps, or with `anew` made once more by `backward`, which takes
+    less memory. On the CPU all buffers but the spectra of a few frequencies are allocated once.
 
     n_in, n_out: channels. kernel: (kh, kw). tile: m, for outputs (m, m) per tile. batch: B, tiles times
-    images. padding: None for tiles with neighbours; for tiles that are whole maps, the number of zeros before
-    each axis.
+    images. steps: of a sequence, 0 without a backward pass. padding: None for tiles with neighbours; for
+    tiles that are whole maps, the number of zeros before each axis.
     """
 
-    def __init__(self, n_in, n_out, kernel, tile, batch, steps, dtype, xp, chunk=None, padding=None):
+    def __init__(
+        self, n_in, n_out, kernel, tile, batch, steps, dtype, xp, chunk=None, padding=None, anew=False
+    ):
         self.n_in, self.n_out, self.tile, self.batch = n_in, n_out, tile, batch
         self.kernel, self.steps, self.ops = kernel, steps, get_ops(xp)
         self.length = length = transform_length(tile, max(kernel), padding)
@@ -54,6 +57,7 @@ class SpectralConvolution:
 
         self.rows_in = constant(dft.rows_forward(length, side, first))
         self.columns_in = constant(dft.columns_forward_twice(length, side, first))
+        self.columns_in_once = constant(dft.columns_forward(length, side, first))
         self.rows_out = constant(dft.rows_inverse(length, tile))
         self.columns_out = constant(dft.columns_inverse(length, tile))
         self.rows_kernel = constant(dft.rows_forward(length, kernel[0]))
@@ -62,9 +66,10 @@ class SpectralConvolution:
         self.spectrum = xp.empty((half, length, n_out, 2, n_in), dtype)
         self.u_rows = xp.empty((half, 2 * side, n_in * batch), dtype)
         self.z_rows = xp.empty((half, 2 * tile, n_out * batch), dtype)
-        self.kept_u = xp.empty((half, length, 2 * n_in, steps, batch), dtype)
         self.chunk = steps if chunk is None else min(steps, chunk)
-        self.kept_z = None  # made by the first step of a backward pass
+        self.anew = anew
+        self.kept_u = None if anew else self._input_spectra(steps)
+        self.kept_z = None  # these, and with `anew` those, are made by the first step of a backward pass
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
@@ -87,20 +92,16 @@ class SpectralConvolution:
     def forward(self, u, z, step=0, epilogue=None):
         """Compute z (m, m, n_out, B) from u (s, s, n_in, B).
 
-        step: where to keep the spectrum for `weight_gradient`. epilogue: called as epilogue(columns) on each
-        slice of z's second axis as soon as it is complete, by the worker that has it in its cache.
+        step: where to keep the spectrum of u. epilogue: called as epilogue(columns) on each slice of z's
+        second axis as soon as it is complete, by the worker that has it in its cache.
         """
         ops, length, weights = self.ops, self.length, self._weights()
-        u_flat, u_rows = u.reshape(self.side, -1), self.u_rows.reshape(2 * self.half, -1)
         z_rows = self.z_rows.reshape(2 * self.half, -1)
-
-        def forward_rows(columns):
-            ops.matmul(self.rows_in, u_flat[:, columns], out=u_rows[:, columns])
 
         def multiply_spectra(f):
             u_hat, z_hat = self._spectra(f)
             ops.matmul(self.columns_in, self.u_rows[f], out=u_hat.reshape(len(u_hat), 4 * length, -1))
-            if self.steps:
+            if self.steps and not self.anew:
                 self.kept_u[f, :, :, step] = u_hat[:, :, 0]  # û
             ops.matmul(weights[f], u_hat, out=z_hat)
             if self.bias is not None and f.start == 0:
@@ -113,19 +114,24 @@ class SpectralConvolution:
             if epilogue is not None:
                 epilogue(columns)
 
-        ops.parallel_for(forward_rows, u_flat.shape[1])
+        self._transform_rows(u)
         ops.parallel_for(multiply_spectra, self.half, cache_items(self._row_bytes()))
         ops.parallel_for(inverse_rows, self.tile, cache_items(z[:, 0].nbytes))
 
-    def backward(self, dz, du, step=0):
-        """Compute du (s, s, n_in, B) from dz (m, m, n_out, B), or only keep dz's spectrum when du is None."""
+    def backward(self, dz, du, step=0, u=None):
+        """Compute du (s, s, n_in, B) from dz (m, m, n_out, B), and keep the spectrum of dz.
+
+        u: with `anew` the input of `forward`, whose spectrum is made and kept too.
+        """
         ops, length, weights = self.ops, self.length, self._weights().swapaxes(-1, -2)
         dz_flat, z_rows = dz.reshape(self.tile, -1), self.z_rows.reshape(2 * self.half, -1)
         u_rows = self.u_rows.reshape(2 * self.half, -1)
-        if self.steps and self.kept_z is None:
-            shape = self.half, length, self.n_out, 2, self.chunk, self.batch
-            self.kept_z = ops.xp.empty(shape, self.spectrum.dtype)
-        kept_z = self.kept_z
+        if self.kept_z is None:
+            frequencies, rest = (self.half, length), (self.chunk, self.batch)
+            self.kept_z = ops.xp.empty((*frequencies, self.n_out, 2, *rest), self.spectrum.dtype)
+            if self.anew:
+                self.kept_u = self._input_spectra(self.chunk)
+        at, kept_u, kept_z = step % self.chunk, self.kept_u, self.kept_z
 
         def inverse_rows_adjoint(columns):
             ops.matmul(self.rows_out.T, dz_flat[:, columns], out=z_rows[:, columns])
@@ -133,20 +139,22 @@ class SpectralConvolution:
         def multiply_spectra_adjoint(f):
             u_hat, z_hat = self._spectra(f)
             ops.matmul(self.columns_out.T, self.z_rows[f], out=z_hat.reshape(len(z_hat), 2 * length, -1))
-            if self.steps:
-                kept_z[f, :, :, :, step % self.chunk] = z_hat.swapaxes(2, 3)
-            if du is not None:
-                ops.matmul(weights[f], z_hat, out=u_hat)
-                ops.matmul(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
+            kept_z[f, :, :, :, at] = z_hat.swapaxes(2, 3)
+            if self.anew:
+                once = ops.matmul(self.columns_in_once, self.u_rows[f])
+                kept_u[f, :, :, at] = once.reshape(len(once), length, 2 * self.n_in, -1)
+            ops.matmul(weights[f], z_hat, out=u_hat)
+            ops.matmul(self.columns_in.T, u_hat.reshape(len(u_hat), 4 * length, -1), out=self.u_rows[f])
 
         def forward_rows_adjoint(columns):
             flat = _flat_columns(columns, du)
             ops.matmul(self.rows_in.T, u_rows[:, flat], out=du.reshape(self.side, -1)[:, flat])
 
+        if self.anew:
+            self._transform_rows(u)
         ops.parallel_for(inverse_rows_adjoint, dz_flat.shape[1])
         ops.parallel_for(multiply_spectra_adjoint, self.half, cache_items(self._row_bytes()))
-        if du is not None:
-            ops.parallel_for(forward_rows_adjoint, self.side)
+        ops.parallel_for(forward_rows_adjoint, self.side)
 
     def weight_gradient(self, first=0):
         """Return (d weight, d bias) summed over steps first, first + 1, ... of one chunk.
@@ -155,7 +163,8 @@ class SpectralConvolution:
         """
         ops, (kh, kw) = self.ops, self.kernel
         xp, count = ops.xp, min(self.chunk, self.steps - first)
-        u = self.kept_u[..., first : first + count, :].reshape(self.half, self.length, 2 * self.n_in, -1)
+        start = 0 if self.anew else first
+        u = self.kept_u[..., start : start + count, :].reshape(self.half, self.length, 2 * self.n_in, -1)
         z = self.kept_z[..., :count, :]
         rows = xp.empty((self.half, 2 * kw, self.n_out * self.n_in), z.dtype)
         taps = xp.empty((kh, kw * self.n_out * self.n_in), z.dtype)
@@ -185,7 +194,23 @@ class SpectralConvolution:
         bias = z[0, 0, :, 0].sum(axis=(1, 2)) * self.length**2
         if first == 0 and not ops.keeps_scratch:
             self.kept_z = None
+            if self.anew:
+                self.kept_u = None
         return taps.transpose(2, 3, 0, 1), bias
+
+    def _input_spectra(self, steps):
+        """Return an array for the spectra û of so many steps."""
+        shape = self.half, self.length, 2 * self.n_in, steps, self.batch
+        return self.ops.xp.empty(shape, self.spectrum.dtype)
+
+    def _transform_rows(self, u):
+        """Transform inputs u along their rows."""
+        u_flat, u_rows = u.reshape(self.side, -1), self.u_rows.reshape(2 * self.half, -1)
+
+        def forward_rows(columns):
+            self.ops.matmul(self.rows_in, u_flat[:, columns], out=u_rows[:, columns])
+
+        self.ops.parallel_for(forward_rows, u_flat.shape[1])
 
     def _spectra(self, f):
         """Return arrays for ũ and ẑ of a slice of row frequencies: so few at a time stay in the cache."""

@@ -87,28 +87,28 @@ def to_tiles(tiling, x, tiles):
     """Copy images x (..., N, C, H, W) into tiles (..., m, m, C, B)."""
     x, tiles = merge_leading(x), merge_leading(tiles)
 
-    def copy(steps):
-        scratch = _scratch(tiles, pixels_first=False)
-        for x_step, tiles_step in zip(x[steps], tiles[steps]):
+    def copy(channels):
+        scratch = _scratch(tiles[..., channels, :], pixels_first=False)
+        for x_step, tiles_step in zip(x[:, :, channels], tiles[..., channels, :]):
             for image, part in tiling.pairs(x_step, scratch):
                 part[...] = image
             tiles_step[...] = scratch
 
-    parallel_for(copy, len(x))
+    parallel_for(copy, x.shape[2])
 
 
 def from_tiles(tiling, tiles, x):
     """Copy tiles (..., m, m, C, B) back into images x (..., N, C, H, W)."""
     x, tiles = merge_leading(x), merge_leading(tiles)
 
-    def copy(steps):
-        scratch = _scratch(tiles, pixels_first=True)
-        for x_step, tiles_step in zip(x[steps], tiles[steps]):
+    def copy(channels):
+        scratch = _scratch(tiles[..., channels, :], pixels_first=True)
+        for x_step, tiles_step in zip(x[:, :, channels], tiles[..., channels, :]):
             scratch[...] = tiles_step
             for image, part in tiling.pairs(x_step, scratch):
                 image[...] = part
 
-    parallel_for(copy, len(x))
+    parallel_for(copy, x.shape[2])
 
 
 def gather_halo(tiling, tiles, u):

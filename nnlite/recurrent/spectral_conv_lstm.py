@@ -14,8 +14,8 @@ class SpectralConvLSTM:
     """Buffers and passes for sequences of one shape (T, N, n_in, H, W).
 
     On the CPU all buffers but the arrays handed out are allocated once and reused at every call. Of xₜ and
-    hₜ the backward pass needs only the spectra, which the convolution keeps: it overwrites the tiles of x
-    with dx and those of h with dh.
+    hₜ the backward pass needs only the spectra. Where these fit `input_bytes` the convolution keeps them, and
+    dx and dh overwrite the tiles of x and h; else they are made anew on the way back.
     """
 
     def __init__(self, shape, n_out, kernels, train, dtype, xp):
@@ -29,10 +29,11 @@ class SpectralConvLSTM:
         self.tiling = Tiling(images, height, width, m, (halo, halo), (halo, halo))
         batch, length = self.tiling.batch, transform_length(m, kernel, padding)
         wide, kernel_size, kept = 4 * n_out, (kernel, kernel), self.steps if train else 0
-        step_bytes = (length // 2 + 1) * length * 2 * wide * batch * dtype.itemsize
-        chunk = _even_chunk(self.steps, self.ops.chunk_bytes // step_bytes)
+        map_bytes = (length // 2 + 1) * length * 2 * batch * dtype.itemsize
+        chunk = _even_chunk(self.steps, self.ops.chunk_bytes // (map_bytes * wide))
+        self.anew = self.steps * map_bytes * n_all > self.ops.input_bytes
         self.convolution = SpectralConvolution(
-            n_all, wide, kernel_size, m, batch, kept, dtype, xp, chunk, padding
+            n_all, wide, kernel_size, m, batch, kept, dtype, xp, chunk, padding, self.anew
         )
         self.scales = gates.row_scales(n_out, dtype, xp)
         slots = self.steps if train else 1
@@ -40,10 +41,12 @@ class SpectralConvLSTM:
         self.u = xp.zeros((m + 2 * halo, m + 2 * halo, n_all, batch), dtype)
         self.a = xp.empty((slots, m, m, wide, batch), dtype)
         self.c = xp.empty((max(slots, 2), m, m, n_out, batch), dtype)
-        self.h = None  # hidden states and, on the way back, their gradients
-        self.h_shape = self.steps, m, m, n_out, batch
         self.grad_hidden, self.dc = xp.empty((2, m, m, n_out, batch), dtype)
-        self.c_first = self.transformed = None
+        self.h = self.h_first = self.c_first = self.transformed = None
+        self.h_shape = self.steps, m, m, n_out, batch
+        if self.anew and train:
+            self.du, self.dx = xp.zeros_like(self.u), xp.empty_like(self.x[:chunk])
+            self.dh = xp.empty((chunk, m, m, n_out, batch), dtype)
         self.input_shape, self.output_shape = shape, (self.steps, images, n_out, height, width)
 
     def set_weight(self, input_weight, hidden_weight, bias):
@@ -70,13 +73,11 @@ class SpectralConvLSTM:
         self._make_h()
         ops.to_tiles(tiling, x, self.x)
         self.u.fill(0)
-        h_before, self.c_first = self._start(hidden), self._start(cell)
+        self.h_first, self.c_first = self._start(hidden), self._start(cell)
         for t in range(self.steps):
             a, c, h = self.a[t % len(self.a)], self.c[t % len(self.c)], self.h[t]
             c_before = self._cell_before(t)
-            ops.gather_halo(tiling, self.x[t], self.u[:, :, : self.n_in])
-            if h_before is not None:
-                ops.gather_halo(tiling, h_before, self.u[:, :, self.n_in :])
+            self._gather(t)
 
             def apply_gates(w, a=a, c=c, h=h, c_before=c_before):
                 before = None if c_before is None else c_before[:, w]
@@ -84,10 +85,10 @@ class SpectralConvLSTM:
 
             self.convolution.forward(self.u, a, t, epilogue=apply_gates)
             tiling.clear_outside(h)
-            h_before = h
         output = ops.xp.empty(self.output_shape, x.dtype)  # not kept: it is the caller's
         ops.from_tiles(tiling, self.h, output)
-        self._drop_h()
+        if not (self.anew and self.train):
+            self._drop_h()
         return output, self._state_of(c)
 
     def backward(self, grad_output, grad_cell=None, to_state=False):
@@ -95,37 +96,54 @@ class SpectralConvLSTM:
 
         grad_cell, to_state: as in `GemmConvLSTM.backward`.
         """
-        ops, tiling, n_in, dx, du = self.ops, self.tiling, self.n_in, self.x, self.u
-        grad_hidden, dc = self.grad_hidden, self.dc
+        ops, tiling, n_in, grad_hidden, dc = self.ops, self.tiling, self.n_in, self.grad_hidden, self.dc
         self._make_h()
-        ops.to_tiles(tiling, grad_output, self.h)
+        if self.anew:
+            dx, dh, u, du, span = self.dx, self.dh, self.u, self.du, self.convolution.chunk
+        else:
+            dx, dh, u, du, span = self.x, self.h, None, self.u, self.steps
         grad_hidden.fill(0)
         dc.fill(0)
         if grad_cell is not None:
             ops.to_tiles(tiling, grad_cell, dc)
-        weight = bias = 0
+        grad_input, weight, bias = None, 0, 0
         for t in range(self.steps - 1, -1, -1):
-            a, c, c_before = self.a[t], self.c[t], self._cell_before(t)
-            dh = self.h[t]
-            dh += grad_hidden
-            self._gates_backward(a, c_before, c, dh, dc)
-            self.convolution.backward(a, du, t)
-            ops.overlap_add(tiling, du[:, :, :n_in], dx[t])
+            a, c, c_before, at = self.a[t], self.c[t], self._cell_before(t), t % span
+            if at == span - 1 or t == self.steps - 1:
+                ops.to_tiles(tiling, grad_output[t - at : t + 1], dh[: at + 1])
+            dh[at] += grad_hidden
+            self._gates_backward(a, c_before, c, dh[at], dc)
+            if self.anew:
+                self._gather(t)
+            self.convolution.backward(a, du, t, u)
+            ops.overlap_add(tiling, du[:, :, :n_in], dx[at])
             if t or to_state:
                 ops.overlap_add(tiling, du[:, :, n_in:], grad_hidden)
+            if at == 0:
+                if grad_input is None:  # not before it is needed
+                    grad_input = ops.xp.empty(self.input_shape, dx.dtype)
+                some = grad_input[t : t + span]
+                ops.from_tiles(tiling, dx[: len(some)], some)
             if t % self.convolution.chunk == 0:
                 d_weight, d_bias = self.convolution.weight_gradient(t)
                 weight, bias = weight + d_weight, bias + d_bias
         self._drop_h()
         self.grad_state = [self._state_of(tiles) for tiles in (grad_hidden, dc)] if to_state else None
-        grad_input = ops.xp.empty(self.input_shape, dx.dtype)
-        ops.from_tiles(tiling, dx, grad_input)
         rows = self.scales[:, None, None, None]
         return grad_input, *(part * rows for part in self._parts(weight)), bias * self.scales
 
     def _make_h(self):
         if self.h is None:
             self.h = self.ops.xp.empty(self.h_shape, self.c.dtype)
+
+    def _gather(self, t):
+        """Make u the input of the convolution at step t."""
+        ops, before = self.ops, self.h[t - 1] if t else self.h_first
+        ops.gather_halo(self.tiling, self.x[t], self.u[:, :, : self.n_in])
+        if before is None:
+            self.u[:, :, self.n_in :] = 0
+        else:
+            ops.gather_halo(self.tiling, before, self.u[:, :, self.n_in :])
 
     def _drop_h(self):
         if not self.ops.keeps_scratch:

@@ -114,7 +114,8 @@ def test_seq_conv_lstm(algorithm, tile, monkeypatch):
 
 
 @pytest.mark.parametrize("chunk, padding", [(None, None), (2, None), (2, 2)])
-def test_spectral_convolution(chunk, padding):
+@pytest.mark.parametrize("anew", [False, True])
+def test_spectral_convolution(chunk, padding, anew):
     """The GPU takes all frequencies at once where the CPU takes them piece by piece."""
     rng, results = np.random.default_rng(0), []
     weight, bias = rng.standard_normal((4, 3, 3, 5)), rng.standard_normal(4)
@@ -122,13 +123,14 @@ def test_spectral_convolution(chunk, padding):
     u, dz = rng.standard_normal((3, side, side, 3, 5)), rng.standard_normal((3, 6, 6, 4, 5))
     for device in ("cpu", "cuda"):
         xp = backend.array_module(device)
-        convolution = SpectralConvolution(3, 4, (3, 5), 6, 5, 3, np.dtype(np.float32), xp, chunk, padding)
+        kind = np.dtype(np.float32), xp, chunk, padding, anew
+        convolution = SpectralConvolution(3, 4, (3, 5), 6, 5, 3, *kind)
         convolution.set_weight(moved(weight, device), moved(bias, device))
         z, du, gradients = xp.empty(dz.shape, np.float32), xp.empty(u.shape, np.float32), []
         for t in range(3):
             convolution.forward(moved(u[t], device), z[t], t)
         for t in (2, 1, 0):
-            convolution.backward(moved(dz[t], device), du[t], t)
+            convolution.backward(moved(dz[t], device), du[t], t, moved(u[t], device))
             if t % convolution.chunk == 0:
                 gradients += convolution.weight_gradient(t)
         results.append([z, du, *gradients])

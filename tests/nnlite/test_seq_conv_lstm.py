@@ -25,12 +25,16 @@ TILES = {
 }
 
 
-@pytest.fixture(params=["gemm", *TILES])
+@pytest.fixture(params=["gemm", *TILES, *(f"{cut}, spectra anew" for cut in TILES)])
 def make(request, monkeypatch):
     """Return the constructor of a SeqConvLSTM that convolves in one way."""
     if request.param == "gemm":
         return partial(nn.SeqConvLSTM, algorithm="gemm")
-    monkeypatch.setattr(spectral_conv_lstm, "choose_tile", TILES[request.param])
+    cut, _, anew = request.param.partition(", ")
+    monkeypatch.setattr(spectral_conv_lstm, "choose_tile", TILES[cut])
+    if anew:
+        monkeypatch.setattr(NumpyOps, "input_bytes", 0)
+        monkeypatch.setattr(NumpyOps, "chunk_bytes", 20_000)  # few steps at once
     return partial(nn.SeqConvLSTM, algorithm="spectral")
 
 
@@ -150,6 +154,33 @@ def test_many_steps_in_chunks_give_the_same_weight_gradient(monkeypatch):
     for some in grads[1:]:
         for one, other in zip(grads[0], some):
             np.testing.assert_allclose(one, other, atol=1e-11)
+
+
+@pytest.mark.parametrize("train_state", [False, True])
+@pytest.mark.parametrize("limit", [1, 60_000, 1 << 30])
+@pytest.mark.parametrize("cut", TILES)
+def test_spectra_made_anew_are_those_that_were_kept(cut, limit, train_state, monkeypatch):
+    """To the bit, also after a remembered sequence and with a gradient with respect to its last state."""
+    monkeypatch.setattr(spectral_conv_lstm, "choose_tile", TILES[cut])
+    monkeypatch.setattr(NumpyOps, "chunk_bytes", limit)
+    x, g = noise(7, 2, 2, 6, 9, dtype=np.float32), noise(7, 2, 3, 6, 9, seed=1, dtype=np.float32)
+    lstm = nn.SeqConvLSTM(2, 3, 3, algorithm="spectral").remember("both")
+    found = []
+    for bytes in (1 << 30, 0):
+        monkeypatch.setattr(NumpyOps, "input_bytes", bytes)
+        lstm.clear_state().forget()
+        lstm.zero_grad_parameters()
+        if train_state:
+            lstm.user_prev_output, lstm.user_prev_cell = noise(2, 2, 3, 6, 9, seed=2, dtype=np.float32)
+        for _ in range(2):
+            lstm.forward(x)
+            found.append((lstm.output.copy(), lstm.backward(x, g), *(a.copy() for a in lstm.parameters()[1])))
+            if train_state:
+                found[-1] += (lstm.user_grad_prev_output.copy(), lstm.user_grad_prev_cell.copy())
+        assert lstm._implementation.anew == (bytes == 0)
+    for one, other in zip(found[:2], found[2:]):
+        for kept, anew in zip(one, other, strict=True):
+            np.testing.assert_array_equal(kept, anew)
 
 
 def test_float32_agrees_with_float64(make):

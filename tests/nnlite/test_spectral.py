@@ -26,10 +26,11 @@ def test_dft_matrices_agree_with_fft(length):
 
 @pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-12), (np.float32, 1e-5)])
 @pytest.mark.parametrize("kernel", [(3, 3), (3, 5), (5, 2), (1, 1)])
-def test_products_against_scipy(kernel, dtype, tolerance):
+@pytest.mark.parametrize("anew", [False, True])
+def test_products_against_scipy(kernel, anew, dtype, tolerance):
     rng = np.random.default_rng(1)
     m, n_in, n_out, batch, steps = 6, 3, 4, 2, 3
-    convolution = SpectralConvolution(n_in, n_out, kernel, m, batch, steps, dtype, np, chunk=2)
+    convolution = SpectralConvolution(n_in, n_out, kernel, m, batch, steps, dtype, np, chunk=2, anew=anew)
     length = convolution.length
     weight = rng.standard_normal((n_out, n_in, *kernel)).astype(dtype)
     bias = rng.standard_normal(n_out).astype(dtype)
@@ -48,7 +49,7 @@ def test_products_against_scipy(kernel, dtype, tolerance):
     weight_grad, bias_grad = 0, 0
     for t in reversed(range(steps)):
         du = np.empty((length, length, n_in, batch), dtype)
-        convolution.backward(dzs[t], du, t)
+        convolution.backward(dzs[t], du, t, us[t])
         wanted = np.zeros_like(du)
         for i in range(kernel[0]):
             for j in range(kernel[1]):
