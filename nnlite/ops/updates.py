@@ -9,12 +9,19 @@ def adam(x, g, m, v, rate, options):
     """m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  x ← x - rate · m / (√v + ε), in place."""
     o = options
 
-    def update(x_, g_, m_, v_):
+    def update(x_, g_, m_, v_):  # in place, and so in the cache
         m_ *= o.beta1
-        m_ += (1 - o.beta1) * g_
+        change = (1 - o.beta1) * g_
+        m_ += change
+        np.multiply(g_, 1 - o.beta2, out=change)
+        change *= g_
         v_ *= o.beta2
-        v_ += (1 - o.beta2) * g_ * g_
-        x_ -= rate * m_ / (np.sqrt(v_) + o.epsilon)
+        v_ += change
+        root = np.sqrt(v_)
+        root += o.epsilon
+        np.multiply(m_, rate, out=change)
+        change /= root
+        x_ -= change
 
     by_elements(update, x, g, m, v)
 

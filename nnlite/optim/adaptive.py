@@ -31,15 +31,21 @@ def rmsprop(feval: Feval, x: Array, config: Options, state: Options | None = Non
         "weight_decay": 0.0,
     }
     step = Step("rmsprop", x, config, state, options, {"m"})
-    o, sqrt = step.options, step.xp.sqrt
+    o, xp = step.options, step.xp
     f, g = step.evaluate(feval)
     m = step.buffer("m", o.initial_mean)
 
-    def update(x_, g_, m_):
+    def update(x_, g_, m_):  # in place, and so in the cache
         decay_weights(x_, g_, o.weight_decay)
+        change = (1 - o.alpha) * g_
+        change *= g_
         m_ *= o.alpha
-        m_ += (1 - o.alpha) * g_ * g_
-        x_ -= o.learning_rate * g_ / (sqrt(m_) + o.epsilon)
+        m_ += change
+        root = xp.sqrt(m_)
+        root += o.epsilon
+        xp.multiply(g_, o.learning_rate, out=change)
+        change /= root
+        x_ -= change
 
     get_ops(x).by_elements(update, x, g, m)
     return x, [f]

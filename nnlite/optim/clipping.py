@@ -22,11 +22,7 @@ def clip_by_value(grad: Array, bound: float) -> None:
     if not bound >= 0:
         raise ValueError(f"clip_by_value: bound must not be negative, got {bound}")
     clip, bound = backend.get_array_module(grad).clip, float(bound)
-    if grad.flags.c_contiguous:
-        grad = grad.reshape(-1)
-        get_ops(grad).by_elements(lambda g: clip(g, -bound, bound, out=g), grad)
-    else:
-        clip(grad, -bound, bound, out=grad)
+    _change(grad, lambda g: clip(g, -bound, bound, out=g))
 
 
 def clip_by_norm(grad: Array, max_norm: float) -> float:
@@ -39,10 +35,24 @@ def clip_by_norm(grad: Array, max_norm: float) -> float:
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_by_norm: max_norm must not be negative, got {max_norm}")
-    flat = grad.reshape(-1)
-    blocks = get_ops(grad).blocked(slice(0, flat.size), threads.ELEMENTS)
+    flat, ops = grad.reshape(-1), get_ops(grad)
+    blocks = list(ops.blocked(slice(0, flat.size), threads.ELEMENTS))
+
+    def square(one):
+        wide = flat[blocks[one.start]].astype("float64")
+        return float(wide @ wide)
+
     with single_blas_thread():
-        norm = math.sqrt(sum(float(wide @ wide) for wide in (flat[at].astype("float64") for at in blocks)))
+        norm = math.sqrt(sum(ops.parallel_for(square, len(blocks), 1)))
     if max_norm < norm < math.inf:
-        grad *= float(max_norm / norm)
+        xp, factor = backend.get_array_module(grad), float(max_norm / norm)
+        _change(grad, lambda g: xp.multiply(g, factor, out=g))
     return norm
+
+
+def _change(array, work):
+    """Call `work`, which changes every element for itself, on all of an array."""
+    if array.flags.c_contiguous:
+        get_ops(array).by_elements(work, array.reshape(-1))
+    else:
+        work(array)
