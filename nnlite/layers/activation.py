@@ -20,14 +20,20 @@ class Tanh(Module):
 
     def update_output(self, input):
         self.check_array(input)
-        self.output = self.xp.tanh(input)
+        tanh = self.xp.tanh
+        self.output = get_ops(input).map_elements(lambda x, y: tanh(x, out=y), input)
         return self.output
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        slope = self.output * self.output
-        self.xp.subtract(1, slope, out=slope)
-        self.grad_input = self.xp.multiply(grad_output, slope, out=slope)
+        xp = self.xp
+
+        def slope(g, y, out):
+            xp.multiply(y, y, out=out)
+            xp.subtract(1, out, out=out)
+            out *= g
+
+        self.grad_input = get_ops(grad_output).map_elements(slope, grad_output, self.output)
         return self.grad_input
 
 
@@ -48,7 +54,13 @@ class Sigmoid(Module):
 
     def update_grad_input(self, input, grad_output):
         self.check_grad_output(grad_output)
-        self.grad_input = grad_output * self.output * (1 - self.output)
+        xp = self.xp
+
+        def slope(g, y, out):
+            xp.multiply(g, y, out=out)
+            out *= 1 - y
+
+        self.grad_input = get_ops(grad_output).map_elements(slope, grad_output, self.output)
         return self.grad_input
 
 

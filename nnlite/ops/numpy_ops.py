@@ -97,23 +97,30 @@ class NumpyOps:
             threads.parallel_for(add, len(total))
 
     @staticmethod
+    def map_elements(work, x, *others):
+        """Return the array that `work(x, *others, out)` fills, element by element, of arrays of one shape.
+
+        In pieces that stay in the cache, by all workers.
+        """
+        out = np.empty(x.shape, x.dtype)
+        threads.by_elements(work, *(array.reshape(-1) for array in (x, *others, out)))
+        return out
+
+    @staticmethod
     def positive_part(x):
         """Return max(x, 0), and 0 where x is NaN."""
-        y = np.empty(x.shape, x.dtype)
-        threads.by_elements(lambda x, y: np.fmax(x, 0, out=y), x.reshape(-1), y.reshape(-1))
-        return y
+        return NumpyOps.map_elements(lambda x, y: np.fmax(x, 0, out=y), x)
 
     @staticmethod
     def where_positive(x, g):
         """Return g where x > 0, else 0."""
-        bits, out = np.dtype(f"i{g.itemsize}"), np.empty(x.shape, g.dtype)
+        bits = np.dtype(f"i{g.itemsize}")
 
         def select(x, g, out):  # by bits, which takes a third of the time of `where`
             mask = np.greater(x, 0).view(np.int8).astype(bits)
             np.bitwise_and(np.negative(mask, out=mask), g.view(bits), out=out.view(bits))
 
-        threads.by_elements(select, x.reshape(-1), g.reshape(-1), out.reshape(-1))
-        return out
+        return NumpyOps.map_elements(select, x, g)
 
     @staticmethod
     def weighted_gather(pixels, index, weights):
