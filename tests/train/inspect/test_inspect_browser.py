@@ -267,6 +267,18 @@ def test_a_phone_shows_class_names_and_the_chosen_step(browser, page):
       return names.filter(beyond).length;
     """
     assert browser.execute_script(clipped) == 0
+    lines = """
+      const names = [...document.querySelectorAll(".row-head .type")];
+      const name = names.find((e) => e.textContent === "SpatialMaxPooling");
+      const lines = {}, range = document.createRange();
+      for (const part of name.childNodes) {
+        if (!part.length) continue;
+        range.selectNodeContents(part);
+        for (const box of range.getClientRects()) (lines[box.top] ??= []).push(part.data);
+      }
+      return Object.values(lines).map((words) => words.join(""));
+    """
+    assert browser.execute_script(lines) == ["SpatialMax", "Pooling"]  # broken before a word
     shown = """
       const sides = (selector) => document.querySelector(selector).getBoundingClientRect();
       const inView = (box, head, cell) => {

@@ -42,7 +42,7 @@ function gridRow({ module, index }, position) {
   const fold = isContainer
     ? h("button", { class: "fold", type: "button", "aria-expanded": !folded, "aria-label": `${folded ? "unfold" : "fold"} ${path}`, onclick: (event) => { event.stopPropagation(); toggleFold(module); } }, folded ? "▸" : "▾")
     : h("span", { class: "fold" });
-  const label = h("span", { class: "path", title: `${path}: ${module.type} ${module.description}` }, name, h("span", { class: "type" }, module.type));
+  const label = h("span", { class: "path", title: `${path}: ${module.type} ${module.description}` }, name, h("span", { class: "type" }, ...inWords(module.type)));
   const head = h("div", { class: `row-head${isChosen ? " chosen" : ""}`, role: "rowheader", style: `padding-left:${module.depth * 0.85}rem`, onclick: () => choose({ module: index }) }, fold, label);
   const row = h("div", { role: "row", "data-path": module.path }, head);
   for (const step of page.columns) {
@@ -70,6 +70,11 @@ function gridRow({ module, index }, position) {
     ));
   }
   return row;
+}
+
+/** The name of a class, which may break before each of its words. */
+function inWords(name) {
+  return name.split(/(?<=[a-z])(?=[A-Z])/).flatMap((word, i) => (i ? [h("wbr"), word] : [word]));
 }
 
 function toggleFold(module) {
