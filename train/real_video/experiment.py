@@ -106,13 +106,17 @@ class RealVideo(Experiment):
         self.clips = load_clips(training, self.settings, self.settings.stride)
         print(f"To train on: {self.clips.describe()}")
         self.validation_subset = self.test.validation_subset
-        if self.settings.signature not in (None, self.clips.signature):
+        self.keep_signature(self.clips.signature)
+        self.epoch = len(self.clips)
+
+    def keep_signature(self, signature):
+        """Keep the signature of the training clips; ValueError when a resumed run began with others."""
+        if self.settings.signature not in (None, signature):
             raise ValueError(
                 f"the training videos are not those that the run in {self.folder} began with, or were "
                 "changed; name their folders with --videos"
             )
-        self.settings = replace(self.settings, signature=self.clips.signature)
-        self.epoch = len(self.clips)
+        self.settings = replace(self.settings, signature=signature)
 
     @property
     def batch_shape(self):

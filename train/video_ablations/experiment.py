@@ -42,7 +42,7 @@ class VideoAblations(Variants, RealVideo):
             if self._data() == other._data():
                 self.clips, self.test, self.epoch = other.clips, other.test, other.epoch
                 self.validation_subset = other.validation_subset
-                self.settings = replace(self.settings, signature=other.settings.signature)
+                self.keep_signature(other.settings.signature)
                 return
         super().load(training)
         self._read[:] = [self]

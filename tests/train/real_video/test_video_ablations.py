@@ -1,6 +1,7 @@
 """The ablations on real video from the command line, with toy models."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,17 @@ def test_each_variant_differs_from_the_first_in_one_thing():
         changed = dict(settings.model_options.items() - own.items()), settings.loss
         options = VARIANTS[name][1].get("model_options", {})
         assert changed == (options, "charbonnier" if name == "charbonnier" else "square")
+
+
+def test_a_variant_that_began_with_other_clips_than_those_read_before(monkeypatch, tmp_path):
+    plan = VideoAblations.plan(VideoAblations.parse(["--videos", "clips"], "a program")[1])
+    first = VideoAblations(replace(plan["base"], signature=1), tmp_path)
+    first.clips = first.test = first.epoch = first.validation_subset = None
+    monkeypatch.setattr(VideoAblations, "_read", [first])
+    VideoAblations(plan["scales"], tmp_path).load()
+    resumed = VideoAblations(replace(plan["scales"], signature=2), tmp_path)
+    with pytest.raises(ValueError, match="the training videos are not those that the run"):
+        resumed.load()
 
 
 def test_table(table):
