@@ -14,13 +14,15 @@ from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs.options import DATA, MODEL, companions_of
+from nnlite.train.video_ablations.experiment import VideoAblations
 
 #: {run of `trials.RUNS`: its experiment, the modes that it is tried in}.
 TRIED = {
     "moving_mnist": (MovingDigits, ("train", "resume", "evaluate", "figures", "rollout", "speeds")),
     "ablations": (Ablations, ("train", "resume")),
     "real_video": (RealVideo, ("train", "resume", "evaluate", "predict")),
-    "segnet": (LabelledVideo, ("train", "resume", "evaluate")),
+    "video ablations": (VideoAblations, ("train", "resume")),
+    "segnet": (LabelledVideo, ("train", "resume", "evaluate", "predict")),
     "table 2": (LabelledVideo, ("train",)),
 }
 MEMORY = 2**32

@@ -34,6 +34,7 @@ from nnlite.train.runs import group
 from nnlite.train.runs.experiment import reopen
 from nnlite.train.runs.log import read_log
 from nnlite.train.runs.run import read_result
+from nnlite.train.video_ablations import __main__ as video_ablations
 from nnlite.train.warping import __main__ as warping
 
 # Less of what a tiny run computes: digits drawn once, before any fork, few statistics, few videos.
@@ -49,6 +50,7 @@ COMMANDS = {
     "moving_mnist": moving_mnist.main,
     "real_video": real_video.main,
     "sequences": write_sequences,
+    "video_ablations": video_ablations.main,
     "warping": warping.main,
 }
 

@@ -23,6 +23,7 @@ RUNS = {
     "table 1": ("moving_mnist", [*OFTEN, *DIGITS, "--model", "all", "--sequences", "4"]),
     "ablations": ("ablations", [*DIGITS, "--sequences", "4"]),
     "real_video": ("real_video", [*OFTEN, *CLIPS, "--sequences", "12", "--videos", "VIDEOS"]),
+    "video ablations": ("video_ablations", ["--sequences", "4", "--videos", "VIDEOS"]),
     "drawn videos": ("real_video", [*OFTEN, *CLIPS, "--sequences", "4"]),
     "segnet": ("camvid", [*OFTEN, "--model", "segnet", "--sequences", "4", "--test-sequences", "2"]),
     "table 2": ("camvid", [*OFTEN, "--model", "both", "--sequences", "2", "--test-sequences", "2"]),
@@ -140,7 +141,7 @@ def _differences(out, whole):
                     values[n].tobytes() != wanted[n].tobytes() for n in values
                 ):
                     found.append(f"{part} of {name}")
-        elif got.name == "suite.json":  # has the command line's --out, and what was changed on resuming
+        elif got.is_dir() or got.name == "suite.json":  # this has --out, and what was changed on resuming
             continue
         elif got.suffix in (".json", ".jsonl"):
             if _without_times(_lines(got)) != _without_times(_lines(expected)):
@@ -220,6 +221,7 @@ def _commands(folder, runs):
     """
     video, trained, digits = folder / "videos" / "0.mp4", runs["real_video"][2], runs["moving_mnist"][2]
     predict = ["--predict", str(trained / "checkpoint.h5"), str(video), "--out"]
+    label = ["--predict", str(runs["segnet"][2]), str(video), "--out"]
     training = {title: (runs[title][0], ["--out", "OUT", *runs[title][1]]) for title in runs}
     return [
         *training.values(),
@@ -233,6 +235,7 @@ def _commands(folder, runs):
         ("moving_mnist", ["--speeds", str(digits), "--test-sequences", "4", "--out", "OUT"]),
         ("real_video", ["--evaluate", str(trained), "--videos", str(video.parent), "--out", "OUT"]),
         ("camvid", ["--evaluate", str(runs["segnet"][2]), "--out", "OUT"]),
+        ("camvid", [*label, "OUT/labels.gif", "--save-labels", "OUT/labels"]),
         ("sequences", ["OUT/a.npy", "--data", "drawn", "--count", "4", "--frames", "3"]),
         ("sequences", ["OUT/a.t7", "--data", "drawn", "--count", "4", "--frames", "3"]),
         ("inspect", [str(digits), "--entries", "1", "--out", "OUT/page.html"]),
