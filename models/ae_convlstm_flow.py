@@ -162,20 +162,26 @@ class AEConvLSTMFlow(ModuleGraph):
             moved = [_fold(input), self.penalty.output, self.decoder.output, *gates]
             g_moved, g_flow, g_decoded, *g_gates = backprop(self.frame, moved, g_decoded)
             g_flows.append(g_flow)
-        x = self.encoder.output
-        images_and_grid = [self.image.output, self.grid.output]
-        g_warped = backprop(self.decoder, self.sampler.output, g_decoded)
-        g_image, g_grid = backprop(self.sampler, images_and_grid, g_warped)
-        g_x = backprop(self.image, x, g_image)
+        g_x, g_grid = self._through_sampler(g_decoded, backprop)
         if not self.hold_flow:
             g_flows.insert(0, backprop(self.grid, self.penalty.output, g_grid))
-            g_x = g_x + _fold(self._through_memory(_unfold(x, input), g_flows, g_gates, backprop))
+            x = _unfold(self.encoder.output, input)
+            g_x = g_x + _fold(self._through_memory(x, g_flows, g_gates, backprop))
         g_input = backprop(self.encoder, _fold(input), g_x)
         g_input = _unfold(g_input + g_moved if self.frame else g_input, input)
         if g_gates:
             g_input = g_input + backprop(self.gate, input, _unfold(sum(g_gates), input))
         self.grad_input = g_input
         return self.grad_input
+
+    def _through_sampler(self, g_decoded, backprop):
+        """Take the gradient of D's output to the features, all but what T has of it, and to the grid.
+
+        What is needed on the way is gone when the memory's turn comes, which needs most.
+        """
+        g_warped = backprop(self.decoder, self.sampler.output, g_decoded)
+        g_image, g_grid = backprop(self.sampler, [self.image.output, self.grid.output], g_warped)
+        return backprop(self.image, self.encoder.output, g_image), g_grid
 
     def _through_memory(self, x, g_flows, g_gates, backprop):
         """Take the gradients of T to the features x; add that of the gate, if any, to the list `g_gates`."""
@@ -184,10 +190,9 @@ class AEConvLSTMFlow(ModuleGraph):
         if self.gate:
             g_gates.append((g_regressed * self.regressed).sum(axis=1, keepdims=True))
             g_regressed = g_regressed * _fold(self.gate.output)
-        h = _fold(self.memory.output)
-        g_h = backprop(self.regressor, h, g_regressed)
+        g_h = backprop(self.regressor, _fold(self.memory.output), g_regressed)
         if self.coarse:
-            g_h = g_h + backprop(self.coarse, h, g_regressed)
+            g_h = g_h + backprop(self.coarse, _fold(self.memory.output), g_regressed)
         return backprop(self.memory, x, _unfold(g_h, x))
 
     def _checked_grad_output(self, grad_output):
