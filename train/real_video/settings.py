@@ -131,6 +131,7 @@ class Settings(RunOptions):
         "clip and, with --predict, after each frame, beside the copy and the motion carried on",
         DATA,
         modes=("predict", "evaluate"),
+        memory=True,
     )
     sintel: str | None = option(
         None,

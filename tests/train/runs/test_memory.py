@@ -8,6 +8,7 @@ import pytest
 import nnlite as nn
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.moving_mnist.experiment import MovingDigits
+from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.runs import memory
 from nnlite.train.runs.loop import Trainer
 
@@ -69,3 +70,7 @@ def test_a_command_that_runs_out_of_memory_ends_with_one_line(place, status, tmp
     assert moving_mnist.main([*TOY, "--out", str(tmp_path / "run")]) == status
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: out of memory (Unable to allocate 7.45 GiB") and FLAGS in line
+
+
+def test_whatever_is_held_for_every_step_ahead_is_among_the_ways_out():
+    assert "--steps" in RealVideo.settings_type.memory_flags()
