@@ -49,7 +49,8 @@ class Panels:
         if self._steps > 1:
             titles += [f"predicted {self._steps} frames ahead", "error of that"]
         self._head = head(titles, self._factor * width)
-        self._wheel = colour_wheel(max(8, self._factor * min(height, width) // 4))
+        side = self._factor * min(height, width)
+        self._wheel = colour_wheel(min(side, max(8, side // 4)))
 
     def _draw(self, predicted, frame, farthest):
         flow = flow_colours(predicted.flow, self._longest)

@@ -160,6 +160,14 @@ def test_panels():
     assert middle[3] == [102] * 3  # 0.1 of 0.25
 
 
+def test_the_wheel_is_no_larger_than_the_smallest_frames():
+    panels = Panels(height=1)
+    tiny, flow = np.zeros((1, 2, 4), np.float32), np.zeros((2, 4, 2), np.float32)
+    assert list(panels.add(PredictedFrame(tiny, tiny, flow), tiny)) == []
+    (picture,) = panels.remaining()
+    assert picture.shape == (2 + 22, 4 * 4 + 3 * 4, 3)
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
