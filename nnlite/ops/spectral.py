@@ -69,7 +69,7 @@ class SpectralConvolution:
         self.chunk = steps if chunk is None else min(steps, chunk)
         self.anew = anew
         self.kept_u = None if anew else self._input_spectra(steps)
-        self.kept_z = None  # these, and with `anew` those, are made by the first step of a backward pass
+        self.kept_z = None  # made by the first step of a backward pass, and kept_u too with `anew`
 
     def set_weight(self, weight, bias=None):
         """Transform weight (n_out, n_in, kh, kw); bias (n_out,) is added through the zero frequency."""
