@@ -106,6 +106,7 @@ def render(model, settings, video, out, save_flow=None):
     to write the flow, if anywhere.
     """
     height, width = settings.size
+    errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     info, rate, source = video_frames(
         video, settings.size, settings.colour, settings.rate, settings.deinterlace, doing="predicting"
     )
@@ -115,7 +116,6 @@ def render(model, settings, video, out, save_flow=None):
         "size of the video": info.size,
         "unit": "(u, v) in pixels of the frames given to the model, from frame k to k + 1",
     }
-    errors, further = RunningError(), StreamScores(settings.steps) if settings.steps > 1 else None
     make_folder(out.parent)
     with (
         source as frames,
