@@ -16,6 +16,7 @@ from .camvid_files import (
     CONTENTS,
     FAST_AI,
     KAGGLE,
+    MAX_GAP,
     ORIGINAL,
     RECORDINGS,
     SPLITS,
@@ -37,8 +38,6 @@ from .pictures import open_picture, resize_labels, rgb
 #: (height, width) in the paper.
 SIZE = (180, 240)
 VOID_ID = len(CLASSES)
-#: Neighbouring frames of a sequence are at most this many frame numbers, of 1/30 s each, apart.
-MAX_GAP = 3
 #: How much of each run of labelled frames `CamVid.split_by_time` uses for training.
 TRAIN_SHARE = 0.6
 _READERS = {
@@ -191,9 +190,7 @@ def _runs(frames):
     """Return lists of the ordered frames in which neighbours are at most `MAX_GAP` numbers apart."""
     runs = []
     for frame in frames:
-        previous = runs[-1][-1] if runs else None
-        near = previous and frame.recording and previous.recording == frame.recording
-        if near and frame.number - previous.number <= MAX_GAP:
+        if runs and frame.follows(runs[-1][-1]):
             runs[-1].append(frame)
         else:
             runs.append([frame])

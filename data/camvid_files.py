@@ -34,6 +34,8 @@ CONTENTS = (
 _CODES = "codes.txt"
 _NAME = re.compile(rf"({'|'.join(RECORDINGS)})_f?(\d+)")
 _PICTURES = (".png", ".jpg", ".jpeg")
+#: Neighbouring frames of a sequence are at most this many frame numbers, of 1/30 s each, apart.
+MAX_GAP = 3
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class FrameFiles:
     label: Path | None
     recording: str | None
     number: int | None
+
+    def follows(self, other):
+        """Return whether this is the next frame of the same recording, at most `MAX_GAP` numbers later."""
+        same = self.recording is not None and self.recording == other.recording
+        return same and 0 < self.number - other.number <= MAX_GAP
 
 
 def layout_of(folder):

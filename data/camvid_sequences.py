@@ -23,6 +23,10 @@ class CamVidSequences:
     def __len__(self):
         return len(self.sequences)
 
+    def continues(self, index):
+        """Return whether a sequence starts with the frame after the last one of the sequence before it."""
+        return index > 0 and self.sequences[index][0][0].follows(self.sequences[index - 1][0][-1])
+
     def batch(self, indices):
         """Return the `LabelledVideo` of the sequences with these indices, from 0 to len() - 1.
 

@@ -165,6 +165,7 @@ def test_names_without_a_number_have_no_neighbours(tmp_path):
     make_tutorial(tmp_path, [f"test_{n:05d}" for n in (1, 2, 3)], "test")
     sequences = CamVid(tmp_path, SIZE).sequences("test", n_frames=2)
     assert "Stills, because the preceding frames are missing: 3." in sequences.describe()
+    assert not any(map(sequences.continues, range(3)))
 
 
 def test_split_by_time(tmp_path):
@@ -173,6 +174,8 @@ def test_split_by_time(tmp_path):
     train, test = CamVid(tmp_path, SIZE).split_by_time(n_frames=6)
     assert numbers_of(train) == [numbers[i : i + 6] for i in range(13)]
     assert numbers_of(test) == [numbers[18:24], numbers[24:30]]
+    assert [test.continues(index) for index in (0, 1)] == [False, True]
+    assert not train.continues(1)  # it starts a frame later, in the middle of the one before
     # One label in six, the same frames in every sequence that has them.
     assert [frame.number for frame in train.visible_frames()] == [numbers[5], numbers[11], numbers[17]]
     assert all(sum(visible) == 1 for _, visible in train.sequences + test.sequences)

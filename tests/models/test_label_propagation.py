@@ -85,6 +85,18 @@ def test_the_merge_sees_where_the_flow_comes_from_outside_and_where_it_is_wrong(
     np.testing.assert_allclose(module.forward([scores, flow, frames])[1], expected, rtol=1e-9, atol=1e-10)
 
 
+def test_at_first_evidence_alone_decides():
+    """Carried exactly, s is 0.27 b + 0.73 w; off by the unit all around, 0.95 b + 0.05 w."""
+    module, scores = LabelPropagation(3, 6, 8, evidence=True, n_channels=2).double(), noise(2, 1, 3, 6, 8)
+    flow, frames = np.zeros((2, 1, 2, 3, 4)), np.zeros((2, 1, 2, 6, 8))
+    for error, share in ((0.0, 0.269), (ERROR_UNIT, 0.953)):
+        frames[1] = error
+        y = module.forward([scores, flow, frames])
+        inner = (..., slice(1, -1), slice(1, -1))
+        expected = share * scores[1] + (1 - share) * scores[0]
+        np.testing.assert_allclose(y[1][inner], expected[inner], atol=3e-3)
+
+
 @pytest.mark.parametrize("evidence", [False, True])
 def test_remembered_steps_equal_the_whole_sequence(evidence):
     module = propagation(evidence=evidence, n_channels=2)

@@ -12,7 +12,7 @@ from nnlite.train.camvid.steadiness import Steadiness, motion_between
 from nnlite.train.runs import processes
 
 #: Predicted labels that are scored, see `evaluate`.
-SCORED = ("labels", "basic", "no_flow", "true_flow")
+SCORED = ("labels", "basic", "no_flow", "true_flow", "stream")
 #: Test sequences scored now and then during training, for the curves, at most.
 VALIDATION_SUBSET = 24
 
@@ -53,19 +53,21 @@ def propagated_labels(model, frames, motion):
     return backend.as_numpy(model.propagate(frames, flow)).argmax(axis=2)
 
 
-def evaluate(model, sequences, count, batch, classes, steadiness=True):
+def evaluate(model, sequences, count, batch, classes, brief=False):
     """Return the scores of `model` on the first `count` sequences, ready for JSON.
 
     "labels" has the scores of the predicted labels; of SegNet-flow there are also those of "basic", SegNet
     within it, and on video of "no_flow" and, where it is known, "true_flow", with these in place of the
-    predicted flow. Each is {"labelled", "unlabelled", "steps", "changed"}: scores of a `ConfusionMatrix` at
-    the frames with visible labels and at those with withheld labels, None where there are none, and of each
-    step; and on video, with `steadiness`, the share of pixels whose label changes from frame to frame along
-    the true motion or, where that is not known, along that of Lucas-Kanade, else None.
+    predicted flow. Where test sequences continue each other, "stream" has the scores of labels that are
+    carried from one to the next too, as in a whole video. Each is {"labelled", "unlabelled", "steps",
+    "changed"}: scores of a `ConfusionMatrix` at the frames with visible labels and at those with withheld
+    labels, None where there are none, and of each step; and on video the share of pixels whose label changes
+    from frame to frame along the true motion or, where that is not known, along that of Lucas-Kanade, else
+    None.
     "flow", where the true motion is known: end-point error in pixels a frame of what is visible in both
     frames, at target pixels, "model" and "zero" (no motion), each for the "last" step and "all".
     "prediction": mean squared error a value of the next frames, "model" and "copy" (of the frame before).
-    Several processes share the work.
+    brief: leave out "changed" and "stream", which take longer. Several processes share the work.
     """
     matrices, flow, prediction, group = {}, _Sums(), _Sums(), processes.current()
     for first in group.own(range(0, count, batch)):
@@ -73,7 +75,7 @@ def evaluate(model, sequences, count, batch, classes, steadiness=True):
         found = segment(model, video.frames)
         after, before = video.frames[1:], video.frames[:-1]
         moving = bool((after != before).any())
-        motions = list(_motions(video)) if moving and steadiness else []
+        motions = list(_motions(video)) if moving and not brief else []
         if "flow" in found and moving:
             found["no_flow"] = propagated_labels(model, video.frames, np.zeros_like(found["flow"][1:]))
             if hasattr(video, "true_flow"):
@@ -88,6 +90,10 @@ def evaluate(model, sequences, count, batch, classes, steadiness=True):
             prediction.add("copy", (before - after) ** 2)
             if hasattr(video, "true_flow"):
                 _add_flow_errors(flow, found["flow"][:-1], *video.true_flow("target"))
+    if not brief and group.leader and hasattr(model, "basic_scores") and _has_stream(sequences, count):
+        matrices["stream"] = _Matrices(classes, sequences.n_frames)
+        for video, labels in _stream(model, sequences, count):
+            matrices["stream"].add(labels, video, list(_motions(video)))
     matrices = processes.add_up(group.gather(matrices))
     flow, prediction = sum(group.gather(flow), _Sums()), sum(group.gather(prediction), _Sums())
     scores = {name: matrix.scores() for name, matrix in matrices.items()}
@@ -99,6 +105,22 @@ def evaluate(model, sequences, count, batch, classes, steadiness=True):
             source: {steps: means[source, steps] for steps in ("last", "all")} for source in ("model", "zero")
         }
     return scores
+
+
+def _has_stream(sequences, count):
+    """Return whether one of the first `count` sequences continues the one before."""
+    return hasattr(sequences, "continues") and any(map(sequences.continues, range(count)))
+
+
+def _stream(model, sequences, count):
+    """Yield each of the first `count` sequences, and its labels by a model that remembers those before it."""
+    with nn.evaluating(model), nn.remembering(model) as memories:
+        for index in range(count):
+            if not sequences.continues(index):
+                for memory in memories:
+                    memory.forget()
+            video = sequences.batch([index])
+            yield video, segment(model, video.frames)["labels"]
 
 
 def validation_subset(count):

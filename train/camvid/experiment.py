@@ -159,7 +159,7 @@ class LabelledVideo(Experiment):
         return input_and_target(settings.model, video)
 
     def evaluate(self, model):
-        scores = self._scores(model, validation_subset(self.settings.test_sequences), steadiness=False)
+        scores = self._scores(model, validation_subset(self.settings.test_sequences), brief=True)
         found = {kind: averages(scores["labels"][kind]) for kind in ("labelled", "unlabelled")}
         return found | ({"flow": scores["flow"]} if "flow" in scores else {})
 

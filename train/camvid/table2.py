@@ -17,6 +17,7 @@ from nnlite.train.runs.run import read_result
 #: What is scored of a network, and its name after the network's.
 _ROWS = {
     "labels": "{}",
+    "stream": "{}, carried along from the start of the video",
     "basic": "SegNet within {}, nothing carried along",
     "no_flow": "{}, carried along no flow",
     "true_flow": "{}, carried along the true flow",
