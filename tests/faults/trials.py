@@ -112,7 +112,7 @@ def kills(server, folder, seed, runs):
             server.run("command", **given, touch=(out, KILL, at))
             point = f"{title} at touch {at} of {touches}"
         if (out / "checkpoint.h5").exists() or (out / "suite.json").exists():
-            given["arguments"] = ["--resume", str(out), *(CLIPS[2:] if "--render" in arguments else ())]
+            given["arguments"] = ["--resume", str(out)]
         ended = server.run("command", **given)
         if ended.status != 0:
             what = "hangs" if ended.hung else "cannot be continued"

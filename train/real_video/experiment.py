@@ -62,6 +62,8 @@ class RealVideo(Experiment):
             given["splits"] = str(Path(given["splits"]).resolve())
         if "save_flow" in given and mode != "predict":
             raise ValueError("--save-flow writes the flow of a video that --predict names")
+        if given.get("render") not in (None, NO_VIDEO):
+            given["render"] = str(Path(given["render"]).resolve())
         for name in {"videos", "test"} & given.keys():
             given[name] = tuple(str(Path(folder).resolve()) for folder in given[name])
         return mode, given
@@ -94,6 +96,11 @@ class RealVideo(Experiment):
             )
         if not training:
             return
+        video = self.settings.render
+        if video not in (None, NO_VIDEO) and not Path(video).exists():
+            raise ValueError(
+                f"{video}, the video to render, does not exist; name another, or none, with --render"
+            )
         size, crop = self.settings.size, self.settings.crop
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
             raise ValueError(
@@ -274,7 +281,8 @@ class RealVideo(Experiment):
             name: [anonymised_path(folder) for folder in experiment[name]] if experiment[name] else None
             for name in ("videos", "test")
         }
-        folders["splits"] = experiment["splits"] and anonymised_path(experiment["splits"])
+        for name in ("splits", "render"):
+            folders[name] = anonymised_path(experiment[name]) if experiment.get(name) else None
         commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
         return result | {"experiment": experiment | folders, "commands": commands}
 

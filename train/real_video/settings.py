@@ -39,6 +39,7 @@ class Settings(RunOptions):
         None,
         f"the video to render after training, or '{NO_VIDEO}' (default: the test video that changes most)",
         path="VIDEO",
+        kept=("experiment",),
         modes=("resume",),
     )
     videos: tuple | None = option(

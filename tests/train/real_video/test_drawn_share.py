@@ -77,8 +77,9 @@ def test_a_run_with_all_of_it(videos, tmp_path):
         == 0
     )
     assert json.loads((evaluated / "result.json").read_text())["scores"] == result["scores"]
-    more = ["--resume", str(run), "--sequences", "24", "--device", "cpu", "--render", "none"]
+    more = ["--resume", str(run), "--sequences", "24", "--device", "cpu"]
     assert real_video.main(more) == 0
+    assert not (run / "prediction.mp4").exists()  # what the run was told to render still holds
 
 
 def test_a_share_is_at_most_everything(videos, tmp_path, capsys):

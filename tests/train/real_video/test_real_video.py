@@ -120,6 +120,14 @@ def test_broken_videos_are_named_and_left_out(videos, tmp_path, capsys):
     assert not (tmp_path / "strict").exists()
 
 
+def test_a_video_to_render_that_is_not_there_is_named_before_training(videos, tmp_path, capsys):
+    missing, run = tmp_path / "missing.mp4", tmp_path / "run"
+    options = ["--videos", str(videos), "--render", str(missing), "--out", str(run)]
+    assert real_video.main([*TOY, *options]) == 2
+    assert f"error: {missing}, the video to render, does not exist" in capsys.readouterr().err
+    assert not (run / "checkpoint.h5").exists()
+
+
 def parameters(folder):
     saved = checkpoint.load(folder / "checkpoint.h5")
     arrays = {**saved.parameters, "m": saved.optimiser["m"], "v": saved.optimiser["v"]}
