@@ -160,6 +160,19 @@ def test_a_pixel_that_is_not_read_does_not_matter(operations, monkeypatch):
     np.testing.assert_array_equal(grad_images[0, ..., 0], [[0, 0, 0], [0.5, 0, 0], [0, 0, 0]])
 
 
+@pytest.mark.parametrize("far", [1e3, 1e9, 1e20, np.inf])
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_however_far_outside_it_is_zero(far, number):
+    """Also where float32 has no room for the neighbouring pixel, and 64 bits none for its index."""
+    images = 1 + np.arange(16, dtype=number).reshape(1, 4, 4, 1)
+    grids = np.array([[0, far], [far, 0], [0, -far], [-far, far], [0, 0]], number).reshape(1, 1, 5, 2)
+    sampler = nn.BilinearSamplerBHWD().type(np.dtype(number).name)
+    y = sampler.forward([images, grids])
+    np.testing.assert_array_equal(y.ravel(), [0, 0, 0, 0, 8.5])
+    grad_images, grad_grids = sampler.backward([images, grids], np.ones_like(y))
+    assert grad_images.sum() == 1 and not grad_grids[0, 0, :4].any() and np.isfinite(grad_grids).all()
+
+
 def test_nan_position_gives_nan_there_only():
     images, grids = np.ones((1, 3, 3, 2), np.float32), np.zeros((1, 1, 2, 2), np.float32)
     grids[0, 0, 1, 0] = np.nan
