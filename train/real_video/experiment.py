@@ -29,7 +29,6 @@ from nnlite.train.real_video.videos import (
 )
 from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
-from nnlite.train.runs import processes
 from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.starting_weights import start_with, with_earlier
@@ -87,28 +86,34 @@ class RealVideo(Experiment):
             given = given | {"model_options": settings.model_options | given["model_options"]}
         return replace(settings, **given)
 
-    def load(self, training=True):
-        """Read the training and the test videos; ValueError when a resumed run began with others."""
-        if self.settings.steps > self.settings.frames - 2:
-            raise ValueError(
-                f"--steps {self.settings.steps} of clips of {self.settings.frames} frames leaves less than "
-                "two to be seen; --predict can look further ahead"
-            )
-        if not training:
-            return
-        video = self.settings.render
-        if video not in (None, NO_VIDEO) and not Path(video).exists():
-            raise ValueError(
-                f"{video}, the video to render, does not exist; name another, or none, with --render"
-            )
-        size, crop = self.settings.size, self.settings.crop
+    def prepare(self):
+        """Check that crops fit and the video to render is there; draw videos where no folder is known."""
+        self._check_steps()
+        size, crop, video = self.settings.size, self.settings.crop, self.settings.render
         if crop and (crop[0] > size[0] or crop[1] > size[1]):
             raise ValueError(
                 f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}: make --crop "
                 "smaller, or --size larger"
             )
+        if video not in (None, NO_VIDEO) and not Path(video).exists():
+            raise ValueError(
+                f"{video}, the video to render, does not exist; name another, or none, with --render"
+            )
         if not self.settings.videos:
-            processes.current().leader_does(lambda: draw_missing_videos(self.folder))
+            draw_missing_videos(self.folder)
+
+    def _check_steps(self):
+        if self.settings.steps > self.settings.frames - 2:
+            raise ValueError(
+                f"--steps {self.settings.steps} of clips of {self.settings.frames} frames leaves less than "
+                "two to be seen; --predict can look further ahead"
+            )
+
+    def load(self, training=True):
+        """Read the training and the test videos; ValueError when a resumed run began with others."""
+        self._check_steps()
+        if not training:
+            return
         training, _ = self.sources
         self.clips = load_clips(training, self.settings, self.settings.stride)
         print(f"To train on: {self.clips.describe()}")

@@ -55,8 +55,7 @@ def train(experiment, given, command):
     plan = experiment.plan(given)
     if isinstance(plan, dict):
         with new_run_folder(given.get("out"), experiment.group) as (folder, lock):
-            with processes.current().together():
-                group.begin(folder, experiment, plan)
+            group.begin(folder, experiment, plan)
         with lock:
             return group.train(folder, experiment, command, resume_command(experiment, folder))
     new = Run.start(experiment, plan, command)

@@ -89,6 +89,9 @@ class Experiment:
         """Return the settings of a checkpoint with what the user gives; ValueError where that cannot be."""
         return replace(settings, **given)
 
+    def prepare(self):
+        """Check the settings of a training run, and make what `load` lacks, if anything; by one process."""
+
     def load(self, training=True):
         """Read the data to train on, which sets `epoch`, the number of training sequences, and to score on.
 

@@ -13,6 +13,7 @@ from nnlite.files import CannotWrite, make_folder
 from nnlite.train.report.files import read_json, write_json
 from nnlite.train.runs import processes
 from nnlite.train.runs.local_share import resolve_device
+from nnlite.train.runs.lock import refuse_another
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import check_batch
 from nnlite.train.runs.run import RESULT, Run, read_result
@@ -27,25 +28,27 @@ def begin(folder, experiment, runs):
     FileExistsError when it holds one, or a run, already; ValueError, before any of them is trained, when one
     is misconfigured.
     """
-    leader = processes.current().leader
-    if leader and any((folder / name).exists() for name in (GROUP, CHECKPOINT)):
-        raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+    together = processes.current()
+    together.leader_does(lambda: refuse_another(folder, GROUP, CHECKPOINT))
     for name, settings in runs.items():
         try:
-            own = getattr(settings, "weights", None) not in runs
-            opened, device = experiment(settings, folder / name), resolve_device(settings.device)
-            check_batch(opened, device)
-            opened.load()
-            model = opened.build_model(device)
-            if own:
-                opened.start(model)
+            device, opened = resolve_device(settings.device), experiment(settings, folder / name)
+            together.leader_does(opened.prepare)
+            with together.together():
+                check_batch(opened, device)
+                opened.load()
+                model = opened.build_model(device)
+                if getattr(settings, "weights", None) not in runs:
+                    opened.start(model)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name} cannot be built: {error}") from error
-    if not leader:
-        return
-    make_folder(folder)
+    together.leader_does(lambda: _write_plan(folder, experiment, runs))
+
+
+def _write_plan(folder, experiment, runs):
     content = {"kind": experiment.group, "command": experiment.command}
-    write_json(folder / GROUP, content | {"runs": {name: asdict(run) for name, run in runs.items()}})
+    content |= {"runs": {name: asdict(run) for name, run in runs.items()}}
+    write_json(make_folder(folder) / GROUP, content)
 
 
 def is_group(folder):

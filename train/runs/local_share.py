@@ -39,7 +39,9 @@ def resolve_device(name):
 
     Gradients on GPUs are added up by NCCL where all processes have it and a GPU each, else through the host.
     """
-    device, group = backend.resolve_device(name), processes.current()
+    group = processes.current()
+    with group.together():
+        device = backend.resolve_device(name)
     if group.size == 1 or device in group.devices:
         return device
     devices = group.gather(device)

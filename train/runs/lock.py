@@ -73,6 +73,12 @@ def new_run_folder(out, name):
         raise
 
 
+def refuse_another(folder, *names):
+    """Raise FileExistsError where a folder holds one of these files, of a run or of a group of runs."""
+    if any((folder / name).exists() for name in names):
+        raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+
+
 def new_folder(name):
     """Make and return a folder below runs/ that no other process has, named after `name` and the time."""
     stem = f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}"

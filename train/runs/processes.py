@@ -52,6 +52,7 @@ class Processes:
         self.comm, self.nccl, self.devices = comm, None, set()
         self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
         self._agreed = False  # whether all processes are about to end with the same error
+        self._apart = False  # whether each is on its own, in `together`
 
     def __deepcopy__(self, memo):
         return self
@@ -81,10 +82,12 @@ class Processes:
 
     def gather(self, value):
         """Return the list of the values, anything that can be pickled, of all processes."""
+        self._may_wait()
         return [value] if self.size == 1 else self.comm.allgather(value)
 
     def sum_in_place(self, array):
         """Replace a flat array by its sum over all processes."""
+        self._may_wait()
         if self.size == 1:
             return
         from mpi4py import MPI
@@ -119,6 +122,7 @@ class Processes:
 
     def most(self, *numbers):
         """Return the largest of each of these whole numbers over all processes."""
+        self._may_wait()
         return numbers if self.size == 1 else tuple(self._extreme(numbers, "MAX"))
 
     def from_leader(self, function):
@@ -130,6 +134,7 @@ class Processes:
         return self._leader_does(function, lambda value: None)
 
     def _leader_does(self, function, told):
+        self._may_wait()
         if self.size == 1:
             return function()
         value = error = None
@@ -148,22 +153,31 @@ class Processes:
     def together(self):
         """Return a context that all processes enter and leave: an error of one in it is one of all of them.
 
-        Inside, no process may wait for another.
+        Inside, no process may wait for another, who may have left with an error: RuntimeError.
         """
-        if self.size == 1:
-            yield
-            return
-        error = None
+        self._may_wait()
+        error, self._apart = None, True
         try:
             yield
         except Exception as found:
             error = found
+        finally:
+            self._apart = False
+        if self.size == 1:
+            if error is not None:
+                raise error
+            return
         (first,) = self._extreme([self.size if error is None else self.rank], "MIN")
         if first == self.size:
             return
         error_of_first = self.comm.bcast(_portable(error) if self.rank == first else None, root=first)
         self._agreed = True
         raise error if first == self.rank else error_of_first
+
+    def _may_wait(self):
+        """Raise RuntimeError where waiting for the other processes could be for ever."""
+        if self._apart:
+            raise RuntimeError("inside `together` no process may wait for another")
 
     def failed(self, text, status, file=None):
         """Report an error; return the exit status. One that not all processes have ends all of them here.

@@ -13,7 +13,7 @@ from nnlite.train.report import files, provenance
 from nnlite.train.runs import processes
 from nnlite.train.runs.experiment import Experiment, reopen
 from nnlite.train.runs.local_share import resolve_device
-from nnlite.train.runs.lock import lock_run, new_run_folder
+from nnlite.train.runs.lock import lock_run, new_run_folder, refuse_another
 from nnlite.train.runs.log import LOG, read_log
 from nnlite.train.runs.loop import CHECKPOINT, Trainer
 from nnlite.train.runs.memory import check_batch, check_order, describe_shortage
@@ -35,22 +35,23 @@ class Run:
     def start(cls, experiment_type, settings, command):
         """Return a new run in a folder of its own; FileExistsError when that holds one."""
         group = processes.current()
-        with new_run_folder(settings.out, experiment_type.kind) as (folder, lock), group.together():
-            if group.leader and (folder / CHECKPOINT).exists():
-                raise FileExistsError(f"{folder} holds a run already; --resume it, or choose another --out")
+        with new_run_folder(settings.out, experiment_type.kind) as (folder, lock):
+            group.leader_does(lambda: refuse_another(folder, CHECKPOINT))
             device = resolve_device(settings.device)
             experiment = experiment_type(settings, folder)
-            check_batch(experiment, device)
-            experiment.load()
-            check_order(experiment)
-            model = experiment.build_model(device)
-            metadata = experiment.start(model) | {"commands": [command], "started": now()}
-            predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
-            brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
-            options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
-            trainer = _trainer(experiment, model, options, folder, metadata)
-            if group.leader:
-                (folder / LOG).unlink(missing_ok=True)  # left by a run that ended before its first checkpoint
+            group.leader_does(experiment.prepare)
+            with group.together():
+                check_batch(experiment, device)
+                experiment.load()
+                check_order(experiment)
+                model = experiment.build_model(device)
+                metadata = experiment.start(model) | {"commands": [command], "started": now()}
+                predictor = getattr(model, "video", model)  # SegNet-flow has its predictor beside SegNet
+                brings_flow = getattr(predictor, "has_flow", False)  # as trained weights may
+                options = replace(experiment.settings, flow_warmup=0) if brings_flow else experiment.settings
+                trainer = _trainer(experiment, model, options, folder, metadata)
+                if group.leader:
+                    (folder / LOG).unlink(missing_ok=True)  # of a run that ended before its first checkpoint
         return cls(folder, experiment, trainer, lock)
 
     @classmethod
@@ -64,6 +65,7 @@ class Run:
             raise FileNotFoundError(f"there is no checkpoint {folder / CHECKPOINT}")
         lock = lock_run(folder)  # before it is read, as another process may be about to write
         experiment, saved = reopen(experiment_type, folder / CHECKPOINT, given, resuming=True)
+        processes.current().leader_does(experiment.prepare)
         experiment.load()
         model = experiment.build_model(resolve_device(experiment.settings.device))
         metadata = saved.metadata | {"commands": [*saved.metadata["commands"], command]}

@@ -99,17 +99,17 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
     assert found == [f"runs/toy-20010203-040506{end}" for end in ("", "-2", "-3")]
 
 
-def test_a_run_that_is_slow_to_load_keeps_its_folder(tmp_path, monkeypatch, capsys):
-    """Planted: another begins in its folder while it reads its data."""
-    load, command = MovingDigits.load, [*TOY, "--out", str(tmp_path / "run")]
+def test_a_run_that_is_slow_to_prepare_keeps_its_folder(tmp_path, monkeypatch, capsys):
+    """Planted: another begins in its folder before it has read its data."""
+    prepare, command = MovingDigits.prepare, [*TOY, "--out", str(tmp_path / "run")]
 
-    def slow(experiment, training=True):
-        monkeypatch.setattr(MovingDigits, "load", load)
+    def slow(experiment):
+        monkeypatch.setattr(MovingDigits, "prepare", prepare)
         assert moving_mnist.main(command) == 2
         assert "another process is training in" in capsys.readouterr().err
-        return load(experiment, training)
+        prepare(experiment)
 
-    monkeypatch.setattr(MovingDigits, "load", slow)
+    monkeypatch.setattr(MovingDigits, "prepare", slow)
     assert moving_mnist.main(command) == 0
 
 

@@ -58,9 +58,12 @@ def test_a_checkpoint_of_another_experiment(experiment, mode, kind, tmp_path, ca
 @pytest.mark.parametrize("experiment", [MovingDigits, RealVideo])
 def test_weights_of_another_experiment(experiment, tmp_path, monkeypatch, capsys):
     kind = next(kind for kind in KINDS if kind != experiment.kind)
+    monkeypatch.setattr(experiment, "prepare", lambda self: None)
     monkeypatch.setattr(experiment, "load", lambda self: setattr(self, "epoch", 1))
     run_of(kind, tmp_path)
-    assert command.run(experiment, ["--preset", "tiny", "--weights", str(tmp_path), "--out", "never"]) == 2
+    out = tmp_path / "never"
+    options = ["--preset", "tiny", "--weights", str(tmp_path), "--out", str(out)]
+    assert command.run(experiment, options) == 2 and not out.exists()
     assert f"one of train.{kind}, not of train.{experiment.kind}" in capsys.readouterr().err
 
 

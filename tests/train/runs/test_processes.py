@@ -6,11 +6,13 @@ import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from nnlite import checkpoint
 from nnlite.train.moving_mnist import __main__ as moving_mnist
 from nnlite.train.runs.local_share import share_of_cores
+from nnlite.train.runs.processes import Processes
 from tests import mpi
 from tests.mpi import checks, faulty
 
@@ -55,6 +57,39 @@ def test_an_error_that_the_others_cannot_hear_of_ends_them(tmp_path):
     assert done.returncode == 4
     assert "error: a cable broke\n(in process 1 of 0 to 1, which ends all of them)" in done.stderr
     assert checkpoint.load(tmp_path / "alone").position["step"] == faulty.STEP
+
+
+@needs_mpi
+@pytest.mark.parametrize("model", ["ae_conv", "all"])
+def test_a_folder_that_is_taken_ends_all_of_them_with_one_message(model, tmp_path):
+    """What the leader alone finds out is told to the others, who do not wait for it elsewhere."""
+    (tmp_path / "checkpoint.h5").write_bytes(b"")
+    done = mpi.run(
+        *("-m", "nnlite.train.moving_mnist", "--preset", "tiny", "--model", model, "--out", tmp_path)
+    )
+    assert done.returncode == 2
+    said = f"error: {tmp_path} holds a run already; --resume it, or choose another --out"
+    assert done.stderr.count(said) == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda group: group.gather(0),
+        lambda group: group.most(0),
+        lambda group: group.leader_does(print),
+        lambda group: group.from_leader(int),
+        lambda group: group.sum_in_place(np.zeros(2)),
+    ],
+)
+def test_where_an_error_may_be_one_process_s_own_none_waits_for_another(wait):
+    group = Processes()
+    with pytest.raises(RuntimeError, match="inside `together` no process may wait"), group.together():
+        wait(group)
+    wait(group)
+    with pytest.raises(OSError, match="a cable"), group.together():
+        raise OSError("a cable")
+    wait(group)
 
 
 def test_a_single_process_imports_no_mpi():
