@@ -210,13 +210,15 @@ def load_checkpoint(experiment, where):
     """Return the `Checkpoint` of this experiment type that a user names.
 
     where: a file, the folder of a run, a name of `models.pretrained_names`, or the word 'pretrained', where
-    one such model comes with the package. ValueError when it is of something else.
+    one such model comes with the package, or one that its export would call so. ValueError when it is of
+    something else.
     """
     if where == PRETRAINED:
-        found = pretrained_of(experiment)
-        if len(found) > 1:
+        found = list(pretrained_of(experiment))
+        usual = [name for name in found if experiment.variant and name.endswith(f"_{experiment.variant}")]
+        if len(found) > 1 and len(usual) != 1:
             raise ValueError(f"there are several pretrained models, name one: {', '.join(found)}")
-        (where,) = found
+        (where,) = usual or found
     saved = load_run(where)
     kind = kind_of(saved)
     if kind != experiment.kind:

@@ -21,7 +21,7 @@ from nnlite.train.camvid.experiment import LabelledVideo
 from nnlite.train.camvid.prediction import _labelled, labelling
 from nnlite.train.camvid.settings import settings_for
 from nnlite.train.camvid.table2 import anonymised_result, title_of
-from nnlite.train.runs.experiment import experiment_type, kind_of, load_trained, reopen
+from nnlite.train.runs.experiment import experiment_type, kind_of, load_checkpoint, load_trained, reopen
 from tests.camvid_folders import make_tutorial
 from tests.toy_camvid import QUICK, TOY, draw_nothing, result_of
 from tests.toy_real_video import scene
@@ -188,6 +188,18 @@ def test_weights_are_packed(both, tmp_path, monkeypatch, capsys):
             np.testing.assert_array_equal(found, array.astype(found.dtype))
         model = models.load(tmp_path / f"{name}_camvid.h5")
         assert not model.train and model.dtype == np.float32
+
+
+def test_of_several_packed_weights_pretrained_is_what_is_called_as_usual(both, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "PRETRAINED", tmp_path)
+    for name in ("segnet_camvid", "segnet_camvid_other"):
+        arguments = ["--export", str(both / "segnet"), "--out", str(tmp_path / f"{name}.h5")]
+        assert camvid.main(arguments) == 0
+    assert load_checkpoint(LabelledVideo, "pretrained").path == tmp_path / "segnet_camvid.h5"
+    assert load_checkpoint(LabelledVideo, "segnet_camvid_other").path == tmp_path / "segnet_camvid_other.h5"
+    (tmp_path / "segnet_camvid.h5").rename(tmp_path / "segnet_mine.h5")
+    with pytest.raises(ValueError, match="several pretrained models, name one: segnet_camvid_other, segnet"):
+        load_checkpoint(LabelledVideo, "pretrained")
 
 
 def test_packed_weights_find_camvid(tmp_path, monkeypatch):
