@@ -1,6 +1,7 @@
 """The page of a run: everything collected, compared with finite differences, and written."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -11,6 +12,7 @@ from nnlite.train.inspect.forward_backward import ForwardBackward
 from nnlite.train.inspect.frame_strip import frame_strip
 from nnlite.train.inspect.memory import QUANTITIES, memories
 from nnlite.train.inspect.module_rows import WHOLE, module_rows, parameter_rows
+from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.settings import ENTRIES, anonymised_command
 from nnlite.train.inspect.summaries import TensorSummaries, frame_sizes
 from nnlite.train.inspect.traced_model import load
@@ -27,7 +29,8 @@ def page_of_run(folder, experiment):
     """Write the page of a finished run into its folder: its first test sequence, few finite differences."""
     traced = load(folder / CHECKPOINT)
     command = anonymised_command({"run": folder})
-    write(folder / PAGE, traced, experiment.test_sequence(0), command=command, **QUICK)
+    sequence = sequence_for(replace(traced, experiment=experiment))
+    write(folder / PAGE, traced, sequence, command=command, **QUICK)
 
 
 def write(

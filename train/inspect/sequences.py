@@ -16,18 +16,25 @@ from nnlite.train.runs.experiment import Sequence
 N_FRAMES = 10
 #: The same for segmenters, which keep 64 maps of full size at a step.
 SEGMENTER_FRAMES = 4
+#: The most pixels of all frames together unless a number of frames is asked for: those of 13 of 96x128. All
+#: that a model computes on them is in memory at once, 3.2 GiB for SegNet-flow on three of 180x240.
+MOST_PIXELS = 13 * 96 * 128
 
 
 def sequence_for(traced, number=0, source=None, n_frames=None):
     """Return the `Sequence` with this number, fit for the model.
 
     source: a video or folder of pictures; without one, the test sequences of the model's own experiment,
-    else moving digits or shapes. n_frames: how many the model sees; a predictor needs one more as target.
+    else moving digits or shapes. n_frames: how many the model sees, by default as many as in training, of
+    large frames fewer (`MOST_PIXELS`); a predictor needs one more as target.
     """
     options, experiment = traced.options, traced.experiment
     extra = 0 if traced.segments else 1
     if experiment:
         default = experiment.settings.frames - extra
+        if n_frames is None and traced.name != "segnet" and "n_frames" not in options:
+            fitting = max(2, MOST_PIXELS // (options["height"] * options["width"]))
+            n_frames = fitting if fitting < default else None
     else:
         default = SEGMENTER_FRAMES if traced.segments else N_FRAMES
     default = options.get("n_frames", default)

@@ -45,7 +45,9 @@ class Settings(Options):
         DATA,
         path="FILE",
     )
-    frames: int | None = option(None, "frames that the model sees (default: as in training)", DATA, least=2)
+    frames: int | None = option(
+        None, "frames that the model sees (default: as in training, fewer of large ones)", DATA, least=2
+    )
     loss_at: str | None = option(
         None,
         "take the loss of the predictions of all steps, or of the last one, whose gradient shows how "

@@ -9,25 +9,30 @@ import numpy as np
 PLACES = 4
 
 
-def random_crops(frames, size, random, before=0):
+def random_crops(frames, size, random, before=0, all_directions=False):
     """Return parts of the clips `frames` (T, N, C, H, W), each of `size` (h, w): (T, N, C, h, w).
 
     Each clip keeps its place over time; every second one is mirrored. random: a NumPy generator. before: how
-    many clips of the batch come before these; what is drawn for them is left out.
+    many clips of the batch come before these; what is drawn for them is left out. all_directions: also swap
+    rows and columns, turn upside down and run backwards in time, each with probability one half: a motion
+    then goes in any of eight directions, and what slows down speeds up.
     """
-    height, width = size
-    rows, columns = frames.shape[-2] - height + 1, frames.shape[-1] - width + 1
     change = np.abs(np.diff(frames, axis=0)).mean(axis=(0, 2))
-    crops = np.empty((*frames.shape[:3], height, width), frames.dtype)
+    crops = np.empty((*frames.shape[:3], *size), frames.dtype)
     for n in range(-before, frames.shape[1]):
+        swapped = all_directions and random.random() < 0.5
+        height, width = size[::-1] if swapped else size
+        rows, columns = frames.shape[-2] - height + 1, frames.shape[-1] - width + 1
         places = [(random.integers(rows), random.integers(columns)) for _ in range(PLACES)]
         mirrored = random.random() < 0.5
+        upside_down, backwards = random.random(2) < 0.5 if all_directions else (False, False)
         if n < 0:
             continue
         parts = [(slice(y, y + height), slice(x, x + width)) for y, x in places]
         down, across = max(parts, key=lambda part: change[n][part].sum())
-        crop = frames[:, n, :, down, across]
-        crops[:, n] = crop[..., ::-1] if mirrored else crop
+        crop = frames[:: -1 if backwards else 1, n, :, down, across]
+        crop = np.swapaxes(crop, -1, -2) if swapped else crop
+        crops[:, n] = crop[..., :: -1 if upside_down else 1, :: -1 if mirrored else 1]
     return crops
 
 

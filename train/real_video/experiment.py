@@ -95,6 +95,13 @@ class RealVideo(Experiment):
                 f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}: make --crop "
                 "smaller, or --size larger"
             )
+        if self.settings.all_directions and not crop:
+            raise ValueError("--all-directions turns the parts that --crop takes; add --crop HEIGHT WIDTH")
+        if self.settings.all_directions and (crop[1] > size[0] or crop[0] > size[1]):
+            raise ValueError(
+                f"--all-directions swaps rows and columns, and parts of {crop[1]}x{crop[0]} don't fit into "
+                f"frames of {size[0]}x{size[1]}: make --crop smaller, or --size larger"
+            )
         if video not in (None, NO_VIDEO) and not Path(video).exists():
             raise ValueError(
                 f"{video}, the video to render, does not exist; name another, or none, with --render"
@@ -213,7 +220,7 @@ class RealVideo(Experiment):
         frames = self.clips.batch(from_clips).frames
         if settings.crop and from_clips:
             random = np.random.Generator(np.random.PCG64([settings.seed, step]))
-            frames = random_crops(frames, settings.crop, random, before)
+            frames = random_crops(frames, settings.crop, random, before, settings.all_directions)
         if len(from_clips) < len(indices):
             moved = self.drawn.batch([number for number in drawn if number is not None]).frames
             frames = np.concatenate([frames, moved], axis=1) if from_clips else moved

@@ -82,6 +82,12 @@ class Settings(RunOptions):
         "them mirrored",
         least=2,
     )
+    all_directions: bool = option(
+        False,
+        "let half of these parts run backwards in time, half stand upside down, and half have rows and "
+        "columns swapped: few clips then show motion in every direction",
+        DATA,
+    )
     drawn_share: float = option(
         0.0,
         "of the training sequences take this share, from 0 to 1, from drawn motion of the videos' textures: "

@@ -61,3 +61,20 @@ def test_models_of_crops_see_the_middle(tmp_path):
     frames = np.random.default_rng(0).random((5, 1, 1, 40, 34)).astype(np.float32)
     run = ForwardBackward(load(save(tmp_path / "c.h5", "ae_convlstm")), Sequence(frames, "noise"), "all")
     np.testing.assert_array_equal(run.input, frames[:-1, ..., 4:36, 1:33])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "seen"),
+    [("moving_mnist", "ae_convlstm", 3), ("moving_mnist", "ae_conv", 4), ("camvid", "segnet_flow", 3)],
+)
+def test_of_large_frames_it_sees_fewer_unless_told_how_many(tmp_path, monkeypatch, kind, name, seen):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    monkeypatch.setattr("nnlite.train.inspect.sequences.MOST_PIXELS", 3 * 32 * 32 + 1)
+    given = {"size": 32, "frames": STEPS + 1} if kind == "moving_mnist" else {"size": (32, 32), "model": name}
+    traced = load(save(tmp_path / "c.h5", name, run_metadata(kind, **given)))
+    extra = 0 if traced.segments else 1  # the target of the last prediction
+    assert len(sequence_for(traced).frames) == seen + extra
+    if name != "ae_conv":  # which takes just as many as it was built for
+        assert len(sequence_for(traced, n_frames=5).frames) == 5 + extra
+    monkeypatch.setattr("nnlite.train.inspect.sequences.MOST_PIXELS", 1)
+    assert len(sequence_for(traced).frames) == (seen if name == "ae_conv" else 2) + extra

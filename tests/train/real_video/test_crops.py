@@ -31,10 +31,25 @@ def test_both_ways_and_all_places_come_up():
     assert {bool(crop[0, 0] > crop[0, 1]) for crop in crops} == {False, True}
 
 
-def test_a_share_of_a_batch_gets_the_crops_of_the_whole():
+def test_in_all_directions_the_eight_views_and_both_times_come_up():
+    frames, random = numbered(2, 1, 1, 6, 9), np.random.default_rng(0)
+    seen = set()
+    for _ in range(400):
+        crop = random_crops(frames, (4, 5), random, all_directions=True)[:, 0, 0]
+        down, across = crop[0, 1, 0] - crop[0, 0, 0], crop[0, 0, 1] - crop[0, 0, 0]
+        seen.add((down, across, crop[1, 0, 0] - crop[0, 0, 0]))
+        rows = np.arange(4)[:, None] * down + np.arange(5) * across
+        np.testing.assert_array_equal(crop - crop[:, :1, :1], np.stack([rows, rows]))
+    upright = {(down, across) for down in (-9, 9) for across in (-1, 1)}
+    swapped = {(across, down) for down, across in upright}
+    assert seen == {(*view, time) for view in upright | swapped for time in (-54, 54)}
+
+
+@pytest.mark.parametrize("all_directions", [False, True])
+def test_a_share_of_a_batch_gets_the_crops_of_the_whole(all_directions):
     frames = numbered(3, 5)
-    whole = random_crops(frames, (8, 12), np.random.default_rng(1))
-    share = random_crops(frames[:, 2:4], (8, 12), np.random.default_rng(1), before=2)
+    whole = random_crops(frames, (8, 12), np.random.default_rng(1), 0, all_directions)
+    share = random_crops(frames[:, 2:4], (8, 12), np.random.default_rng(1), 2, all_directions)
     np.testing.assert_array_equal(share, whole[:, 2:4])
 
 

@@ -42,6 +42,16 @@ def test_a_share_of_each_batch_is_drawn(videos):
     np.testing.assert_array_equal(again.make_batch(3, [4, 2, 1, 0])[0], frames)
 
 
+def test_all_directions_are_of_the_clips_alone(videos):
+    usual, turned = (opened(videos, drawn_share=0.5, all_directions=on) for on in (False, True))
+    batches = [experiment.make_batch(3, [4, 2, 1, 0]) for experiment in (usual, turned)]
+    assert not np.array_equal(batches[0][0][:, :2], batches[1][0][:, :2])
+    np.testing.assert_array_equal(batches[0][0][:, 2:], batches[1][0][:, 2:])
+    np.testing.assert_array_equal(batches[1][0][1:], batches[1][1][:-1])
+    shares = [turned.make_batch(3, [4, 2, 1, 0], share)[0] for share in (slice(0, 1), slice(1, 4))]
+    assert by_content(np.concatenate(shares, axis=1)) == by_content(batches[1][0])
+
+
 def test_without_crops_they_have_the_size_of_the_frames(videos):
     assert opened(videos, drawn_share=0.5, crop=None).make_batch(0, [0, 1])[0].shape == (4, 2, 1, 16, 24)
 

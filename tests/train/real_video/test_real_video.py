@@ -308,23 +308,6 @@ def test_drawn_videos_are_the_same_to_the_bit_and_so_are_those_drawn_after_a_sto
         assert video.streams.video[0].codec_context.name == "png"  # others were seen to vary
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["--videos", "/no/such/folder"], "/no/such/folder: there is no such folder of videos"),
-        (["--size", "15", "24"], "height and width must be even, got 15x24"),
-        (["--crop", "18", "16"], "crops of 18x16 don't fit into frames of 16x24"),
-        (["--frames", "99"], "too short, 16 of the 99 frames of a clip"),
-        (["--resume", "/no/such/run"], "there is no checkpoint /no/such/run/checkpoint.h5"),
-    ],
-)
-def test_settings_that_cannot_be(arguments, message, videos, tmp_path, capsys):
-    new = [] if "--resume" in arguments else [*TOY, "--videos", str(videos), "--out", str(tmp_path / "run")]
-    assert real_video.main([*new, *arguments]) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_is_not_overwritten_and_other_checkpoints_are_refused(finished, videos, tmp_path, capsys):
     assert real_video.main([*TOY, "--videos", str(videos), "--out", str(finished)]) == 2
     assert "holds a run already" in capsys.readouterr().err

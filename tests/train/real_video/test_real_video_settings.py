@@ -8,6 +8,7 @@ from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.settings import Settings
 from nnlite.train.real_video.videos import choose_clips, default_folders
 from nnlite.train.report.anonymise import anonymised_command
+from tests.toy_real_video import TOY
 
 
 def test_paper_preset_is_the_papers():
@@ -88,3 +89,22 @@ def test_commands_without_folders():
     command = "python -m train.real_video --evaluate /a/first/checkpoint.h5 --out /b/second"
     expected = "python -m train.real_video --evaluate first/checkpoint.h5 --out second"
     assert anonymised_command(command, Settings.path_flags()) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--videos", "/no/such/folder"], "/no/such/folder: there is no such folder of videos"),
+        (["--size", "15", "24"], "height and width must be even, got 15x24"),
+        (["--crop", "18", "16"], "crops of 18x16 don't fit into frames of 16x24"),
+        (["--crop", "16", "24", "--all-directions"], "parts of 24x16 don't fit into frames of 16x24"),
+        (["--preset", "paper", "--all-directions"], "turns the parts that --crop takes; add --crop"),
+        (["--frames", "99"], "too short, 16 of the 99 frames of a clip"),
+        (["--resume", "/no/such/run"], "there is no checkpoint /no/such/run/checkpoint.h5"),
+    ],
+)
+def test_settings_that_cannot_be(arguments, message, videos, tmp_path, capsys):
+    new = [] if "--resume" in arguments else [*TOY, "--videos", str(videos), "--out", str(tmp_path / "run")]
+    assert real_video.main([*new, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
