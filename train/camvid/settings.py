@@ -149,6 +149,8 @@ _SMALL = {"n_features": 24, "kernel": 5}
 _SMALL_VIDEO = {"n_features": 8, "n_memory": 24, "kernel": 5, "flow_kernel": 9}
 #: Adam whose rate falls to a tenth over the second half.
 _ADAM = {"learning_rate": 2e-3, "lr_decay_fraction": 0.5, "clip": 1e4, "batch": 4}
+#: Muon whose rate falls to a tenth over the whole run.
+_MUON = {"optimiser": "muon", "learning_rate": 2e-3, "lr_decay_fraction": 1.0, "clip": 1e4, "batch": 4}
 PRESETS = {
     "default": Preset(
         "moving shapes in {size[0]}x{size[1]}, {frames} frames of which the last is labelled. Small "
@@ -156,10 +158,10 @@ PRESETS = {
         "video autoencoder with 8 features of 5x5, a memory of 24 maps and a 9x9 flow regressor (the "
         "paper's: 16 of 7x7, 64 and 15x15). SegNet on {by_model[segnet][sequences]:,} labelled frames, then "
         "SegNet-flow, which starts with this SegNet, on the first {by_model[segnet_flow][sequences]:,} of "
-        "these sequences; its flow is held at zero for the first {by_model[segnet_flow][flow_warmup]}. Adam "
-        "at {learning_rate:g}, falling to a tenth over the second half, batches of {batch}. Some minutes on "
+        "these sequences; its flow is held at zero for the first {by_model[segnet_flow][flow_warmup]}. Muon "
+        "at {learning_rate:g}, falling to a tenth over the whole run, batches of {batch}. Some minutes on "
         "two processor cores.",
-        _ADAM | {"test_sequences": 100, "evaluations": 3, "weights": SEGNET, "model_options": _SMALL},
+        _MUON | {"test_sequences": 100, "evaluations": 3, "weights": SEGNET, "model_options": _SMALL},
         {
             "segnet": {"sequences": 5000},
             "segnet_flow": {
@@ -186,13 +188,9 @@ PRESETS = {
         "{by_model[segnet][sequences]:,} labelled frames, then SegNet-flow on "
         "{by_model[segnet_flow][sequences]} sequences: it starts with this SegNet and, as its video "
         "part, with the predictor of real video, and its M looks at the frames too.",
-        {
+        _MUON
+        | {
             "size": (180, 240),
-            "optimiser": "muon",
-            "learning_rate": 2e-3,
-            "lr_decay_fraction": 1.0,
-            "clip": 1e4,
-            "batch": 4,
             "mirror": True,
             "zoom": (0.8, 1.5),
             "light": 0.3,
