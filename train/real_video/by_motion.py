@@ -6,16 +6,25 @@ from nnlite.train.real_video.baselines import NAMES
 from nnlite.train.report.tables import format_markdown
 from nnlite.train.runs import processes
 
-#: The classes, by the length of the motion in pixels a frame, and where each ends.
+#: The classes, by the length of the motion in pixels a frame.
 CLASSES = {"still": "below 0.2", "slow": "0.2 to 1", "fast": "more than 1"}
-_ENDS = (0.2, 1.0)
+#: The rows of the table, the classes and the parts of the last of them, and between which lengths they are.
+ROWS = {
+    "fast": (CLASSES["fast"], 1.0, np.inf),
+    "fast_to_4": ("of these, up to 4", 1.0, 4.0),
+    "fast_to_8": ("4 to 8", 4.0, 8.0),
+    "fastest": ("more than 8", 8.0, np.inf),
+    "slow": (CLASSES["slow"], 0.2, 1.0),
+    "still": (CLASSES["still"], 0.0, 0.2),
+}
+_ENDS = np.array([0.2, 1.0, 4.0, 8.0])
 
 
 class ErrorsByMotion:
     """The squared errors of each class, added up over any number of sequences."""
 
     def __init__(self):
-        self._pixels, self._sums = np.zeros(len(CLASSES), int), {}
+        self._pixels, self._sums = np.zeros(len(_ENDS) + 1, int), {}
 
     def __add__(self, other):
         both = ErrorsByMotion()
@@ -26,23 +35,25 @@ class ErrorsByMotion:
     def add(self, predictions, truth, motion):
         """Add {name: frames} and the true ones, (T, N, C, H, W), whose content has moved (T, N, H, W, 2)."""
         kind = np.digitize(np.hypot(motion[..., 0], motion[..., 1]), _ENDS).ravel()
-        self._pixels += np.bincount(kind, minlength=len(CLASSES))
+        self._pixels += np.bincount(kind, minlength=len(self._pixels))
         for name, frames in predictions.items():
             squared = ((frames.astype(np.float64) - truth) ** 2).mean(axis=2).ravel()
-            sums = np.bincount(kind, squared, minlength=len(CLASSES))
+            sums = np.bincount(kind, squared, minlength=len(self._pixels))
             self._sums[name] = self._sums.get(name, 0.0) + sums
 
     def result(self):
         """Return {class: {"pixels": share, "error": share of the copy's, "over_copy": {name: ratio}}}.
 
-        A ratio is that of the squared errors, None where that of the copy is zero.
+        A ratio is that of the squared errors, None where that of the copy is zero. The parts of the last
+        class are among them.
         """
-        copy = self._sums["copy"]
-        pixels, error = self._pixels / self._pixels.sum(), copy / (copy.sum() or 1.0)
-        found = {}
-        for k, name in enumerate(CLASSES):
-            ratios = {other: float(s[k] / copy[k]) if copy[k] else None for other, s in self._sums.items()}
-            found[name] = {"pixels": float(pixels[k]), "error": float(error[k]), "over_copy": ratios}
+        all_pixels, all_error, found = self._pixels.sum(), self._sums["copy"].sum() or 1.0, {}
+        for name, (_, above, below) in ROWS.items():
+            members = slice(np.digitize(above, _ENDS), np.searchsorted(_ENDS, below) + 1)
+            sums = {other: float(s[members].sum()) for other, s in self._sums.items()}
+            ratios = {other: s / sums["copy"] if sums["copy"] else None for other, s in sums.items()}
+            pixels = float(self._pixels[members].sum() / all_pixels)
+            found[name] = {"pixels": pixels, "error": sums["copy"] / float(all_error), "over_copy": ratios}
         return found
 
 
@@ -51,7 +62,7 @@ def format_table(result):
     compared = [name for name in NAMES if name != "copy"]
     head = ["motion, pixels a frame", "pixels", "error of the copy", *(NAMES[name] for name in compared)]
     rows = []
-    for name, title in reversed(CLASSES.items()):
+    for name, (title, *_) in ROWS.items():
         found = result[name]
         ratios = (found["over_copy"][other] for other in compared)
         cells = ("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios)

@@ -233,7 +233,7 @@ class RealVideo(Experiment):
         settings = self.settings
         size = settings.crop or settings.size
         textures = textures_of(self.clips, range(len(self.clips)))
-        return MovingTextures(textures, size, settings.frames, seed=settings.seed)
+        return MovingTextures(textures, size, settings.frames, settings.drawn_speed, seed=settings.seed)
 
     def evaluate(self, model):
         return scores.summary(scores.model_errors(model, self.test.clips, self.validation_subset))

@@ -95,6 +95,9 @@ class Settings(RunOptions):
         DATA,
         most=1,
     )
+    drawn_speed: float = option(
+        4.0, "their fastest shift, in pixels a frame; the flow is scored at 4", DATA, most=1000
+    )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
         0.0,

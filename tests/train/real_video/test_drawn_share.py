@@ -21,6 +21,10 @@ def opened(videos, **settings):
     return experiment
 
 
+def rng(seed):
+    return np.random.default_rng(seed)
+
+
 def by_content(batch):
     """Return the sequences of a batch in an order of their own."""
     return sorted(batch[:, n].tobytes() for n in range(batch.shape[1]))
@@ -40,6 +44,13 @@ def test_a_share_of_each_batch_is_drawn(videos):
     np.testing.assert_array_equal(frames, drawn.drawn.batch([12, 13, 14, 15]).frames[:-1] - np.float32(GREY))
     again = opened(videos, drawn_share=1.0)
     np.testing.assert_array_equal(again.make_batch(3, [4, 2, 1, 0])[0], frames)
+
+
+def test_drawn_motion_is_as_fast_as_it_is_told(videos):
+    for speed in (0.5, 16.0):
+        drawn = opened(videos, drawn_share=1.0, drawn_speed=speed).drawn
+        shifts = [np.hypot(*layer.rates[:2]) for layer in (drawn._layer(rng(k), 1, True) for k in range(50))]
+        assert 0.9 * speed < max(shifts) < speed and min(shifts) < 0.2 * speed
 
 
 def test_all_directions_are_of_the_clips_alone(videos):

@@ -19,10 +19,30 @@ def test_each_pixel_counts_where_it_moves():
     for _ in range(2):
         errors.add({"model": model, "copy": copy}, truth, motion)
     found = errors.result()
-    assert {name: row["pixels"] for name, row in found.items()} == {"still": 0.5, "slow": 0.25, "fast": 0.25}
-    assert [row["error"] for row in found.values()] == pytest.approx([1 / 21, 4 / 21, 16 / 21])
-    assert [row["over_copy"]["model"] for row in found.values()] == [0.5, 0.25, 0.25]
-    assert {row["over_copy"]["copy"] for row in found.values()} == {1.0}
+    classes = {name: found[name] for name in by_motion.CLASSES}
+    assert {n: row["pixels"] for n, row in classes.items()} == {"still": 0.5, "slow": 0.25, "fast": 0.25}
+    assert [row["error"] for row in classes.values()] == pytest.approx([1 / 21, 4 / 21, 16 / 21])
+    assert [row["over_copy"]["model"] for row in classes.values()] == [0.5, 0.25, 0.25]
+    assert {row["over_copy"]["copy"] for row in classes.values()} == {1.0}
+    assert found["fast_to_4"] == found["fast"]
+    assert found["fast_to_8"]["pixels"] == found["fastest"]["pixels"] == 0
+
+
+def test_the_fast_ones_in_parts():
+    lengths = np.array([[[0.1, 0.3, 1.0, 3.9], [4.0, 7.9, 8.0, 80.0]]])
+    motion = np.stack([lengths, np.zeros_like(lengths)], axis=-1)[None]
+    truth, copy, model = np.zeros((3, 1, 1, 1, 2, 4))
+    copy += 1
+    model[..., 1, :] = [0.1, 0.2, 0.3, 0.4]
+    errors = by_motion.ErrorsByMotion()
+    errors.add({"model": model, "copy": copy}, truth, motion)
+    found = errors.result()
+    pixels = {"fast": 6, "fast_to_4": 2, "fast_to_8": 2, "fastest": 2, "slow": 1, "still": 1}
+    assert {name: 8 * row["pixels"] for name, row in found.items()} == pixels
+    assert {name: 8 * row["error"] for name, row in found.items()} == pixels
+    ratios = {name: row["over_copy"]["model"] for name, row in found.items()}
+    expected = {"fast": 0.05, "fast_to_4": 0, "fast_to_8": 0.025, "fastest": 0.125, "slow": 0, "still": 0}
+    assert ratios == pytest.approx(expected)
 
 
 def test_nothing_that_moves():
@@ -49,7 +69,7 @@ def test_the_worst_video_is_named():
             "experiment": {"frames": 5},
             "scores": dict.fromkeys(by_motion.NAMES, errors),
             "videos": videos,
-            "by_motion": dict.fromkeys(by_motion.CLASSES, row),
+            "by_motion": dict.fromkeys(by_motion.ROWS, row),
         }
     )
     assert "Beside its copy b.mp4 is worst: -3.01 dB." in page
