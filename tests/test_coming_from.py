@@ -10,6 +10,7 @@ import pytest
 
 import nnlite as nn
 from nnlite import optim
+from nnlite.train.camvid.scores import ConfusionMatrix
 from tests import golden_cases as golden
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -29,7 +30,7 @@ def close(got, want, tolerance=1e-6):
 def test_every_line_has_its_test():
     named = re.findall(r"\| `(\w+)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     here = [name.removeprefix("test_") for name in globals() if name.startswith("test_")]
-    assert sorted(named) == sorted(set(here) - {"every_line_has_its_test"}) and len(named) == 14
+    assert sorted(named) == sorted(set(here) - {"every_line_has_its_test"}) and len(named) == 15
 
 
 def test_bce_at_zero_and_one():
@@ -75,6 +76,17 @@ def test_all_labels_ignored():
     if keras := library("keras"):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
         assert loss(labels, scores) == 0
+
+
+def test_iou_of_a_class_that_is_only_predicted():
+    truth, predicted = np.array([0, 0, 0, 1, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 0, 1, 1, 2])
+    matrix = ConfusionMatrix(["a", "b", "c", "d"])
+    matrix.add(predicted, truth)
+    close(matrix.mean_iou(), (3 / 4 + 3 / 5) / 2)
+    if keras := library("keras"):
+        score = keras.metrics.MeanIoU(num_classes=4)
+        score.update_state(truth, predicted)
+        close(score.result(), (3 / 4 + 3 / 5 + 0) / 3)
 
 
 def test_default_ignored_label():

@@ -14,12 +14,17 @@ WINDOW, K1, K2, RANGE = 7, 0.01, 0.03, 2.0
 
 def squared_error(prediction, truth):
     """Return the squared error summed over a frame, (N,), of frames (N, C, H, W)."""
-    return ((prediction - truth) ** 2).sum(axis=(1, 2, 3), dtype=np.float64)
+    return (_difference(prediction, truth) ** 2).sum(axis=(1, 2, 3), dtype=np.float64)
 
 
 def absolute_error(prediction, truth):
     """Return the absolute error summed over a frame, (N,), of frames (N, C, H, W)."""
-    return abs(prediction - truth).sum(axis=(1, 2, 3), dtype=np.float64)
+    return abs(_difference(prediction, truth)).sum(axis=(1, 2, 3), dtype=np.float64)
+
+
+def _difference(prediction, truth):
+    """Return prediction - truth as floats: bytes would be subtracted modulo 256."""
+    return np.subtract(prediction, truth, dtype=np.result_type(prediction, truth, np.float32))
 
 
 def signal_to_noise(prediction, truth):

@@ -38,3 +38,9 @@ def test_structural_similarity_window_by_window(frames):
                 values.append(top / ((a.mean() ** 2 + b.mean() ** 2 + c1) * (cov[0, 0] + cov[1, 1] + c2)))
         assert image_metrics.structural_similarity(*frames)[n] == pytest.approx(np.mean(values), rel=1e-6)
     np.testing.assert_allclose(image_metrics.structural_similarity(frames[1], frames[1]), 1)
+
+
+def test_bytes_are_not_subtracted_as_bytes():
+    prediction, truth = np.full((1, 1, 8, 8), 100, np.uint8), np.full((1, 1, 8, 8), 116, np.uint8)
+    assert image_metrics.squared_error(prediction, truth) == 64 * 16**2
+    assert image_metrics.absolute_error(prediction, truth) == 64 * 16
