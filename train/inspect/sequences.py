@@ -32,12 +32,12 @@ def sequence_for(traced, number=0, source=None, n_frames=None):
     extra = 0 if traced.segments else 1
     if experiment:
         default = experiment.settings.frames - extra
-        if n_frames is None and traced.name != "segnet" and "n_frames" not in options:
-            fitting = max(2, MOST_PIXELS // (options["height"] * options["width"]))
-            n_frames = fitting if fitting < default else None
     else:
         default = SEGMENTER_FRAMES if traced.segments else N_FRAMES
     default = options.get("n_frames", default)
+    fitting = max(2, MOST_PIXELS // (options["height"] * options["width"]))
+    if n_frames is None and fitting < default and traced.name != "segnet" and "n_frames" not in options:
+        n_frames = fitting
     if n_frames not in (None, options.get("n_frames", n_frames)):
         raise ValueError(f"--frames: {traced.name} takes {default} frames, got {n_frames}")
     length = (n_frames or default) + extra

@@ -17,14 +17,15 @@ ROWS = {
     "slow": (CLASSES["slow"], 0.2, 1.0),
     "still": (CLASSES["still"], 0.0, 0.2),
 }
-_ENDS = np.array([0.2, 1.0, 4.0, 8.0])
+#: The lengths at which these begin: the errors are added up from each to the next.
+_STARTS = np.unique([above for _, above, _ in ROWS.values()])
 
 
 class ErrorsByMotion:
     """The squared errors of each class, added up over any number of sequences."""
 
     def __init__(self):
-        self._pixels, self._sums = np.zeros(len(_ENDS) + 1, int), {}
+        self._pixels, self._sums = np.zeros(len(_STARTS), int), {}
 
     def __add__(self, other):
         both = ErrorsByMotion()
@@ -34,7 +35,7 @@ class ErrorsByMotion:
 
     def add(self, predictions, truth, motion):
         """Add {name: frames} and the true ones, (T, N, C, H, W), whose content has moved (T, N, H, W, 2)."""
-        kind = np.digitize(np.hypot(motion[..., 0], motion[..., 1]), _ENDS).ravel()
+        kind = np.digitize(np.hypot(motion[..., 0], motion[..., 1]), _STARTS[1:]).ravel()
         self._pixels += np.bincount(kind, minlength=len(self._pixels))
         for name, frames in predictions.items():
             squared = ((frames.astype(np.float64) - truth) ** 2).mean(axis=2).ravel()
@@ -49,7 +50,7 @@ class ErrorsByMotion:
         """
         all_pixels, all_error, found = self._pixels.sum(), self._sums["copy"].sum() or 1.0, {}
         for name, (_, above, below) in ROWS.items():
-            members = slice(np.digitize(above, _ENDS), np.searchsorted(_ENDS, below) + 1)
+            members = (_STARTS >= above) & (_STARTS < below)
             sums = {other: float(s[members].sum()) for other, s in self._sums.items()}
             ratios = {other: s / sums["copy"] if sums["copy"] else None for other, s in sums.items()}
             pixels = float(self._pixels[members].sum() / all_pixels)

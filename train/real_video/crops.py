@@ -9,6 +9,26 @@ import numpy as np
 PLACES = 4
 
 
+def check_crops(crop, size, all_directions):
+    """Raise ValueError, naming the options, unless crops (h, w), None for none, fit into frames (H, W).
+
+    In all directions they have to fit with rows and columns swapped too.
+    """
+    if crop is None:
+        if all_directions:
+            raise ValueError("--all-directions turns the parts that --crop takes; add --crop HEIGHT WIDTH")
+        return
+    why = {tuple(crop): "crops"}
+    if all_directions:
+        why.setdefault(tuple(crop[::-1]), "--all-directions swaps rows and columns, and parts")
+    for (height, width), what in why.items():
+        if height > size[0] or width > size[1]:
+            raise ValueError(
+                f"{what} of {height}x{width} don't fit into frames of {size[0]}x{size[1]}: make --crop "
+                "smaller, or --size larger"
+            )
+
+
 def random_crops(frames, size, random, before=0, all_directions=False):
     """Return parts of the clips `frames` (T, N, C, H, W), each of `size` (h, w): (T, N, C, h, w).
 

@@ -13,7 +13,7 @@ from nnlite import backend, models
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, flow_errors, prediction, scores
-from nnlite.train.real_video.crops import drawn_numbers, random_crops
+from nnlite.train.real_video.crops import check_crops, drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, TESTED_ON, Settings
 from nnlite.train.real_video.videos import (
@@ -89,24 +89,13 @@ class RealVideo(Experiment):
     def prepare(self):
         """Check that crops fit and the video to render is there; draw videos where no folder is known."""
         self._check_steps()
-        size, crop, video = self.settings.size, self.settings.crop, self.settings.render
-        if crop and (crop[0] > size[0] or crop[1] > size[1]):
-            raise ValueError(
-                f"crops of {crop[0]}x{crop[1]} don't fit into frames of {size[0]}x{size[1]}: make --crop "
-                "smaller, or --size larger"
-            )
-        if self.settings.all_directions and not crop:
-            raise ValueError("--all-directions turns the parts that --crop takes; add --crop HEIGHT WIDTH")
-        if self.settings.all_directions and (crop[1] > size[0] or crop[0] > size[1]):
-            raise ValueError(
-                f"--all-directions swaps rows and columns, and parts of {crop[1]}x{crop[0]} don't fit into "
-                f"frames of {size[0]}x{size[1]}: make --crop smaller, or --size larger"
-            )
+        settings, video = self.settings, self.settings.render
+        check_crops(settings.crop, settings.size, settings.all_directions)
         if video not in (None, NO_VIDEO) and not Path(video).exists():
             raise ValueError(
                 f"{video}, the video to render, does not exist; name another, or none, with --render"
             )
-        if not self.settings.videos:
+        if not settings.videos:
             draw_missing_videos(self.folder)
 
     def _check_steps(self):
