@@ -11,6 +11,7 @@ import io
 import itertools
 import os
 import platform
+import re
 import zlib
 from pathlib import Path
 
@@ -129,6 +130,20 @@ def make_folder(path, new=False):
     with writing(path, *path.parents):
         path.mkdir(parents=True, exist_ok=not new)
     return path
+
+
+def new_series(folder, name, option):
+    """Return an iterator over the paths of a new series of files in a folder, which is made if needed.
+
+    name: of each, with a field for its number, from 0 on, as in "flow_{:06d}.flo". FileExistsError, naming
+    the option with which to choose another folder, when the folder holds such files already.
+    """
+    folder = Path(folder)
+    such = re.sub("{.*}", "*", name)
+    if folder.is_dir() and any(folder.glob(such)):
+        raise FileExistsError(f"{folder} holds {such} already; name another folder with {option}")
+    make_folder(folder)
+    return (folder / name.format(k) for k in itertools.count())
 
 
 def write_all(file, content):

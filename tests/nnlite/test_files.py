@@ -180,3 +180,14 @@ def test_nothing_is_written_in_another_way():
         'lock.py:         file = open(folder / LOCK, "a")',
         'processes.py:             nowhere = stack.enter_context(open(os.devnull, "w"))',
     ]
+
+
+def test_a_new_series_counts_from_zero_and_leaves_an_older_one_alone(tmp_path):
+    folder = tmp_path / "new" / "flow"
+    paths = files.new_series(folder, "flow_{:06d}.flo", "--save-flow")
+    assert [next(paths).name for _ in range(2)] == ["flow_000000.flo", "flow_000001.flo"]
+    (folder / "flow.txt").write_text("")
+    files.new_series(folder, "flow_{:06d}.flo", "--save-flow")
+    (folder / "flow_000007.flo").write_text("")
+    with pytest.raises(FileExistsError, match=r"flow holds flow_\*\.flo already; .* --save-flow"):
+        files.new_series(folder, "flow_{:06d}.flo", "--save-flow")

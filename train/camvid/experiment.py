@@ -18,7 +18,7 @@ from nnlite.train.camvid.data import (
 )
 from nnlite.train.camvid.evaluation import averages, evaluate, validation_subset
 from nnlite.train.camvid.figures import draw_confusions, draw_curves, draw_results
-from nnlite.train.camvid.prediction import predict_video
+from nnlite.train.camvid.prediction import render
 from nnlite.train.camvid.settings import (
     BOTH,
     CAMVID_PRESETS,
@@ -38,6 +38,7 @@ from nnlite.train.report import provenance
 from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence, kind_of, load_run, load_trained
 from nnlite.train.runs.export import export
 from nnlite.train.runs.loop import CHECKPOINT
+from nnlite.train.runs.rendering import rendering
 from nnlite.train.runs.starting_weights import training_of, with_earlier
 
 
@@ -55,7 +56,7 @@ class LabelledVideo(Experiment):
     # step on, so that it cannot be run in pieces. Running statistics are not those of a mean of weights.
     not_offered = frozenset(("loss_at", "cuda_graph", "memory", "mean_over"))
     variant = "camvid"
-    modes: ClassVar = {"predict": predict_video, "export": export, "table": table2.compare}
+    modes: ClassVar = {"predict": rendering(render, "save_labels"), "export": export, "table": table2.compare}
     data = None
 
     @classmethod

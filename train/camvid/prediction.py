@@ -10,13 +10,12 @@ from nnlite import models
 from nnlite.data.label_colours import colours_from_labels
 from nnlite.data.pictures import resize_labels, write_indexed
 from nnlite.data.video_writer import write_video
-from nnlite.files import as_text, make_folder
+from nnlite.files import as_text, make_folder, new_series
 from nnlite.train.camvid.data import colours_of
 from nnlite.train.camvid.evaluation import segment
 from nnlite.train.camvid.steadiness import Steadiness, motion_between
 from nnlite.train.report import side_by_side as panels
 from nnlite.train.report.source import video_frames
-from nnlite.train.runs.experiment import load_trained
 
 #: Pairs of neighbouring frames, spread over the video, along whose motion labels are compared. Finding the
 #: motion takes longer than labelling.
@@ -39,15 +38,6 @@ def labelling(model):
 
     with nn.evaluating(model), nn.remembering(model):
         yield label
-
-
-def predict_video(experiment, given, line):
-    """Render the labels of a video, and write them if asked to; return the exit status."""
-    path, video = given["predict"]
-    opened, model, _ = load_trained(experiment, path, given)
-    out = Path(given.get("out", f"runs/predictions/{Path(video).stem}.mp4"))
-    render(model, opened.settings, video, out, given.get("save_labels"))
-    return 0
 
 
 def render(model, settings, video, out, save_labels=None):
@@ -113,17 +103,9 @@ def label_writer(folder, size, palette):
     """Return the function that writes the labels (H, W) of one frame after the other; None: does nothing.
 
     folder: gets label_000000.png, ..., pictures of `size` (height, width) whose pixels are the numbers of the
-    classes, shown in their colours. FileExistsError when it holds some already.
+    classes, shown in their colours. FileExistsError when it holds such already.
     """
     if folder is None:
         return lambda labels: None
-    folder, written = Path(folder), [0]
-    if folder.is_dir() and any(folder.glob("label_*.png")):
-        raise FileExistsError(f"{folder} holds labels already; name another folder with --save-labels")
-    make_folder(folder)
-
-    def write(labels):
-        write_indexed(folder / f"label_{written[0]:06d}.png", resize_labels(labels, size), palette)
-        written[0] += 1
-
-    return write
+    paths = new_series(folder, "label_{:06d}.png", "--save-labels")
+    return lambda labels: write_indexed(next(paths), resize_labels(labels, size), palette)

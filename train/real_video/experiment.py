@@ -31,6 +31,7 @@ from nnlite.train.report import provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
+from nnlite.train.runs.rendering import rendering
 from nnlite.train.runs.starting_weights import start_with, with_earlier
 
 MODEL_NAME = "ae_convlstm_flow"
@@ -44,7 +45,7 @@ class RealVideo(Experiment):
     kind = command = "real_video"
     unit, offset, prefetch = "clips", GREY, True
     variant = "video"
-    modes: ClassVar = {"predict": prediction.predict_video, "export": export}
+    modes: ClassVar = {"predict": rendering(prediction.render, "save_flow"), "export": export}
     settings_type, presets, epilog = Settings, PRESETS, EPILOG
     description = (
         "Train AE-ConvLSTM-flow to predict the next frame of real video, from any folder of\n"

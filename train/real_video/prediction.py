@@ -11,7 +11,7 @@ import nnlite as nn
 from nnlite import backend
 from nnlite.data.flow import write_flo
 from nnlite.data.video_writer import write_video
-from nnlite.files import as_text, make_folder
+from nnlite.files import as_text, make_folder, new_series
 from nnlite.library_file import file_for_library
 from nnlite.models.feedback import LookAhead
 from nnlite.models.unit_range import UnitRange
@@ -19,7 +19,6 @@ from nnlite.train.real_video.ahead import StreamScores, format_table
 from nnlite.train.real_video.panels import Panels
 from nnlite.train.report.source import video_frames
 from nnlite.train.report.tables import psnr
-from nnlite.train.runs.experiment import load_trained
 
 #: Subtracted from all frames: to the model middle grey is 0. With values from 0 to 1 the brightness that all
 #: pixels share dominates every gradient; encoder and decoder alone took four times the steps to copy as well.
@@ -88,15 +87,6 @@ def streaming(model, steps=1):
 
     with nn.evaluating(model), nn.remembering(model):
         yield predict_next
-
-
-def predict_video(experiment, given, line):
-    """Render a video with a trained model, and write its flow if asked to; return the exit status."""
-    path, video = given["predict"]
-    opened, model, _ = load_trained(experiment, path, given)
-    out = Path(given.get("out", f"runs/predictions/{Path(video).stem}.mp4"))
-    render(model, opened.settings, video, out, given.get("save_flow"))
-    return 0
 
 
 def render(model, settings, video, out, save_flow=None):
@@ -170,7 +160,7 @@ def flow_writer(place, metadata):
     place: a file .h5 or .hdf5, which gets a dataset `flow` (number of flows, H, W, 2) and the attributes
     `metadata`, and which appears at the end, whole; or else a folder, which gets flow_000000.flo, ...; or
     None, and nothing is written. The flow number k is that from frame k to k + 1, (u, v) in pixels of the
-    frames given to the model, at the pixels of frame k + 1. FileExistsError when the folder holds flows
+    frames given to the model, at the pixels of frame k + 1. FileExistsError when the folder holds such
     already.
     """
     if place is None:
@@ -188,17 +178,8 @@ def flow_writer(place, metadata):
 
             yield append
         return
-    if place.is_dir() and any(place.glob("*.flo")):
-        raise FileExistsError(f"{place} holds .flo files already; name another folder with --save-flow")
-    make_folder(place)
-    count = 0
-
-    def write(flow):
-        nonlocal count
-        write_flo(place / f"flow_{count:06d}.flo", flow)
-        count += 1
-
-    yield write
+    paths = new_series(place, "flow_{:06d}.flo", "--save-flow")
+    yield lambda flow: write_flo(next(paths), flow)
 
 
 def _append(file, flow):

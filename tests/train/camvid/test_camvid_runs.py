@@ -141,7 +141,7 @@ def test_a_video_is_labelled_frame_by_frame(both, name, tmp_path, capsys):
     panels = 2 if name == "segnet" else 3
     assert len(rendered) == 16 and rendered[0].shape[-1] == panels * 240 + (panels - 1) * 4
     assert camvid.main(arguments) == 2
-    assert "holds labels already" in capsys.readouterr().err
+    assert "holds label_*.png already" in capsys.readouterr().err
 
 
 def test_a_video_is_labelled_at_another_size_and_rate(both, tmp_path, capsys):

@@ -44,7 +44,7 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
         written = np.stack([read_flo(flow / f"flow_{k:06d}.flo") for k in range(16)])
         assert len(list(flow.iterdir())) == 16
         assert real_video.main([*arguments, "--save-flow", str(flow)]) == 2
-        assert "holds .flo files already" in capsys.readouterr().err
+        assert "holds flow_*.flo already" in capsys.readouterr().err
     else:
         with h5py.File(flow) as file:
             written = file["flow"][:]
