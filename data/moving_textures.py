@@ -6,7 +6,7 @@ with a rate that changes evenly over time. Nothing is resampled twice: every pix
 to the coordinates of its layer, and there the texture is read. Half of the backgrounds stand still.
 
 `picture_texture` makes a texture of any picture, such as a frame of a real video; `shapes.background_texture`
-draws one. Sequence i of a seed does not depend on any other.
+draws one. Sequence i of a (seed, split) does not depend on any other.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,10 @@ from scipy.ndimage import map_coordinates, spline_filter
 
 from .layers import FlowVideo, motion_over_time, owners_at, paint
 
+#: The smallest frames, in pixels a side.
+SMALLEST = 8
+#: What each split adds to the numbers that its motions are drawn from.
+SPLITS = {"train": (), "test": (1,)}
 #: Largest turn, in radians a frame, and growth, as a fraction a frame.
 _TURN, _GROWTH = 0.03, 0.015
 #: By how much the rates of motion change, at most, from the first frame to the last, as a fraction.
@@ -50,21 +54,35 @@ class MovingTextures:
     textures: a function of a NumPy generator that returns a texture, (x, y) -> colours (..., C) in [0, 1].
     size: (height, width) of the frames. n_frames: frames in a sequence. speed: the fastest shift, in pixels a
     frame, half-way through the sequence. most_layers: in front of the background. still: the share of
-    sequences whose background does not move.
+    sequences whose background does not move. split: "train" or "test", whose motions are others.
     """
 
-    def __init__(self, textures, size=(48, 64), n_frames=13, speed=4.0, most_layers=2, still=0.5, seed=0):
+    def __init__(
+        self,
+        textures,
+        size=(48, 64),
+        n_frames=13,
+        speed=4.0,
+        most_layers=2,
+        still=0.5,
+        seed=0,
+        split="train",
+    ):
         height, width = size
-        if min(height, width) < 8 or n_frames < 2:
+        if min(height, width) < SMALLEST or n_frames < 2:
             raise ValueError(
-                f"at least 8 x 8 pixels and 2 frames are needed, got {height} x {width} and {n_frames}"
+                f"at least {SMALLEST} x {SMALLEST} pixels and 2 frames are needed, "
+                f"got {height} x {width} and {n_frames}"
             )
         if not 0 <= speed < np.inf or most_layers < 0:
             raise ValueError(f"speed and most_layers must be at least 0, got {speed} and {most_layers}")
         if not 0 <= still <= 1:
             raise ValueError(f"still must be a share from 0 to 1, got {still}")
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
         self.textures, self.size, self.n_frames = textures, (height, width), n_frames
-        self.speed, self.most_layers, self.still, self.seed = speed, most_layers, still, seed
+        self.speed, self.most_layers, self.still = speed, most_layers, still
+        self.seed, self.split = seed, split
 
     def batch(self, indices):
         """Return the `FlowVideo` of the sequences with these indices (any integers from 0 on)."""
@@ -73,7 +91,7 @@ class MovingTextures:
 
     def _sequence(self, index):
         """Return one sequence: frames and the four parts of its motion."""
-        random = np.random.Generator(np.random.PCG64([self.seed, index]))
+        random = np.random.Generator(np.random.PCG64([self.seed, index, *SPLITS[self.split]]))
         moves = random.random() >= self.still
         count = random.integers(self.most_layers + 1)
         layers = [self._layer(random, number, moves or number > 0) for number in range(count + 1)]

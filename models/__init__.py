@@ -77,7 +77,8 @@ def shared_parts(name: str, other_name: str) -> dict[str, str]:
 def build(name: str, **options: Any) -> Any:
     """Return a new model with the paper's initialisation; its `config` holds name and options.
 
-    Raises ValueError for an unknown name, TypeError for an option that the architecture does not have.
+    Raises ValueError for an unknown name, TypeError for an option that the architecture does not have or that
+    is to be a number and is none.
 
         >>> from nnlite import models
         >>> model = models.build("ae_convlstm_flow", height=16, width=24)
@@ -91,12 +92,14 @@ def build(name: str, **options: Any) -> Any:
     if name not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
         raise ValueError(f"unknown model {name!r}; choose from {known}{did_you_mean(name, _ARCHITECTURES)}")
-    allowed = option_names(name)
-    for option in options:
+    allowed, defaults = option_names(name), inspect.signature(_ARCHITECTURES[name]).parameters
+    for option, value in options.items():
         if option not in allowed:
             raise TypeError(
                 f"{name} has no option {option!r}; it has {', '.join(allowed)}{did_you_mean(option, allowed)}"
             )
+        if isinstance(defaults[option].default, float) and type(value) not in (int, float):
+            raise TypeError(f"{name}: {option} must be a number, got {value!r}")
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}
     return model

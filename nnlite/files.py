@@ -132,18 +132,38 @@ def make_folder(path, new=False):
     return path
 
 
+@contextlib.contextmanager
 def new_series(folder, name, option):
-    """Return an iterator over the paths of a new series of files in a folder, which is made if needed.
+    """Return, as a context, an iterator over the paths of a new series of files in a folder.
 
-    name: of each, with a field for its number, from 0 on, as in "flow_{:06d}.flo". FileExistsError, naming
-    the option with which to choose another folder, when the folder holds such files already.
+    name: of each, with a field for its number, from 0 on, as in "flow_{:06d}.flo". The folder is made if
+    needed. Where the context ends with an error, the files are removed, and a folder that was made for them.
+    FileExistsError, naming the option with which to choose another folder, when there is a file of its name,
+    or the folder holds such files already.
     """
-    folder = Path(folder)
-    such = re.sub("{.*}", "*", name)
-    if folder.is_dir() and any(folder.glob(such)):
+    folder, such, written = Path(folder), re.sub("{.*}", "*", name), 0
+    made = not folder.exists()
+    if not made and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; name a folder with {option}")
+    if not made and any(folder.glob(such)):
         raise FileExistsError(f"{folder} holds {such} already; name another folder with {option}")
+
+    def paths():
+        nonlocal written
+        for number in itertools.count():
+            written = number + 1
+            yield folder / name.format(number)
+
     make_folder(folder)
-    return (folder / name.format(k) for k in itertools.count())
+    try:
+        yield paths()
+    except BaseException:
+        for number in range(written):
+            (folder / name.format(number)).unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def write_all(file, content):

@@ -184,10 +184,25 @@ def test_nothing_is_written_in_another_way():
 
 def test_a_new_series_counts_from_zero_and_leaves_an_older_one_alone(tmp_path):
     folder = tmp_path / "new" / "flow"
-    paths = files.new_series(folder, "flow_{:06d}.flo", "--save-flow")
-    assert [next(paths).name for _ in range(2)] == ["flow_000000.flo", "flow_000001.flo"]
-    (folder / "flow.txt").write_text("")
-    files.new_series(folder, "flow_{:06d}.flo", "--save-flow")
-    (folder / "flow_000007.flo").write_text("")
-    with pytest.raises(FileExistsError, match=r"flow holds flow_\*\.flo already; .* --save-flow"):
-        files.new_series(folder, "flow_{:06d}.flo", "--save-flow")
+    series = "flow_{:06d}.flo", "--save-flow"
+    with files.new_series(folder, *series) as paths:
+        for _ in range(2):
+            next(paths).write_text("")
+    assert sorted(os.listdir(folder)) == ["flow_000000.flo", "flow_000001.flo"]
+    refused = r"flow holds flow_\*\.flo already; .* --save-flow"
+    with pytest.raises(FileExistsError, match=refused), files.new_series(folder, *series):
+        pass
+    assert len(os.listdir(folder)) == 2
+    refused = "000.flo is a file; name a folder with --save-flow"
+    with pytest.raises(FileExistsError, match=refused), files.new_series(folder / "flow_000000.flo", *series):
+        pass
+
+
+def test_of_a_series_that_fails_nothing_is_left(tmp_path):
+    for folder, left in ((tmp_path / "new", None), (tmp_path, ["other.txt"])):
+        (tmp_path / "other.txt").write_text("")
+        with pytest.raises(KeyError), files.new_series(folder, "{:03d}.flo", "--save-flow") as paths:
+            next(paths).write_text("")
+            next(paths)
+            raise KeyError
+        assert (sorted(os.listdir(folder)) if folder.exists() else None) == left

@@ -50,10 +50,10 @@ def render(model, settings, video, out, save_labels=None):
     info, rate, bar = video_frames(video, settings.size, "rgb", settings.rate, doing="labelling")
     every = max(1, info.n_frames_at(settings.rate or None) // PAIRS)
     steadiness = {}
-    write = label_writer(save_labels, info.size, palette)
     make_folder(out.parent)
     with (
         bar as frames,
+        label_writer(save_labels, info.size, palette) as write,
         labelling(model) as label,
         closing(_labelled(frames, label, steadiness, every, write)) as labelled,
     ):
@@ -99,13 +99,16 @@ def _drawn(labelled, title, classes, palette):
         yield np.concatenate([above, row, below])
 
 
+@contextmanager
 def label_writer(folder, size, palette):
-    """Return the function that writes the labels (H, W) of one frame after the other; None: does nothing.
+    """Return, as a context, the function that writes the labels (H, W) of one frame after the other.
 
     folder: gets label_000000.png, ..., pictures of `size` (height, width) whose pixels are the numbers of the
-    classes, shown in their colours. FileExistsError when it holds such already.
+    classes, shown in their colours; after an error none is left. None: nothing is written. FileExistsError
+    when it holds such already.
     """
     if folder is None:
-        return lambda labels: None
-    paths = new_series(folder, "label_{:06d}.png", "--save-labels")
-    return lambda labels: write_indexed(next(paths), resize_labels(labels, size), palette)
+        yield lambda labels: None
+        return
+    with new_series(folder, "label_{:06d}.png", "--save-labels") as paths:
+        yield lambda labels: write_indexed(next(paths), resize_labels(labels, size), palette)

@@ -1,5 +1,6 @@
 """The sequences to run a model on: those of its own experiment, of a video, or drawn ones."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,10 +29,17 @@ def sequence_for(traced, number=0, source=None, n_frames=None):
     else moving digits or shapes. n_frames: how many the model sees, by default as many as in training, of
     large frames fewer (`MOST_PIXELS`); a predictor needs one more as target.
     """
+    found = _sequence_for(traced, number, source, n_frames)
+    if found.criterion is None and traced.experiment and not traced.segments:
+        found = replace(found, criterion=traced.experiment.criterion)
+    return found
+
+
+def _sequence_for(traced, number, source, n_frames):
     options, experiment = traced.options, traced.experiment
     extra = 0 if traced.segments else 1
     if experiment:
-        default = experiment.settings.frames - extra
+        default = getattr(experiment.settings, "seen", experiment.settings.frames - extra)
     else:
         default = SEGMENTER_FRAMES if traced.segments else N_FRAMES
     default = options.get("n_frames", default)
@@ -43,7 +51,8 @@ def sequence_for(traced, number=0, source=None, n_frames=None):
     length = (n_frames or default) + extra
     size, channels = (options["height"], options["width"]), options["n_channels"]
     if source is not None:
-        return _from_video(source, number, length, size, channels)
+        rate = getattr(experiment.settings, "rate", 0.0) if experiment else 0.0
+        return _from_video(source, number, length, size, channels, rate)
     remark = ""
     if experiment:
         try:
@@ -55,11 +64,14 @@ def sequence_for(traced, number=0, source=None, n_frames=None):
     return _moving_shapes(number, length, size, channels, options.get("n_classes"), remark)
 
 
-def _from_video(source, number, length, size, channels):
-    """Return the segment of a video with this number, each being `length` frames long."""
+def _from_video(source, number, length, size, channels, rate):
+    """Return the segment of a video with this number, each being `length` frames long.
+
+    rate: in frames a second, as the model's run took them; 0 for each frame of the file.
+    """
     colour = "grey" if channels == 1 else "rgb"
     first = number * length
-    frames = list(islice(video.read_frames(source, size, colour), first, first + length))
+    frames = list(islice(video.read_frames(source, size, colour, rate or None), first, first + length))
     if len(frames) < length:
         raise ValueError(
             f"{source} has only {first + len(frames)} frames; --sequence {number} needs frames {first} "
@@ -67,6 +79,7 @@ def _from_video(source, number, length, size, channels):
         )
     description = (
         f"frames {first} to {first + length - 1} of {as_text(Path(source).name)}, in {size[0]}x{size[1]}"
+        + (f", {rate:g} a second" if rate else "")
     )
     return Sequence(np.stack(frames)[:, None], description)
 

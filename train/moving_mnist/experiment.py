@@ -75,7 +75,10 @@ class MovingDigits(Experiment):
             if "weights" in given:
                 raise ValueError("--weights are of one architecture; name it with --model")
             return settings_for_all(given.get("preset", "quick"), given)
-        return settings_for(model, given.get("preset", "default"), given)
+        settings = settings_for(model, given.get("preset", "default"), given)
+        if "feedback" in given and settings.steps_ahead == 1:
+            raise ValueError("--feedback is for several steps ahead; add --steps-ahead, or leave it out")
+        return settings
 
     @classmethod
     def reopened(cls, settings, given, path, resuming):
@@ -251,7 +254,7 @@ class MovingDigits(Experiment):
         return with_earlier(result, metadata.get("earlier"))
 
     def test_sequence(self, number, n_frames=None):
-        n_frames = n_frames or self.settings.frames
+        n_frames = n_frames or self.settings.seen + 1
         _, test = self.sequences(n_frames)
         if self.settings.sequences_file:
             if number >= len(test):
@@ -259,6 +262,8 @@ class MovingDigits(Experiment):
             return Sequence(test.batch([number]).frames, f"sequence {number} of {test.path.name}")
         kind = "drawn digits" if self.settings.data == DRAWN else "MNIST digits"
         description = f"test sequence {number}, {test.n_digits} moving {kind}"
+        if self.settings.steps_ahead > 1:
+            description += "; one step ahead, without the predictions that training fed back"
         return Sequence(test.batch([number]).frames, description)
 
     @staticmethod

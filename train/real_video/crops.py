@@ -5,6 +5,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from nnlite.data.moving_textures import SMALLEST
+from nnlite.train.real_video.settings import DRAWN_SPEED
+
 #: Of so many places drawn at random the one is taken where most changes: most of a typical frame is static.
 PLACES = 4
 
@@ -27,6 +30,18 @@ def check_crops(crop, size, all_directions):
                 f"{what} of {height}x{width} don't fit into frames of {size[0]}x{size[1]}: make --crop "
                 "smaller, or --size larger"
             )
+
+
+def check_drawn(settings):
+    """Raise ValueError, naming the options, where motion cannot be drawn as the settings ask for it."""
+    if not settings.drawn_share and settings.drawn_speed != DRAWN_SPEED:
+        raise ValueError("--drawn-speed is that of drawn motion, of which there is none; add --drawn-share")
+    height, width = settings.crop or settings.size
+    if settings.drawn_share and min(height, width) < SMALLEST:
+        raise ValueError(
+            f"drawn motion takes at least {SMALLEST}x{SMALLEST} pixels, got {height}x{width}: make "
+            f"--{'crop' if settings.crop else 'size'} larger, or leave out --drawn-share"
+        )
 
 
 def random_crops(frames, size, random, before=0, all_directions=False):

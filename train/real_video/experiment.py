@@ -13,7 +13,7 @@ from nnlite import backend, models
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
 from nnlite.train.real_video import figures, flow_errors, prediction, scores
-from nnlite.train.real_video.crops import check_crops, drawn_numbers, random_crops
+from nnlite.train.real_video.crops import check_crops, check_drawn, drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, TESTED_ON, Settings
 from nnlite.train.real_video.videos import (
@@ -27,7 +27,7 @@ from nnlite.train.real_video.videos import (
     textures_of,
     video_name,
 )
-from nnlite.train.report import provenance
+from nnlite.train.report import image_metrics, provenance
 from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
@@ -62,8 +62,9 @@ class RealVideo(Experiment):
             given["splits"] = str(Path(given["splits"]).resolve())
         if "save_flow" in given and mode != "predict":
             raise ValueError("--save-flow writes the flow of a video that --predict names")
-        if given.get("render") not in (None, NO_VIDEO):
-            given["render"] = str(Path(given["render"]).resolve())
+        for name in {"render", "sintel", "middlebury"} & given.keys():
+            if given[name] != NO_VIDEO:
+                given[name] = str(Path(given[name]).resolve())
         for name in {"videos", "test"} & given.keys():
             given[name] = tuple(str(Path(folder).resolve()) for folder in given[name])
         return mode, given
@@ -83,6 +84,9 @@ class RealVideo(Experiment):
         """Packed weights name videos without their folders: scored are those that are found here."""
         if settings.videos and not Path(settings.videos[0]).is_absolute():
             settings = replace(settings, videos=default_folders(), test=None, splits=None)
+        for name in ("sintel", "middlebury"):
+            if not Path(getattr(settings, name) or "/").is_absolute():
+                settings = replace(settings, **{name: None})
         if "model_options" in given:
             given = given | {"model_options": settings.model_options | given["model_options"]}
         return replace(settings, **given)
@@ -92,6 +96,8 @@ class RealVideo(Experiment):
         self._check_steps()
         settings, video = self.settings, self.settings.render
         check_crops(settings.crop, settings.size, settings.all_directions)
+        check_drawn(settings)
+        benchmark_pairs(settings)  # which names a folder that is not there
         if video not in (None, NO_VIDEO) and not Path(video).exists():
             raise ValueError(
                 f"{video}, the video to render, does not exist; name another, or none, with --render"
@@ -105,6 +111,8 @@ class RealVideo(Experiment):
                 f"--steps {self.settings.steps} of clips of {self.settings.frames} frames leaves less than "
                 "two to be seen; --predict can look further ahead"
             )
+        if self.settings.steps > 1 and min(self.settings.size) < image_metrics.WINDOW:
+            raise ValueError(f"--steps scores SSIM too: --size must be at least {image_metrics.WINDOW} each")
 
     def load(self, training=True):
         """Read the training and the test videos; ValueError when a resumed run began with others."""
@@ -230,7 +238,7 @@ class RealVideo(Experiment):
 
     def score(self, model):
         settings, textures = self.settings, textures_of(self.test.clips, self.test.chosen)
-        count = min(len(self.test.chosen), flow_errors.MOST)
+        count = min(flow_errors.FOR_EACH * len(self.test.chosen), flow_errors.MOST)
         result = {
             "experiment": settings.kept("experiment"),
             "parameters": models.count_parameters(model),
@@ -283,7 +291,7 @@ class RealVideo(Experiment):
             name: [anonymised_path(folder) for folder in experiment[name]] if experiment[name] else None
             for name in ("videos", "test")
         }
-        for name in ("splits", "render"):
+        for name in ("splits", "render", "sintel", "middlebury"):
             folders[name] = anonymised_path(experiment[name]) if experiment.get(name) else None
         commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
         return result | {"experiment": experiment | folders, "commands": commands}

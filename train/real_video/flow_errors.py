@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 
 import nnlite as nn
 from nnlite import models
+from nnlite.data import moving_textures
 from nnlite.data.flow import end_point_error
 from nnlite.data.image_sequence import image_files
 from nnlite.data.moving_textures import MovingTextures
@@ -26,21 +27,21 @@ NAMES = {
     "carried": "Lucas-Kanade carried on",
     "shown": "Lucas-Kanade, shown the next frame",
 }
-#: Sequences of drawn motion at most, and how many at once.
-MOST, BATCH = 12, 4
-#: `MovingTextures` are at least so large.
-SMALLEST = 8
+#: Sequences of drawn motion: so many for each clip scored, but at most so many, and how many at once.
+FOR_EACH, MOST, BATCH = 4, 48, 4
 
 
 def drawn_errors(model, textures, size, n_frames, count=MOST):
     """Return {name: {"last": error, "all": error}} on drawn motion, ready for JSON; None for tiny frames.
 
     The mean end-point error in pixels over the pixels of each predicted frame whose content was visible in
-    the frame before, of the last prediction and of all. textures: see `MovingTextures`. count: of sequences.
+    the frame before, of the last prediction and of all. textures: see `MovingTextures`, whose test motions
+    these are: no run learns from them. count: of sequences.
     """
-    if min(size) < SMALLEST:
+    if min(size) < moving_textures.SMALLEST:
         return None
-    data, totals = MovingTextures(textures, size, n_frames), {name: np.zeros((2, 2)) for name in NAMES}
+    data = MovingTextures(textures, size, n_frames, split="test")
+    totals = {name: np.zeros((2, 2)) for name in NAMES}
     for first in range(0, count, BATCH):
         video = data.batch(range(first, min(first + BATCH, count)))
         truth, visible = video.true_flow("target")

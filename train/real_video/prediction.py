@@ -158,8 +158,8 @@ def flow_writer(place, metadata):
     """Return, as a context, the function that writes the flows (H, W, 2) of a video one after the other.
 
     place: a file .h5 or .hdf5, which gets a dataset `flow` (number of flows, H, W, 2) and the attributes
-    `metadata`, and which appears at the end, whole; or else a folder, which gets flow_000000.flo, ...; or
-    None, and nothing is written. The flow number k is that from frame k to k + 1, (u, v) in pixels of the
+    `metadata`; or else a folder, which gets flow_000000.flo, ...; or None, and nothing is written. After an
+    error neither is left. The flow number k is that from frame k to k + 1, (u, v) in pixels of the
     frames given to the model, at the pixels of frame k + 1. FileExistsError when the folder holds such
     already.
     """
@@ -178,8 +178,8 @@ def flow_writer(place, metadata):
 
             yield append
         return
-    paths = new_series(place, "flow_{:06d}.flo", "--save-flow")
-    yield lambda flow: write_flo(next(paths), flow)
+    with new_series(place, "flow_{:06d}.flo", "--save-flow") as paths:
+        yield lambda flow: write_flo(next(paths), flow)
 
 
 def _append(file, flow):

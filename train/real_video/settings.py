@@ -8,6 +8,8 @@ from nnlite.train.runs.options import DATA, MODEL, TRAINING, Preset, option, siz
 
 #: In place of the video to render after training.
 NO_VIDEO = "none"
+#: The fastest shift of drawn motion, in pixels a frame, unless the user says otherwise.
+DRAWN_SPEED = 4.0
 #: The settings that say on which frames a run is scored.
 TESTED_ON = (
     *("videos", "test", "test_share", "splits", "split"),
@@ -96,7 +98,7 @@ class Settings(RunOptions):
         most=1,
     )
     drawn_speed: float = option(
-        4.0, "their fastest shift, in pixels a frame; the flow is scored at 4", DATA, most=1000
+        DRAWN_SPEED, "their fastest shift, in pixels a frame; the flow is scored at 4", DATA, most=1000
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(
@@ -148,11 +150,10 @@ class Settings(RunOptions):
         "folder of MPI-Sintel, on whose pairs to score the flow too",
         DATA,
         path="DIR",
-        modes=("evaluate",),
-        kept=(),
+        modes=("resume", "evaluate"),
     )
     middlebury: str | None = option(
-        None, "folder of Middlebury's flow pairs, likewise", DATA, path="DIR", modes=("evaluate",), kept=()
+        None, "folder of Middlebury's flow pairs, likewise", DATA, path="DIR", modes=("resume", "evaluate")
     )
     test_clips: int = option(10, "clips to score of each test video", DATA, modes=("evaluate",))
     model_options: dict = option(

@@ -39,7 +39,11 @@ def structural_similarity(prediction, truth, data_range=RANGE):
 
     Wang et al. 2004 as scikit-image computes it by default: uniform windows of 7 x 7 that lie in the frame,
     variances divided by 48; the mean over the channels. data_range: of the values, 1 for those from 0 to 1.
+    ValueError for smaller frames.
     """
+    if min(truth.shape[-2:]) < WINDOW:
+        size = " x ".join(map(str, truth.shape[-2:]))
+        raise ValueError(f"SSIM is of frames of at least {WINDOW} x {WINDOW} pixels, got {size}")
     a, b = (frames.astype(np.float64) for frames in (prediction, truth))
 
     def mean(values):

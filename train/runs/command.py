@@ -11,7 +11,7 @@ from nnlite.train.report.tables import print_any_name
 from nnlite.train.runs import group, processes
 from nnlite.train.runs.experiment import load_trained
 from nnlite.train.runs.local_share import take_cores
-from nnlite.train.runs.lock import lock_run, new_run_folder
+from nnlite.train.runs.lock import lock_run, new_run_folder, refuse_another
 from nnlite.train.runs.loop import CHECKPOINT
 from nnlite.train.runs.memory import describe_shortage
 from nnlite.train.runs.run import RESULT, Run, now
@@ -78,7 +78,12 @@ def resume(experiment, given, command):
 
 
 def evaluate(experiment, given, command):
-    """Score a checkpoint; with `out` also write the result and the pictures there."""
+    """Score a checkpoint; with `out` also write the result and the pictures there.
+
+    FileExistsError where that is the folder of a run, whose own would be lost.
+    """
+    if "out" in given:
+        refuse_another(Path(given["out"]), CHECKPOINT, group.GROUP)
     opened, model, saved = load_trained(experiment, given["evaluate"], given)
     opened.load(training=False)
     print(opened.describe(model))

@@ -43,6 +43,11 @@ def _pack(experiment, folder, target):
         print(f"{folder} is left out: {size} of weights, the limit is {LIMIT / 1e6:g} MB")
         return None
     opened, model, saved = load_trained(experiment, folder)
+    if "curve" not in result:
+        raise ValueError(
+            f"{folder / RESULT} is not of the training but of an evaluation: delete it, and "
+            f"--resume {folder} writes it again"
+        )
     result = opened.published(result)
     name, variant = saved.architecture["name"], experiment.variant
     path = target if target.suffix == ".h5" else target / f"{name}{variant and '_' + variant}.h5"

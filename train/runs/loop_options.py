@@ -148,3 +148,9 @@ class RunOptions(LoopOptions):
         MODEL,
         memory=True,
     )
+
+    def __post_init__(self):
+        """Raise ValueError also where an option of the model is one of the command."""
+        super().__post_init__()
+        if given := {"height", "width"} & self.model_options.keys():
+            raise ValueError(f"--model-option {min(given)}: the size of the frames is --size; leave it out")

@@ -151,7 +151,10 @@ def parse_options(
     """
     declared = [one for one in fields(options) if flags_of(one) and one.name not in not_offered]
     parser = argparse.ArgumentParser(
-        prog=program, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=program,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # a beginning of --videos would not be known as a folder's, to be made anonymous
     )
     defaults = {one.name: one.default for one in fields(options) if one.default is not MISSING}
     parser.epilog = _describe_presets(presets or {}, defaults) + epilog

@@ -10,6 +10,7 @@ from nnlite.train.inspect.sequences import sequence_for
 from nnlite.train.inspect.traced_model import load
 from nnlite.train.runs.experiment import Sequence
 from tests.toy_inspect import STEPS, run_metadata, save
+from tests.video_files import make_video
 
 
 def test_a_video_is_shown_in_segments(tmp_path):
@@ -24,6 +25,27 @@ def test_a_video_is_shown_in_segments(tmp_path):
     assert sequence.description == "frames 5 to 9 of frames, in 32x32"
     with pytest.raises(ValueError, match="has only 11 frames; --sequence 2 needs frames 10 to 14"):
         sequence_for(traced, 2, folder, STEPS)
+
+
+def test_of_several_steps_ahead_it_sees_what_is_seen_in_training(tmp_path, monkeypatch):
+    monkeypatch.delenv("NNLITE_DATA", raising=False)
+    given = {"size": 32, "frames": 12, "steps_ahead": 4, "data": "drawn"}
+    sequence = sequence_for(
+        load(save(tmp_path / "c.h5", "ae_convlstm", run_metadata("moving_mnist", **given)))
+    )
+    assert len(sequence.frames) == 8 + 1
+    assert sequence.description.endswith("; one step ahead, without the predictions that training fed back")
+
+
+def test_a_video_is_taken_as_the_run_took_its_own(tmp_path):
+    """At its rate, and with its loss."""
+    metadata = run_metadata("real_video", videos=("no folder",), rate=12.5, loss="charbonnier")
+    traced = load(save(tmp_path / "c.h5", "ae_convlstm_flow", metadata, output="linear"))
+    video = make_video(tmp_path / "v.mp4", [np.full((32, 32, 3), 10 * k, np.uint8) for k in range(12)])
+    sequence = sequence_for(traced, 0, video, STEPS)
+    assert np.allclose(sequence.frames.mean(axis=(1, 2, 3, 4)), np.arange(0, 10, 2) * 10 / 255, atol=0.01)
+    assert sequence.description == "frames 0 to 4 of v.mp4, in 32x32, 12.5 a second"
+    assert type(ForwardBackward(traced, sequence, "all").criterion).__name__ == "CharbonnierCriterion"
 
 
 def test_models_of_real_video_see_frames_around_zero(tmp_path):

@@ -111,6 +111,7 @@ def test_old_checkpoints_predict_one_step():
 def test_refused(tmp_path, capsys):
     for options, words in (
         (["--steps-ahead", "7"], "--steps-ahead 7 of --frames 7 leaves no frame to be seen"),
+        (["--steps-ahead", "1", "--feedback", "data"], "--feedback is for several steps ahead"),
         (["--model", "ae_conv"], "AEConv has no memory to go on from"),
         (["--feedback", "gradient", "--model-option", "untied=true"], "untied"),
     ):

@@ -184,9 +184,11 @@ def test_weights_that_learned_from_mnist_can_be_tried_on_drawn_digits(finished, 
     _, model, saved = load_trained(MovingDigits, finished / "ae_conv" / "checkpoint.h5")
     saved.metadata["experiment"]["data"] = "MNIST"
     checkpoint.save_parameters(path, model, architecture=saved.architecture, metadata=saved.metadata)
-    assert moving_mnist.main(["--evaluate", str(path), "--data", "drawn", "--out", str(tmp_path)]) == 0
+    assert (
+        moving_mnist.main(["--evaluate", str(path), "--data", "drawn", "--out", str(tmp_path / "again")]) == 0
+    )
     assert "the project's own drawing" in capsys.readouterr().out
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads((tmp_path / "again" / "result.json").read_text())
     expected = json.loads((finished / "ae_conv" / "result.json").read_text())
     assert result["scores"] == expected["scores"]
 

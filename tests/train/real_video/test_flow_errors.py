@@ -1,16 +1,22 @@
 """End-point errors of the flow: on drawn motion, and on pairs with and without frames before them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import nnlite as nn
+from nnlite import checkpoint
 from nnlite.data.flow import write_flo
 from nnlite.data.shapes import background_texture
 from nnlite.data.sintel import sintel_pairs
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.real_video import flow_errors
+from nnlite.train.real_video.experiment import RealVideo
 from nnlite.train.real_video.flow_errors import NAMES
+from nnlite.train.runs.experiment import reopen
+from tests.toy_real_video import TOY
 
 SIZE = (24, 32)
 
@@ -44,7 +50,7 @@ def test_drawn_motion(told, monkeypatch):
     monkeypatch.setattr(flow_errors, "BATCH", 1)
     found = flow_errors.drawn_errors(told(0.5, -1.0), textures, SIZE, 5, count=2)
     assert list(found) == list(NAMES)
-    video = flow_errors.MovingTextures(textures, SIZE, 5).batch([0, 1])
+    video = flow_errors.MovingTextures(textures, SIZE, 5, split="test").batch([0, 1])
     truth, visible = video.true_flow("target")
     for steps, here in (("last", slice(-1, None)), ("all", slice(None))):
         u, v = np.moveaxis(truth, 2, 0)[:, here][:, visible[here]]
@@ -111,3 +117,19 @@ def test_the_command(finished, videos, tmp_path, capsys):
     assert "| Sintel clean alley 3->4 |           3 |" in printed
     assert real_video.main(["--evaluate", str(finished), *test, "--sintel", str(videos)]) == 2
     assert "--sintel" in capsys.readouterr().err
+
+
+def test_a_run_keeps_the_pairs_to_score_on(videos, tmp_path):
+    """Resumed it scores on them again; packed weights name the folder without those above it."""
+    run, packed = tmp_path / "run", tmp_path / "packed" / "ae_convlstm_flow_toy.h5"
+    folder = sintel(tmp_path / "sintel")
+    new = ["--videos", str(videos), "--render", "none", "--sintel", str(folder), "--out", str(run)]
+    assert real_video.main([*TOY, *new]) == 0
+    first = json.loads((run / "result.json").read_text())
+    assert real_video.main(["--resume", str(run), "--sequences", "20"]) == 0
+    again = json.loads((run / "result.json").read_text())
+    names = [pair["name"] for pair in again["pairs"]]
+    assert names == [pair["name"] for pair in first["pairs"]] and "alley 3->4" in names
+    assert real_video.main(["--export", str(run), "--out", str(packed)]) == 0
+    assert checkpoint.load(packed).metadata["experiment"]["sintel"] == "sintel"
+    assert reopen(RealVideo, packed)[0].settings.sintel is None

@@ -209,6 +209,13 @@ def test_evaluate_gives_the_same_scores(finished, videos, tmp_path, capsys):
     assert (tmp_path / "again" / "figure6.png").exists()
     assert str(videos.parent) not in (tmp_path / "again" / "result.json").read_text()
     assert "motion extrapolated (Lucas-Kanade)" in capsys.readouterr().out
+    own = (finished / "result.json").read_bytes()
+    assert real_video.main([*arguments[:2], "--out", str(finished)]) == 2
+    assert "finished holds a run already" in capsys.readouterr().err
+    assert (finished / "result.json").read_bytes() == own
+    shutil.copy(finished / "checkpoint.h5", tmp_path / "again")
+    assert real_video.main(["--export", str(tmp_path / "again"), "--out", str(tmp_path)]) == 2
+    assert "result.json is not of the training but of an evaluation" in capsys.readouterr().err
     assert real_video.main([*arguments[:2], "--test", str(videos / "clip 0.mp4")]) == 0
     assert "| clip 0.mp4" in capsys.readouterr().out
 

@@ -53,6 +53,7 @@ def test_clips_to_score_are_spread_evenly():
         (["--resume", "run", "--lr", "1"], "--resume takes its settings from the run; leave out --lr"),
         (["--predict", "checkpoint"], "expected 2 arguments"),
         (["--colour", "blue"], "invalid choice: 'blue'"),
+        (["--vid", "x"], "unrecognized arguments: --vid x; did you mean"),
     ],
 )
 def test_bad_options(arguments, message, capsys):
@@ -97,6 +98,13 @@ def test_commands_without_folders():
         (["--videos", "/no/such/folder"], "/no/such/folder: there is no such folder of videos"),
         (["--size", "15", "24"], "height and width must be even, got 15x24"),
         (["--crop", "18", "16"], "crops of 18x16 don't fit into frames of 16x24"),
+        (["--drawn-speed", "12"], "--drawn-speed is that of drawn motion, of which there is none"),
+        (["--drawn-share", "1", "--crop", "6", "8"], "at least 8x8 pixels, got 6x8: make --crop larger"),
+        (["--size", "6", "8", "--crop", "4", "4", "--steps", "2"], "--size must be at least 7 each"),
+        (["--sintel", "/no/such/folder"], "/no/such/folder"),
+        (["--model-option", "height=20"], "--model-option height: the size of the frames is --size"),
+        (["--model-option", "shrink=abc"], "shrink must be a number, got 'abc'"),
+        (["--model-option", "change=true"], "change must be a number, got True"),
         (["--crop", "16", "24", "--all-directions"], "parts of 24x16 don't fit into frames of 16x24"),
         (["--preset", "paper", "--all-directions"], "turns the parts that --crop takes; add --crop"),
         (["--frames", "99"], "too short, 16 of the 99 frames of a clip"),

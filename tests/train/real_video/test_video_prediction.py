@@ -54,6 +54,21 @@ def test_predict_writes_video_and_flow(place, finished, videos, tmp_path, capsys
     np.testing.assert_allclose(written, expected, atol=1e-5)
 
 
+def test_a_video_does_not_replace_itself(finished, videos, capsys):
+    video = videos / "clip 0.mp4"
+    before = video.read_bytes()
+    assert real_video.main(["--predict", str(finished), str(video), "--out", str(video)]) == 2
+    assert "is the video to predict itself; name another file" in capsys.readouterr().err
+    assert video.read_bytes() == before
+
+
+def test_a_video_too_short_leaves_no_flow(finished, tmp_path, capsys):
+    video = make_video(tmp_path / "one.mp4", scene(0, count=1))
+    arguments = ["--predict", str(finished), str(video), "--out", str(tmp_path / "out.mp4")]
+    assert real_video.main([*arguments, "--save-flow", str(tmp_path / "flow")]) == 2
+    assert "a video of one frame" in capsys.readouterr().err and list(tmp_path.iterdir()) == [video]
+
+
 @pytest.mark.parametrize("place, size, failed", [("x.h5", 9000, "x.h5"), ("x", 600, "x/flow_000000.flo")])
 def test_flow_that_finds_no_room_stops_at_once(place, size, failed, tmp_path):
     written, random = 0, np.random.default_rng(0)

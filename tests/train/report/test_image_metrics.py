@@ -44,3 +44,9 @@ def test_bytes_are_not_subtracted_as_bytes():
     prediction, truth = np.full((1, 1, 8, 8), 100, np.uint8), np.full((1, 1, 8, 8), 116, np.uint8)
     assert image_metrics.squared_error(prediction, truth) == 64 * 16**2
     assert image_metrics.absolute_error(prediction, truth) == 64 * 16
+
+
+def test_frames_smaller_than_a_window_have_no_structural_similarity():
+    frames = np.zeros((1, 1, 9, 6))
+    with pytest.raises(ValueError, match="of at least 7 x 7 pixels, got 9 x 6"):
+        image_metrics.structural_similarity(frames, frames)
