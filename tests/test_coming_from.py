@@ -227,6 +227,16 @@ def test_muon_on_kernels():
     if torch and hasattr(torch.optim, "Muon"):
         with pytest.raises(ValueError, match="2D"):
             torch.optim.Muon([torch.zeros(4, 3, 2, 2, requires_grad=True)])
+    kernels = np.float32(gradient.reshape(2, 2, 3, 4))  # the first step of Adam is the sign of the gradient
+    if optax := library("optax"):
+        muon = optax.contrib.muon(1.0, nesterov=False)
+        close(muon.update(kernels, muon.init(kernels), kernels)[0], -np.sign(kernels), 1e-4)
+    if keras := library("keras"):
+        weights = keras.Variable(np.zeros_like(kernels))
+        muon = keras.optimizers.Muon(1.0)
+        muon.build([weights])
+        muon.apply([keras.ops.convert_to_tensor(kernels)], [weights])
+        close(keras.ops.convert_to_numpy(weights), -np.sign(kernels), 1e-4)
 
 
 def test_gate_orders():

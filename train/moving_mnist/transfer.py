@@ -6,8 +6,8 @@ from nnlite.train.moving_mnist import conditions
 
 NOTES = """\
 As trained: generated sequences like those that the first model learned from. Each other column changes one
-thing of them: three digits in a frame; frames of 96x96, in which the same digits fill less than half as much
-of the picture; the project's own drawn digits; the shapes of Fashion-MNIST, where its idx files are in
+thing of them: three digits in a frame; frames of 96x96, in which digits of the same size fill another part of
+the picture; the project's own drawn digits; the shapes of Fashion-MNIST, where its idx files are in
 fashion-mnist/ below NNLITE_DATA. Compare a figure with the copy and the bound of its own column."""
 
 
