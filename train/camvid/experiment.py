@@ -110,6 +110,11 @@ class LabelledVideo(Experiment):
         self.epoch = self.settings.train_sequences
 
     @property
+    def seen(self):
+        """All frames: they have labels to find."""
+        return self.settings.frames
+
+    @property
     def criterion(self):
         """Cross-entropy for SegNet, for SegNet-flow also the error of its predicted frames."""
         if self.settings.model == "segnet":

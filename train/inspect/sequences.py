@@ -39,7 +39,7 @@ def _sequence_for(traced, number, source, n_frames):
     options, experiment = traced.options, traced.experiment
     extra = 0 if traced.segments else 1
     if experiment:
-        default = getattr(experiment.settings, "seen", experiment.settings.frames - extra)
+        default = experiment.seen
     else:
         default = SEGMENTER_FRAMES if traced.segments else N_FRAMES
     default = options.get("n_frames", default)
@@ -51,7 +51,7 @@ def _sequence_for(traced, number, source, n_frames):
     length = (n_frames or default) + extra
     size, channels = (options["height"], options["width"]), options["n_channels"]
     if source is not None:
-        rate = getattr(experiment.settings, "rate", 0.0) if experiment else 0.0
+        rate = experiment.rate if experiment else 0.0
         return _from_video(source, number, length, size, channels, rate)
     remark = ""
     if experiment:

@@ -156,6 +156,11 @@ class MovingDigits(Experiment):
         return data
 
     @property
+    def seen(self):
+        """Those before the first prediction that is fed back."""
+        return self.settings.seen
+
+    @property
     def criterion(self):
         return nn.BCECriterion(size_average=False)
 
@@ -254,7 +259,7 @@ class MovingDigits(Experiment):
         return with_earlier(result, metadata.get("earlier"))
 
     def test_sequence(self, number, n_frames=None):
-        n_frames = n_frames or self.settings.seen + 1
+        n_frames = n_frames or self.seen + 1
         _, test = self.sequences(n_frames)
         if self.settings.sequences_file:
             if number >= len(test):

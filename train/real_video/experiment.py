@@ -12,7 +12,7 @@ import nnlite as nn
 from nnlite import backend, models
 from nnlite.data.moving_textures import MovingTextures
 from nnlite.train.inspect.report import page_of_run
-from nnlite.train.real_video import figures, flow_errors, prediction, scores
+from nnlite.train.real_video import figures, flow_errors, folders, prediction, scores
 from nnlite.train.real_video.crops import check_crops, check_drawn, drawn_numbers, random_crops
 from nnlite.train.real_video.prediction import GREY
 from nnlite.train.real_video.settings import EPILOG, NO_VIDEO, PRESETS, TESTED_ON, Settings
@@ -28,7 +28,6 @@ from nnlite.train.real_video.videos import (
     video_name,
 )
 from nnlite.train.report import image_metrics, provenance
-from nnlite.train.report.anonymise import anonymised_command, anonymised_path
 from nnlite.train.runs.experiment import WHOLE, Experiment, Sequence
 from nnlite.train.runs.export import export
 from nnlite.train.runs.rendering import rendering
@@ -56,18 +55,11 @@ class RealVideo(Experiment):
     def parse(cls, argv, program):
         """Folders of videos become absolute, for the run may be resumed from elsewhere."""
         mode, given = super().parse(argv, program)
-        if "splits" in given:
-            if "test" in given or len(given.get("videos", ())) != 1:
-                raise ValueError("--splits needs --videos with the one folder of classes, and no --test")
-            given["splits"] = str(Path(given["splits"]).resolve())
+        if "splits" in given and ("test" in given or len(given.get("videos", ())) != 1):
+            raise ValueError("--splits needs --videos with the one folder of classes, and no --test")
         if "save_flow" in given and mode != "predict":
             raise ValueError("--save-flow writes the flow of a video that --predict names")
-        for name in {"render", "sintel", "middlebury"} & given.keys():
-            if given[name] != NO_VIDEO:
-                given[name] = str(Path(given[name]).resolve())
-        for name in {"videos", "test"} & given.keys():
-            given[name] = tuple(str(Path(folder).resolve()) for folder in given[name])
-        return mode, given
+        return mode, folders.absolute(given)
 
     @classmethod
     def plan(cls, given):
@@ -82,11 +74,7 @@ class RealVideo(Experiment):
     @classmethod
     def reopened(cls, settings, given, path, resuming):
         """Packed weights name videos without their folders: scored are those that are found here."""
-        if settings.videos and not Path(settings.videos[0]).is_absolute():
-            settings = replace(settings, videos=default_folders(), test=None, splits=None)
-        for name in ("sintel", "middlebury"):
-            if not Path(getattr(settings, name) or "/").is_absolute():
-                settings = replace(settings, **{name: None})
+        settings = folders.known_here(settings)
         if "model_options" in given:
             given = given | {"model_options": settings.model_options | given["model_options"]}
         return replace(settings, **given)
@@ -156,6 +144,10 @@ class RealVideo(Experiment):
         clips = TestClips(sources, settings)
         print(f"To test on: {clips.describe()}")
         return clips
+
+    @property
+    def rate(self):
+        return self.settings.rate
 
     @property
     def criterion(self):
@@ -284,17 +276,7 @@ class RealVideo(Experiment):
     def completed(self, result, metadata, log):
         return with_earlier(result | {"curve": self.curve(log)}, metadata.get("earlier"))
 
-    @staticmethod
-    def anonymised(result):
-        experiment = result["experiment"]
-        folders = {
-            name: [anonymised_path(folder) for folder in experiment[name]] if experiment[name] else None
-            for name in ("videos", "test")
-        }
-        for name in ("splits", "render", "sintel", "middlebury"):
-            folders[name] = anonymised_path(experiment[name]) if experiment.get(name) else None
-        commands = [anonymised_command(line, Settings.path_flags()) for line in result["commands"]]
-        return result | {"experiment": experiment | folders, "commands": commands}
+    anonymised = staticmethod(folders.anonymised)
 
     def after(self, folder, model, result):
         """Render a video with the trained model."""

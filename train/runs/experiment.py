@@ -57,6 +57,7 @@ class Experiment:
     not_offered = ()  # options that make no sense here
     #: What a training example is called; what is subtracted from all frames; batches made ahead of time?
     unit, offset, prefetch = "sequences", 0.0, False
+    rate = 0.0  # frames a second that it takes of a video; 0 for each frame of the file
     group = None  # the name of a group of runs
     variant = ""  # what names of its pretrained weights add to that of the architecture
     #: {mode: function(experiment type, given, command)} of commands of its own.
@@ -108,6 +109,11 @@ class Experiment:
     def criterion(self):
         """What the training makes small; it sums its loss over all elements."""
         raise NotImplementedError
+
+    @property
+    def seen(self):
+        """How many frames of a sequence a model sees: all but the last, which is only predicted."""
+        return self.settings.frames - 1
 
     def build_model(self, device):
         """Return the model to train, with its initial weights."""
