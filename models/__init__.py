@@ -7,6 +7,7 @@ the scores of K classes, (T, N, K, H, W); `segnet_flow` returns the table of the
 """
 
 import inspect
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def build(name: str, **options: Any) -> Any:
             raise TypeError(
                 f"{name} has no option {option!r}; it has {', '.join(allowed)}{did_you_mean(option, allowed)}"
             )
-        if isinstance(defaults[option].default, float) and type(value) not in (int, float):
+        wanted = Real if isinstance(defaults[option].default, float) else object
+        if not isinstance(value, wanted) or (wanted is Real and isinstance(value, bool)):
             raise TypeError(f"{name}: {option} must be a number, got {value!r}")
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}

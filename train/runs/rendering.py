@@ -16,7 +16,7 @@ def rendering(render, kept):
         path, video = given["predict"]
         opened, model, _ = load_trained(experiment, path, given)
         out = Path(given.get("out", f"runs/predictions/{Path(video).stem}.mp4"))
-        if out.exists() and out.samefile(video):
+        if out.exists() and Path(video).exists() and out.samefile(video):
             raise ValueError(f"--out {out} is the video to predict itself; name another file")
         render(model, opened.settings, video, out, given.get(kept))
         return 0
