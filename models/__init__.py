@@ -93,14 +93,14 @@ def build(name: str, **options: Any) -> Any:
     if name not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
         raise ValueError(f"unknown model {name!r}; choose from {known}{did_you_mean(name, _ARCHITECTURES)}")
-    allowed, defaults = option_names(name), inspect.signature(_ARCHITECTURES[name]).parameters
+    allowed = inspect.signature(_ARCHITECTURES[name]).parameters
     for option, value in options.items():
         if option not in allowed:
             raise TypeError(
                 f"{name} has no option {option!r}; it has {', '.join(allowed)}{did_you_mean(option, allowed)}"
             )
-        wanted = Real if isinstance(defaults[option].default, float) else object
-        if not isinstance(value, wanted) or (wanted is Real and isinstance(value, bool)):
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if isinstance(allowed[option].default, float) and not is_number:
             raise TypeError(f"{name}: {option} must be a number, got {value!r}")
     model = _ARCHITECTURES[name](**options)
     model.config = {"name": name, "options": options}

@@ -1,5 +1,7 @@
 """A toy run on small videos of moving patterns, for the tests of the experiment on real video."""
 
+import json
+
 import numpy as np
 
 from nnlite.train.real_video import __main__ as real_video
@@ -41,3 +43,8 @@ def train_toy(videos, folder):
     """Train on the videos in a new folder; return it."""
     assert real_video.main([*TOY, "--videos", str(videos), "--out", str(folder)]) == 0
     return folder
+
+
+def result_of(folder):
+    """Return the result in the folder of a run."""
+    return json.loads((folder / "result.json").read_text())

@@ -18,6 +18,7 @@ from nnlite.data.moving_textures import MovingTextures
 from nnlite.data.video import read_frames
 from nnlite.train.real_video.baselines import motion_between
 from nnlite.train.real_video.prediction import predict
+from nnlite.train.real_video.settings import DRAWN_SPEED
 from nnlite.train.report.lucas_kanade import optical_flow
 from nnlite.train.report.tables import format_markdown
 
@@ -40,7 +41,7 @@ def drawn_errors(model, textures, size, n_frames, count=MOST):
     """
     if min(size) < moving_textures.SMALLEST:
         return None
-    data = MovingTextures(textures, size, n_frames, split="test")
+    data = MovingTextures(textures, size, n_frames, DRAWN_SPEED, split="test")
     totals = {name: np.zeros((2, 2)) for name in NAMES}
     for first in range(0, count, BATCH):
         video = data.batch(range(first, min(first + BATCH, count)))

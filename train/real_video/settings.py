@@ -98,7 +98,10 @@ class Settings(RunOptions):
         most=1,
     )
     drawn_speed: float = option(
-        DRAWN_SPEED, "their fastest shift, in pixels a frame; the flow is scored at 4", DATA, most=1000
+        DRAWN_SPEED,
+        f"their fastest shift, in pixels a frame; the flow is scored at {DRAWN_SPEED:g}",
+        DATA,
+        most=1000,
     )
     colour: str = option("grey", "what frames are made of", DATA, choices=("grey", "rgb"))
     rate: float = option(

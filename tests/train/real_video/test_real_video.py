@@ -24,12 +24,8 @@ from nnlite.train.runs.log import read_log
 from nnlite.train.runs.loop import Trainer
 from nnlite.train.runs.loop_options import LoopOptions
 from nnlite.train.runs.run import Run
-from tests.toy_real_video import SIZE, TOY, scene
+from tests.toy_real_video import SIZE, TOY, result_of, scene
 from tests.video_files import make_video
-
-
-def result_of(folder):
-    return json.loads((folder / "result.json").read_text())
 
 
 def test_run_folder(finished):
@@ -200,32 +196,6 @@ def test_runs_of_before_version_0_2_resume_to_the_bit(finished, tmp_path):
     as_before_version_0_2(new / "checkpoint.h5", cooldown=0.25, still=8)
     opened, _ = reopen(RealVideo, new / "checkpoint.h5")
     assert opened.settings.lr_decay_fraction == 0.25 and opened.settings.flow_warmup == 8
-
-
-def test_evaluate_gives_the_same_scores(finished, videos, tmp_path, capsys):
-    arguments = ["--evaluate", str(finished / "checkpoint.h5"), "--out", str(tmp_path / "again")]
-    assert real_video.main(arguments) == 0
-    assert result_of(tmp_path / "again")["scores"] == result_of(finished)["scores"]
-    assert (tmp_path / "again" / "figure6.png").exists()
-    assert str(videos.parent) not in (tmp_path / "again" / "result.json").read_text()
-    assert "motion extrapolated (Lucas-Kanade)" in capsys.readouterr().out
-    own = (finished / "result.json").read_bytes()
-    assert real_video.main([*arguments[:2], "--out", str(finished)]) == 2
-    assert "finished holds a run already" in capsys.readouterr().err
-    assert (finished / "result.json").read_bytes() == own
-    shutil.copy(finished / "checkpoint.h5", tmp_path / "again")
-    assert real_video.main(["--export", str(tmp_path / "again"), "--out", str(tmp_path)]) == 2
-    assert "result.json is not of the training but of an evaluation" in capsys.readouterr().err
-    assert real_video.main([*arguments[:2], "--test", str(videos / "clip 0.mp4")]) == 0
-    assert "| clip 0.mp4" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("mode", ["evaluate", "predict"])
-def test_frames_that_cannot_fit_are_refused_before_any_work(mode, finished, videos, capsys):
-    given = [str(finished), str(next(videos.iterdir()))][: 2 if mode == "predict" else 1]
-    assert real_video.main([f"--{mode}", *given, "--size", "1000000", "1000000"]) == 2
-    error = capsys.readouterr().err
-    assert "frames of 1000000x1000000 takes at least" in error and "--size" in error
 
 
 def test_colour(videos, tmp_path):

@@ -12,7 +12,7 @@ from nnlite.train.moving_mnist.experiment import MovingDigits
 from nnlite.train.real_video import __main__ as real_video
 from nnlite.train.runs.experiment import pretrained_of
 from nnlite.train.runs.loop import CHECKPOINT
-from tests.toy_real_video import TOY, scene
+from tests.toy_real_video import TOY, result_of, scene
 from tests.video_files import make_video
 
 NAME = "ae_convlstm_flow_video"
@@ -28,10 +28,6 @@ def pretrained(finished, tmp_path, monkeypatch):
 
 def parameters(path):
     return checkpoint.load(path).parameters
-
-
-def result_of(folder):
-    return json.loads((folder / "result.json").read_text())
 
 
 def train(videos, folder, *options):
